@@ -1,2 +1,43 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod digest;
+mod error;
+mod text;
+
+mod capability;
+mod catalog;
+mod control;
+mod criterion;
+
+mod fact;
+mod observation;
+mod statement;
+
+mod collector;
+
+mod assessment;
+mod remediation;
+mod result;
+mod score;
+mod status;
+
+#[cfg(feature = "postgres")]
+pub mod postgres;
+pub mod render;
+
+pub use assessment::{Assessment, AssessmentBuilder, Coverage};
+pub use capability::Capability;
+pub use catalog::{CATALOG_VERSION, catalog};
+pub use collector::{Collector, FnCollector, from_fn, run};
+pub use control::{Control, ControlId, Fix, Method, Weight};
+pub use criterion::{CriterionRef, Framework};
+pub use digest::Digest;
+pub use error::{Error, ErrorKind};
+pub use fact::{Fact, Facts};
+pub use observation::{Observation, Outcome, Subject};
+pub use remediation::{Remediation, Severity};
+pub use result::{ControlResult, Standing};
+pub use score::Score;
+pub use statement::{Attestation, Exemption, Plan};
+pub use status::Status;

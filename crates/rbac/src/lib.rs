@@ -1,2 +1,55 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+mod ident;
+mod reason;
+mod scope;
+
+mod permission;
+mod vocabulary;
+
+mod scopes;
+
+mod policy;
+mod problem;
+
+mod clock;
+mod overrides;
+mod resource;
+mod subject;
+
+mod actor;
+mod decision;
+mod mode;
+
+mod denied;
+mod impersonation;
+mod permit;
+mod record;
+
+mod matrix;
+
+pub use self::actor::{Actor, ActorBuilder, Ceiling};
+pub use self::clock::{Clock, ManualClock, SystemClock};
+pub use self::decision::{Decision, Refusal, Verdict, Via};
+pub use self::denied::Denied;
+pub use self::error::{Error, ErrorKind};
+pub use self::ident::{OfficeId, TeamId, TenantId, UserId};
+pub use self::impersonation::Timebox;
+pub use self::matrix::{Matrix, MatrixRow};
+pub use self::mode::{Direct, Impersonating, Mode, Permits};
+pub use self::overrides::Override;
+pub use self::permission::{Kind, Permission, PermissionInfo, Read, Tag, Write};
+pub use self::permit::{Grant, Permit};
+pub use self::policy::{Policy, Role};
+pub use self::problem::Problem;
+pub use self::reason::Reason;
+pub use self::record::{AccessRecord, AuditSink, Unrecorded};
+pub use self::resource::Resource;
+pub use self::scope::Scope;
+pub use self::scopes::Scopes;
+pub use self::subject::Subject;
+
+#[doc(hidden)]
+pub use self::vocabulary::__macro;

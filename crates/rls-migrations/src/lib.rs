@@ -1,2 +1,34 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+mod ident;
+mod sql;
+
+mod declaration;
+mod roles;
+mod schema;
+
+mod model;
+
+mod catalogue;
+mod guard;
+
+mod plan;
+
+mod finding;
+mod health;
+mod lint;
+
+mod refusal;
+
+pub use declaration::{
+    DateColumn, Hardening, Parent, ParentTable, Periods, Privilege, TenantColumn, by, date, parent, periods,
+};
+pub use error::{Error, ErrorKind};
+pub use finding::{Finding, Rule, Severity};
+pub use health::{Health, PolicyHealth, RoleHealth, ServerVersion, TableHealth, TableKind};
+pub use plan::{Lock, MigrationFiles, Plan, Skipped, Statement};
+pub use refusal::Refusal;
+pub use roles::Roles;
+pub use schema::Schema;

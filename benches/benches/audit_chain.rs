@@ -1,0 +1,89 @@
+//! audit-chain's hashing beside the floor: sha2 over the same bytes in a loop.
+//!
+//! `cargo bench -p stockade-benches --bench audit_chain`. The ratio to read is `verify from bytes` over `sha2 floor`.
+
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
+
+use std::hint::black_box;
+
+use chrono::DateTime;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use stockade_audit_chain::{Actor, ChainId, Content, Entry, Envelope, Head, Link, Record, TenantId, Verifier};
+use uuid::Uuid;
+
+const ENTRIES: usize = 1_000;
+
+fn tenant() -> TenantId {
+    TenantId::from(Uuid::from_u128(7))
+}
+
+/// A chain of entries as an application writes them: an actor, an entity, a few values before and after.
+fn chain() -> (Head, Vec<(Link, Record)>) {
+    let mut head = Head::genesis(tenant(), ChainId::random().expect("random bytes"));
+    let log = (0..ENTRIES)
+        .map(|number| {
+            let record = Entry::new(tenant(), Actor::user(Uuid::from_u128(9)).with_role("dispatcher"), "load.update")
+                .entity("load", Uuid::from_u128(number as u128))
+                .before(json!({ "rate_cents": 120_000, "status": "booked", "customer": "Harbor Foods" }))
+                .after(json!({ "rate_cents": 120_000 + number, "status": "in transit", "customer": "Harbor Foods" }))
+                .record_at(DateTime::UNIX_EPOCH)
+                .expect("a valid entry");
+            (head.append(record.entry_id(), record.leaf()).expect("room in the chain"), record)
+        })
+        .collect();
+    (head, log)
+}
+
+/// What each entry makes SHA-256 process: its envelope behind the leaf's prefix, and the link's bytes.
+fn hashed_bytes(log: &[(Link, Record)]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    const LINK_BYTES: usize = 20 + 16 + 8 + 32 + 32;
+    log.iter().map(|(_, record)| ([&[0][..], record.envelope().encode()].concat(), vec![0; LINK_BYTES])).collect()
+}
+
+fn hashing(criterion: &mut Criterion) {
+    let (head, log) = chain();
+    let bytes = hashed_bytes(&log);
+    let mut group = criterion.benchmark_group("audit-chain, 1000 entries in memory");
+    group.throughput(Throughput::Elements(ENTRIES as u64));
+
+    group.bench_function("sha2 floor", |bencher| {
+        bencher.iter(|| {
+            for (leaf, link) in &bytes {
+                black_box(Sha256::digest(black_box(leaf)));
+                black_box(Sha256::digest(black_box(link)));
+            }
+        });
+    });
+    group.bench_function("append links", |bencher| {
+        bencher.iter_batched(
+            || Head::genesis(tenant(), ChainId::random().expect("random bytes")),
+            |mut head| {
+                for (_, record) in &log {
+                    black_box(head.append(record.entry_id(), record.leaf()).expect("room in the chain"));
+                }
+                head
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("verify from bytes", |bencher| {
+        bencher.iter(|| {
+            let mut verifier = Verifier::new(tenant(), Some(head));
+            for (link, record) in &log {
+                // From the stored bytes, as a reader has them: decoding and hashing the envelope is part of the work.
+                let envelope = Envelope::decode(black_box(record.envelope().encode())).expect("a valid envelope");
+                let read = Record::new(envelope, record.openings().to_vec()).expect("a valid record");
+                verifier.check(black_box(link), Content::Record(&read));
+            }
+            let report = verifier.finish();
+            assert!(report.is_intact());
+            report
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, hashing);
+criterion_main!(benches);

@@ -1,0 +1,106 @@
+//! The chain of one tenant: a head, and the links behind it.
+
+use uuid::Uuid;
+
+use crate::{Digest, Error, TenantId, error::Repr, format};
+
+/// The random identity of a chain, drawn when a tenant's first entry is sealed. A chain that was
+/// deleted and begun again is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ChainId(Uuid);
+
+impl ChainId {
+    /// Draws an identity.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness) if the operating system gives no
+    /// random bytes.
+    pub fn random() -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(Repr::Random)?;
+        Ok(Self(uuid::Builder::from_random_bytes(bytes).into_uuid()))
+    }
+
+    /// The identity as a UUID.
+    #[must_use]
+    pub const fn as_uuid(&self) -> &Uuid {
+        &self.0
+    }
+}
+
+impl From<Uuid> for ChainId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+/// The end of a chain. Kept somewhere else, it is what a rewritten history cannot agree with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Head {
+    /// Whose chain.
+    pub tenant: TenantId,
+    /// Which chain.
+    pub chain: ChainId,
+    /// The number of the last entry; 0 before the first.
+    pub seq: u64,
+    /// The hash of the last link, or the genesis hash.
+    pub hash: Digest,
+}
+
+impl Head {
+    /// The head of a chain without entries.
+    #[must_use]
+    pub fn genesis(tenant: TenantId, chain: ChainId) -> Self {
+        let hash = Digest::of(&[format::GENESIS_DOMAIN, tenant.as_uuid().as_bytes(), chain.as_uuid().as_bytes()]);
+        Self { tenant, chain, seq: 0, hash }
+    }
+
+    /// Links an entry to the end and moves the head there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) if the chain is full, after 2^63 - 1
+    /// entries.
+    pub fn append(&mut self, entry_id: Uuid, leaf: Digest) -> Result<Link, Error> {
+        let seq = self.seq.checked_add(1).filter(|seq| i64::try_from(*seq).is_ok());
+        let seq = seq.ok_or(Repr::Malformed("the chain is full"))?;
+        let hash = link_hash(self.tenant, seq, &self.hash, &leaf);
+        let link = Link { tenant: self.tenant, seq, entry_id, prev: self.hash, leaf, hash };
+        (self.seq, self.hash) = (seq, hash);
+        Ok(link)
+    }
+}
+
+/// One entry's place in its tenant's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Link {
+    /// Whose chain.
+    pub tenant: TenantId,
+    /// The entry's number: 1, 2, 3 and so on, without gaps.
+    pub seq: u64,
+    /// Which entry.
+    pub entry_id: Uuid,
+    /// The hash of the link before, or the genesis hash.
+    pub prev: Digest,
+    /// The leaf hash of the entry.
+    pub leaf: Digest,
+    /// The hash of this link.
+    pub hash: Digest,
+}
+
+impl Link {
+    /// The hash that this link must have, by its other parts.
+    #[must_use]
+    pub fn computed_hash(&self) -> Digest {
+        link_hash(self.tenant, self.seq, &self.prev, &self.leaf)
+    }
+}
+
+fn link_hash(tenant: TenantId, seq: u64, prev: &Digest, leaf: &Digest) -> Digest {
+    Digest::of(&[
+        format::LINK_DOMAIN,
+        tenant.as_uuid().as_bytes(),
+        &seq.to_be_bytes(),
+        prev.as_bytes(),
+        leaf.as_bytes(),
+    ])
+}

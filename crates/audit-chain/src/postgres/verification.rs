@@ -1,0 +1,242 @@
+//! Verification, from the rows.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use chrono::{DateTime, Utc};
+use sqlx::{Executor, PgExecutor, Postgres, Row as _, postgres::PgRow};
+use uuid::Uuid;
+
+use super::columns::{self, Stored, entry_columns};
+use crate::{ChainId, Content, Digest, Error, Finding, Head, Link, Report, TenantId, Verifier, error::Repr};
+
+/// How to verify.
+#[derive(Clone, Debug)]
+pub struct VerifyOptions {
+    max_merge_delay: Duration,
+    now: Option<DateTime<Utc>>,
+    kept: Option<Head>,
+    limit: NonZeroUsize,
+}
+
+impl VerifyOptions {
+    /// Ten seconds to be sealed in, the database's clock, at most 1000 verdicts, no kept head.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            max_merge_delay: Duration::from_secs(10),
+            now: None,
+            kept: None,
+            limit: const { NonZeroUsize::new(1_000).unwrap() },
+        }
+    }
+
+    /// How long an entry may wait for its seal before it is reported as overdue.
+    #[must_use]
+    pub const fn max_merge_delay(mut self, delay: Duration) -> Self {
+        self.max_merge_delay = delay;
+        self
+    }
+
+    /// Judges what is overdue at this time instead of the database's.
+    #[must_use]
+    pub const fn now(mut self, now: DateTime<Utc>) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// Demands that a head which was kept outside the database, such as that of an earlier report,
+    /// is part of the chain. Finds what hashes alone cannot: a history that was cut off or written
+    /// anew.
+    #[must_use]
+    pub const fn kept_head(mut self, head: Head) -> Self {
+        self.kept = Some(head);
+        self
+    }
+
+    /// How many verdicts to keep; more are only counted.
+    #[must_use]
+    pub const fn limit(mut self, verdicts: NonZeroUsize) -> Self {
+        self.limit = verdicts;
+        self
+    }
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// Head and last number come from one snapshot, so that a sealer at work in between cannot look like
+// a forger.
+const STATE: &str = "
+SELECT h.chain_id, h.seq, h.hash,
+    (SELECT max(l.seq) FROM stockade.audit_link l WHERE l.tenant_id = $1) AS last,
+    NOT row_security_active('stockade.audit_link') OR pg_has_role('stockade_sealer', 'USAGE')
+        OR coalesce((SELECT c.tenant_id FROM stockade.current_tenant c) = $1, false) AS visible
+FROM (SELECT) AS one LEFT JOIN stockade.audit_head h ON h.tenant_id = $1";
+
+const PAGE: i64 = 256;
+
+// By number and entry, because a chain that somebody tampered with can have a number twice.
+const LINKS: &str = concat!(
+    "SELECT l.seq AS link_seq, l.entry_id AS link_entry, l.prev, l.leaf AS link_leaf, l.hash,
+        p.field_values, p.salts, ",
+    entry_columns!(),
+    " FROM stockade.audit_link l
+    LEFT JOIN stockade.audit_entry e ON e.entry_id = l.entry_id
+    LEFT JOIN stockade.audit_payload p ON p.entry_id = l.entry_id AND p.tenant_id = l.tenant_id
+    WHERE l.tenant_id = $1 AND (l.seq, l.entry_id) > ($2, $3) AND l.seq <= $4
+    ORDER BY l.seq, l.entry_id LIMIT $5"
+);
+
+// From the entries and not from the queue, because an entry can have gone around the queue.
+const WAITING: &str = "
+SELECT count(*) FROM stockade.audit_entry e
+WHERE e.tenant_id = $1
+    AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = e.entry_id AND l.tenant_id = $1)";
+
+// And from the queue, because its entry can be gone.
+const OVERDUE: &str = "
+SELECT o.entry_id, o.recorded_at, count(*) OVER () AS total FROM (
+    SELECT e.entry_id, e.recorded_at FROM stockade.audit_entry e
+    WHERE e.tenant_id = $1 AND e.recorded_at < coalesce($2, clock_timestamp()) - make_interval(secs => $3)
+        AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = e.entry_id AND l.tenant_id = $1)
+    UNION ALL
+    SELECT q.entry_id, NULL FROM stockade.audit_unsealed q
+    WHERE q.tenant_id = $1
+        AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = q.entry_id AND l.tenant_id = $1)
+        AND NOT EXISTS (SELECT FROM stockade.audit_entry e WHERE e.entry_id = q.entry_id AND e.tenant_id = $1)
+) AS o ORDER BY o.recorded_at, o.entry_id LIMIT $4";
+
+// Steps from tenant to tenant along the indexes instead of reading every row.
+const TENANTS: &str = "
+WITH RECURSIVE entries AS (
+    (SELECT e.tenant_id FROM stockade.audit_entry e ORDER BY e.tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.tenant_id FROM stockade.audit_entry e
+        WHERE e.tenant_id > s.tenant_id ORDER BY e.tenant_id LIMIT 1)
+    FROM entries s WHERE s.tenant_id IS NOT NULL
+), links AS (
+    (SELECT l.tenant_id FROM stockade.audit_link l ORDER BY l.tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT l.tenant_id FROM stockade.audit_link l
+        WHERE l.tenant_id > s.tenant_id ORDER BY l.tenant_id LIMIT 1)
+    FROM links s WHERE s.tenant_id IS NOT NULL
+)
+SELECT t.tenant_id FROM (
+    SELECT tenant_id FROM entries UNION SELECT tenant_id FROM links UNION SELECT tenant_id FROM stockade.audit_head
+) AS t WHERE t.tenant_id IS NOT NULL ORDER BY t.tenant_id";
+
+/// Verifies a tenant's whole chain: every link, every entry, every personal value, and what is not
+/// sealed yet.
+///
+/// Reads pages of 256 entries, so memory stays bounded. Runs beside recording and sealing without
+/// false alarms. The application can verify the tenant whose context its transaction carries; a
+/// connection in `stockade_sealer` can verify any of [`tenants`].
+///
+/// # Errors
+/// [`Refused`](crate::ErrorKind::Refused) if the connection may not see the tenant, because an
+/// empty log would look intact; and the errors of the connection. What is wrong with the log is not
+/// an error but a verdict.
+pub async fn verify<E>(executor: &mut E, tenant: TenantId, options: &VerifyOptions) -> Result<Report, Error>
+where
+    E: ?Sized,
+    for<'c> &'c mut E: Executor<'c, Database = Postgres>,
+{
+    let id = Uuid::from(tenant);
+    let state = sqlx::query(STATE).bind(id).fetch_one(&mut *executor).await?;
+    if !state.try_get::<bool, _>("visible")? {
+        return Err(Repr::NotVisible.into());
+    }
+    let mut verifier = Verifier::new(tenant, read_head(tenant, &state)).limit(options.limit);
+    if let Some(kept) = options.kept {
+        verifier = verifier.kept_head(kept);
+    }
+    if let Some(last) = state.try_get::<Option<i64>, _>("last")? {
+        let mut after = (i64::MIN, Uuid::nil());
+        loop {
+            let page = sqlx::query(LINKS).bind(id).bind(after.0).bind(after.1).bind(last).bind(PAGE);
+            let page = page.fetch_all(&mut *executor).await?;
+            for row in &page {
+                check(&mut verifier, tenant, row)?;
+                after = (row.try_get("link_seq")?, row.try_get("link_entry")?);
+            }
+            if i64::try_from(page.len()).is_ok_and(|read| read < PAGE) {
+                break;
+            }
+        }
+    }
+    let waiting: i64 = sqlx::query_scalar(WAITING).bind(id).fetch_one(&mut *executor).await?;
+    let overdue = sqlx::query(OVERDUE)
+        .bind(id)
+        .bind(options.now)
+        .bind(options.max_merge_delay.min(CENTURY).as_secs_f64())
+        .bind(i64::try_from(options.limit.get()).unwrap_or(i64::MAX));
+    note_overdue(&mut verifier, &overdue.fetch_all(executor).await?)?;
+    let mut report = verifier.finish();
+    report.unsealed = waiting.unsigned_abs();
+    Ok(report)
+}
+
+/// Every tenant that has a head, a link or an entry, in ascending order: what to verify, for a
+/// connection in `stockade_sealer`.
+///
+/// # Errors
+/// The errors of the connection.
+pub async fn tenants<'e>(executor: impl PgExecutor<'e>) -> Result<Vec<TenantId>, Error> {
+    let tenants: Vec<Uuid> = sqlx::query_scalar(TENANTS).fetch_all(executor).await?;
+    Ok(tenants.into_iter().map(TenantId::from).collect())
+}
+
+// An interval of PostgreSQL has an end, and nobody waits longer.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+fn check(verifier: &mut Verifier, tenant: TenantId, row: &PgRow) -> Result<(), Error> {
+    let entry_id = row.try_get("link_entry")?;
+    let Ok(seq) = u64::try_from(row.try_get::<i64, _>("link_seq")?) else {
+        verifier.note((None, Some(entry_id)), Finding::LinkBroken);
+        return Ok(());
+    };
+    let link = Link {
+        tenant,
+        seq,
+        entry_id,
+        prev: digest(row, "prev"),
+        leaf: digest(row, "link_leaf"),
+        hash: digest(row, "hash"),
+    };
+    match columns::stored(row) {
+        Stored::Record(record) => verifier.check(&link, Content::Record(&record)),
+        Stored::UnknownFormat(format) => verifier.check(&link, Content::UnknownFormat(format)),
+        Stored::Unreadable => verifier.check(&link, Content::Unreadable),
+        Stored::Missing => verifier.check(&link, Content::Missing),
+    }
+    Ok(())
+}
+
+fn note_overdue(verifier: &mut Verifier, rows: &[PgRow]) -> Result<(), Error> {
+    for row in rows {
+        let finding = match row.try_get("recorded_at")? {
+            Some(recorded_at) => Finding::UnsealedOverdue { recorded_at },
+            None => Finding::EntryMissing,
+        };
+        verifier.note((None, Some(row.try_get("entry_id")?)), finding);
+    }
+    let total = rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>("total"))?.unsigned_abs();
+    verifier.suppress(total.saturating_sub(rows.len() as u64));
+    Ok(())
+}
+
+/// The stored head. Parts that are no head at all are read as ones that no chain ends in.
+fn read_head(tenant: TenantId, state: &PgRow) -> Option<Head> {
+    let chain = ChainId::from(state.try_get::<Option<Uuid>, _>("chain_id").ok()??);
+    let seq = state.try_get::<i64, _>("seq").ok().and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
+    Some(Head { tenant, chain, seq, hash: digest(state, "hash") })
+}
+
+/// A digest of the row; zeros, which nothing hashes to, if it is none.
+fn digest(row: &PgRow, column: &str) -> Digest {
+    let bytes = row.try_get::<Vec<u8>, _>(column).unwrap_or_default();
+    Digest::try_from(bytes.as_slice()).unwrap_or(Digest::from([0; 32]))
+}

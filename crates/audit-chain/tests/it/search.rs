@@ -1,0 +1,151 @@
+//! Search, as the application shows it.
+
+use std::num::NonZeroU32;
+
+use chrono::TimeDelta;
+use serde_json::json;
+use sqlx::PgPool;
+use stockade_audit_chain::{
+    Actor, ActorKind, Entry, ErrorKind, Outcome, RequestContext, Severity, csv,
+    postgres::{Cursor, Filter, record, record_at, search},
+};
+
+use crate::support::{APP, append, connect, disarm, install, scope, seal, tenant};
+
+#[sqlx::test(migrations = false)]
+async fn shows_what_was_recorded(pool: PgPool) {
+    install(&pool).await;
+    let mut app = connect(&pool, APP).await;
+    let mut tx = scope(&mut app, tenant(1)).await;
+    let (before, after) = (json!({"a": {"ssn": "1"}, "b": [1, 2]}), json!({"a": {"ssn": "2"}, "b": [1, {"x": null}]}));
+    let occurred = chrono::DateTime::from_timestamp_millis(1_700_000_000_123).unwrap();
+    let entry = Entry::new(
+        tenant(1),
+        Actor::user("u-1").named("Ana").with_role("admin").on_behalf_of("u-2").in_impersonation("g-1"),
+        "user.update",
+    )
+    .entity("user", "u-9")
+    .before(before.clone())
+    .after(after.clone())
+    .personal(&["/a/ssn", "/b/1"])
+    .request(
+        RequestContext::new()
+            .ip("::ffff:10.0.0.1".parse::<std::net::IpAddr>().unwrap())
+            .user_agent("curl")
+            .endpoint("PUT", "/users/{id}")
+            .status(204)
+            .request_id("r-1"),
+    )
+    .severity(Severity::Critical)
+    .outcome(Outcome::Failure)
+    .occurred_at(occurred);
+    let receipt = record(&mut *tx, &entry).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = scope(&mut app, tenant(1)).await;
+    let row = search(&mut *tx, &Filter::new(tenant(1))).await.unwrap().rows.remove(0);
+    assert_eq!((row.entry_id, row.tenant, row.seq, row.is_sealed()), (receipt.entry_id, tenant(1), None, false));
+    assert_eq!((row.recorded_at, row.occurred_at), (receipt.recorded_at, Some(occurred)));
+    assert_eq!((row.severity, row.outcome, row.action.as_str()), (Severity::Critical, Outcome::Failure, "user.update"));
+    assert_eq!(
+        (row.actor_kind, row.actor_id.as_str(), row.actor_name.as_deref()),
+        (ActorKind::User, "u-1", Some("Ana"))
+    );
+    assert_eq!(
+        (row.actor_role.as_deref(), row.on_behalf_of.as_deref(), row.impersonation.as_deref()),
+        (Some("admin"), Some("u-2"), Some("g-1"))
+    );
+    assert_eq!((row.entity_type.as_deref(), row.entity_id.as_deref()), (Some("user"), Some("u-9")));
+    assert_eq!((row.before.as_ref(), row.after.as_ref()), (Some(&before), Some(&after)));
+    assert_eq!(row.changes, ["/a/ssn", "/b"]);
+    assert_eq!((row.ip, row.user_agent.as_deref()), (Some("10.0.0.1".parse().unwrap()), Some("curl")));
+    assert_eq!(
+        (row.method.as_deref(), row.endpoint.as_deref(), row.status, row.request_id.as_deref()),
+        (Some("PUT"), Some("/users/{id}"), Some(204), Some("r-1"))
+    );
+    assert!(!format!("{row:?}").contains("Ana") && !format!("{entry:?}").contains("ssn"));
+    assert!(csv(&[row]).contains(",Ana,admin,u-2,g-1,user,u-9,"));
+    drop(tx);
+
+    seal(&pool).await;
+    let mut tx = scope(&mut app, tenant(1)).await;
+    let page = search(&mut *tx, &Filter::new(tenant(1))).await.unwrap();
+    assert_eq!(page.rows[0].seq, Some(1));
+    assert_eq!(page.next, None);
+}
+
+#[sqlx::test(migrations = false)]
+async fn filters_and_pages(pool: PgPool) {
+    install(&pool).await;
+    // As a superuser, who may date entries: one an hour.
+    let start = chrono::DateTime::from_timestamp_millis(1_767_225_600_000).unwrap();
+    let mut superuser = pool.acquire().await.unwrap();
+    for number in 0..24 {
+        let entry = Entry::new(
+            tenant(1),
+            Actor::user(format!("u-{}", number % 4)),
+            if number % 3 == 0 { "load.create" } else { "load.update" },
+        )
+        .entity(if number % 2 == 0 { "load" } else { "driver" }, number)
+        .severity([Severity::Info, Severity::Notice, Severity::Warning, Severity::Critical][number % 4]);
+        // Two entries share each time, so that pages must be cut between them.
+        record_at(&mut *superuser, &entry, start + TimeDelta::hours(i64::try_from(number / 2).unwrap())).await.unwrap();
+    }
+    append(&pool, tenant(2), 1).await;
+    let mut app = connect(&pool, APP).await;
+    let mut tx = scope(&mut app, tenant(1)).await;
+    let all = || Filter::new(tenant(1));
+    let hour = |hour| start + TimeDelta::hours(hour);
+    for (filter, expected) in [
+        (all(), 24),
+        (all().since(hour(11)), 2),
+        (all().until(hour(1)), 2),
+        (all().since(hour(2)).until(hour(5)), 6),
+        (all().actor("u-1"), 6),
+        (all().actor("u-9"), 0),
+        (all().entity_type("load"), 12),
+        (all().entity("driver", 7), 1),
+        (all().entity("load", 7), 0),
+        (all().action("load.create"), 8),
+        (all().at_least(Severity::Warning), 12),
+        (all().action("load.create").actor("u-0").entity_type("load").at_least(Severity::Info).since(hour(0)), 2),
+        // Whatever the filter says, the context decides.
+        (Filter::new(tenant(2)), 0),
+    ] {
+        let page = search(&mut *tx, &filter).await.unwrap();
+        assert_eq!(page.rows.len(), expected, "{filter:?}");
+        assert_eq!(page.next, None);
+    }
+
+    let whole = search(&mut *tx, &all()).await.unwrap().rows;
+    assert!(
+        whole.is_sorted_by(|newer, older| (newer.recorded_at, newer.entry_id) > (older.recorded_at, older.entry_id))
+    );
+    let (mut paged, mut filter) = (Vec::new(), all().limit(NonZeroU32::new(7).unwrap()));
+    loop {
+        let page = search(&mut *tx, &filter).await.unwrap();
+        paged.extend(page.rows);
+        match page.next {
+            // Through the text that a link would carry.
+            Some(next) => filter = filter.after(next.to_string().parse().unwrap()),
+            None => break,
+        }
+    }
+    assert_eq!(paged, whole);
+    for text in
+        ["", "_", "1_", "x_00000000000000000000000000000000", "99999999999999999999_00000000000000000000000000000000"]
+    {
+        assert_eq!(text.parse::<Cursor>().unwrap_err().kind(), ErrorKind::Malformed, "{text}");
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_row_that_is_no_entry_is_an_error_and_not_a_guess(pool: PgPool) {
+    install(&pool).await;
+    append(&pool, tenant(1), 1).await;
+    let mut superuser = pool.acquire().await.unwrap();
+    disarm(&mut superuser).await;
+    sqlx::query("UPDATE stockade.audit_entry SET outcome = 'maybe'").execute(&mut *superuser).await.unwrap();
+    let error = search(&mut *superuser, &Filter::new(tenant(1))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+}

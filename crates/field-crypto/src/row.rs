@@ -1,0 +1,72 @@
+//! The row that a value belongs to.
+
+use uuid::Uuid;
+
+/// The identifier of a row, authenticated with every value of the row.
+///
+/// An application's own identifier types implement it by forwarding:
+///
+/// ```
+/// use stockade_field_crypto::{RowBinding, RowId};
+///
+/// struct DriverId(uuid::Uuid);
+///
+/// impl RowId for DriverId {
+///     fn binding(&self) -> RowBinding {
+///         self.0.binding()
+///     }
+/// }
+/// ```
+pub trait RowId: 'static {
+    /// The identifier in the form that is authenticated.
+    fn binding(&self) -> RowBinding;
+}
+
+/// A row's identifier in the one form that is authenticated: a byte for its kind, then 16 bytes of identifier.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RowBinding([u8; RowBinding::LEN]);
+
+/// No row: the value opens in every row of its tenant's column.
+///
+/// For values that have no row of their own, such as a setting of the tenant. Whoever can write to the table can
+/// exchange such values between rows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Unbound;
+
+impl RowBinding {
+    pub(crate) const LEN: usize = 17;
+
+    const UNBOUND: u8 = 0;
+    const UUID: u8 = 1;
+    const INTEGER: u8 = 2;
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
+    fn new(kind: u8, id: u128) -> Self {
+        let mut bytes = [kind; Self::LEN];
+        for (slot, byte) in bytes.iter_mut().skip(1).zip(id.to_be_bytes()) {
+            *slot = byte;
+        }
+        Self(bytes)
+    }
+}
+
+impl RowId for Uuid {
+    fn binding(&self) -> RowBinding {
+        RowBinding::new(RowBinding::UUID, self.as_u128())
+    }
+}
+
+impl RowId for i64 {
+    fn binding(&self) -> RowBinding {
+        RowBinding::new(RowBinding::INTEGER, u128::from(self.cast_unsigned()))
+    }
+}
+
+impl RowId for Unbound {
+    fn binding(&self) -> RowBinding {
+        RowBinding::new(RowBinding::UNBOUND, 0)
+    }
+}

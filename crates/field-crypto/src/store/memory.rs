@@ -1,0 +1,73 @@
+//! A key store in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Retry};
+use crate::id::{KekId, KeyId, TenantId};
+use crate::store::{Insertion, KekRecord, KeyRecord, KeyState, KeyStore};
+
+/// A key store for tests and demonstrations: its keys end with the process. Clones share their content.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryKeyStore(Arc<Mutex<Content>>);
+
+#[derive(Debug, Default)]
+struct Content {
+    keys: BTreeMap<(TenantId, KeyId), KeyRecord>,
+    keks: BTreeMap<KekId, KekRecord>,
+}
+
+impl MemoryKeyStore {
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KeyStore for MemoryKeyStore {
+    async fn load(&self, tenant: TenantId) -> Result<Vec<KeyRecord>, Error> {
+        let content = self.content();
+        Ok(content.keys.values().filter(|record| record.tenant == tenant).cloned().collect())
+    }
+
+    async fn insert(&self, record: &KeyRecord) -> Result<Insertion, Error> {
+        if matches!(record.state, KeyState::Destroyed) {
+            return Err(Error::store("a destroyed key cannot be added", Retry::Never));
+        }
+        let mut content = self.content();
+        let blocks = |other: &KeyRecord| {
+            other.tenant == record.tenant
+                && (other.key == record.key || (other.purpose == record.purpose && both_active(other, record)))
+        };
+        if content.keys.values().any(blocks) {
+            return Ok(Insertion::AlreadyPresent);
+        }
+        content.keys.insert((record.tenant, record.key), record.clone());
+        Ok(Insertion::Inserted)
+    }
+
+    async fn add_messages(&self, tenant: TenantId, key: KeyId, messages: u64) -> Result<u64, Error> {
+        let mut content = self.content();
+        let Some(record) = content.keys.get_mut(&(tenant, key)) else {
+            return Err(Error::store(format!("tenant {tenant} has no key {key}"), Retry::Never));
+        };
+        record.messages = record.messages.saturating_add(messages);
+        Ok(record.messages)
+    }
+
+    async fn keks(&self) -> Result<Vec<KekRecord>, Error> {
+        Ok(self.content().keks.values().cloned().collect())
+    }
+
+    async fn insert_kek(&self, record: &KekRecord) -> Result<Insertion, Error> {
+        let mut content = self.content();
+        if content.keks.contains_key(&record.canary.kek) {
+            return Ok(Insertion::AlreadyPresent);
+        }
+        content.keks.insert(record.canary.kek.clone(), record.clone());
+        Ok(Insertion::Inserted)
+    }
+}
+
+const fn both_active(a: &KeyRecord, b: &KeyRecord) -> bool {
+    matches!((&a.state, &b.state), (KeyState::Active(_), KeyState::Active(_)))
+}

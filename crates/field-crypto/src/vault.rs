@@ -1,0 +1,174 @@
+//! The keeper of all tenants' keys.
+
+mod cache;
+mod flight;
+mod kek;
+mod load;
+
+use std::fmt;
+use std::sync::Arc;
+
+use self::cache::Cache;
+pub use self::cache::CachePolicy;
+use crate::clock::{Clock, SystemClock};
+use crate::data_key::{DataKey, Kcv};
+use crate::error::{Error, Retry};
+use crate::id::{KekId, KeyId, Purpose, TenantId};
+use crate::kms::{Kms, WrapContext};
+use crate::store::{Insertion, KeyRecord, KeyState, KeyStore};
+use crate::tenant_keys::TenantKeys;
+
+/// Brings the root of all keys and the store of wrapped keys together, and hands out tenants' keys.
+///
+/// One vault serves the whole application: put it in its state, or in an [`Arc`].
+pub struct Vault<K, S> {
+    kms: K,
+    store: S,
+    cache: Cache,
+}
+
+/// A key that was made, for the audit log: number and check value together say for good which key it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The key's number.
+    pub key: KeyId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The key encryption key that wraps it.
+    pub kek: KekId,
+    /// Its check value.
+    pub kcv: Kcv,
+}
+
+const PURPOSES: [Purpose; 2] = [Purpose::Aead, Purpose::Index];
+
+impl<K: Kms, S: KeyStore> Vault<K, S> {
+    /// A vault with the default [`CachePolicy`] and the system's clock.
+    pub fn new(kms: K, store: S) -> Self {
+        Self { kms, store, cache: Cache::new(CachePolicy::default(), Arc::new(SystemClock)) }
+    }
+
+    /// The same vault with an empty cache of another size or lifetime.
+    #[must_use]
+    pub fn with_cache(mut self, policy: CachePolicy) -> Self {
+        self.cache = Cache::new(policy, self.cache.clock());
+        self
+    }
+
+    /// The same vault with an empty cache under another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.cache = Cache::new(self.cache.policy(), Arc::new(clock));
+        self
+    }
+
+    /// Checks at boot that the key encryption keys are those that the key store was set up with. If all are and the
+    /// primary one is new, it is registered in the store: from then on every process must have it, so give a
+    /// new key to all processes as a further entry of their keyrings before any has it as its primary.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::KekMismatch`](crate::ErrorKind::KekMismatch) if one has the right name but is another key,
+    /// [`ErrorKind::UnknownKek`](crate::ErrorKind::UnknownKek) if one is missing, and the errors of the key management
+    /// service and the key store.
+    pub async fn self_check(&self) -> Result<(), Error> {
+        kek::check(&self.kms, &self.store).await
+    }
+
+    /// Makes a tenant's keys, one for each [`Purpose`], and returns those that it made: none if the tenant has its keys
+    /// already, or if they were destroyed. Any number of processes may do this at the same time.
+    ///
+    /// # Errors
+    ///
+    /// As [`self_check`](Self::self_check), because nothing may be wrapped under a wrong key encryption key;
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness) if the system's generator fails.
+    pub async fn provision(&self, tenant: TenantId) -> Result<Vec<KeyInfo>, Error> {
+        kek::check(&self.kms, &self.store).await?;
+        let mut created = Vec::new();
+        let records = self.store.load(tenant).await?;
+        let mut next = Some(KeyId::FIRST);
+        for record in &records {
+            next = next.max(record.key.next());
+        }
+        for purpose in PURPOSES {
+            if records.iter().any(|record| record.purpose == purpose) {
+                continue;
+            }
+            let key = next.ok_or_else(|| Error::store("the tenant's key numbers are used up", Retry::Never))?;
+            created.extend(self.create(tenant, key, purpose).await?);
+            next = key.next();
+        }
+        if !created.is_empty() {
+            self.cache.expire(tenant);
+        }
+        Ok(created)
+    }
+
+    /// A tenant's keys: from the cache, or unwrapped by the key management service. Any number of tasks that ask for a
+    /// tenant at the same time cause one load, and all get its result.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotProvisioned`](crate::ErrorKind::NotProvisioned) if the tenant has no keys,
+    /// [`ErrorKind::KeyRejected`](crate::ErrorKind::KeyRejected) if an active key is not what its record says, and
+    /// the errors of the key management service and the key store. An older key that does not unwrap is no error
+    /// here, but of opening what it has sealed.
+    pub async fn tenant(&self, tenant: TenantId) -> Result<TenantKeys, Error> {
+        let (slot, evicted) = self.cache.slot(tenant);
+        for keys in evicted {
+            // Counts that do not reach the store now are lost with the evicted entry: see the README.
+            let _ = self.record(&keys).await;
+        }
+        if let Some(keys) = slot.fresh(self.cache.now()) {
+            if keys.slots().iter().any(load::recording_is_due) {
+                // The counts stay in memory and are recorded later: no reason to refuse a request.
+                let _ = self.record(&keys).await;
+            }
+            return Ok(keys);
+        }
+        let keys = slot.fly(&self.cache, || self.load(tenant, slot.stale())).await;
+        if keys.is_err() {
+            self.cache.forget_unless_ready(tenant, &slot);
+        }
+        keys
+    }
+
+    /// Tells the key store how many messages the cached keys have sealed since it was last told: for an orderly end of
+    /// the process. While it runs, the vault does so by itself.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the key store; the counts that did not reach it stay in memory.
+    pub async fn record_messages(&self) -> Result<(), Error> {
+        for keys in self.cache.all() {
+            self.record(&keys).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a tenant's keys, so that the next [`tenant`](Self::tenant) loads them anew: for when another process
+    /// has added or destroyed one. Handles that were taken before keep working until they are dropped.
+    pub fn evict(&self, tenant: TenantId) {
+        self.cache.expire(tenant);
+    }
+
+    async fn create(&self, tenant: TenantId, key: KeyId, purpose: Purpose) -> Result<Option<KeyInfo>, Error> {
+        let data_key = DataKey::generate()?;
+        let wrapped = self.kms.wrap(WrapContext::TenantKey { tenant, key, purpose }, &data_key).await?;
+        let (kek, kcv) = (wrapped.kek.clone(), data_key.kcv());
+        let record = KeyRecord::new(tenant, key, purpose, KeyState::Active(wrapped), kcv);
+        Ok(match self.store.insert(&record).await? {
+            Insertion::Inserted => Some(KeyInfo { tenant, key, purpose, kek, kcv }),
+            Insertion::AlreadyPresent => None,
+        })
+    }
+}
+
+impl<K, S> fmt::Debug for Vault<K, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("cache", &self.cache.policy()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+//! The crate's integration tests, in one binary.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assumption in a test should stop the test, in its helpers too"
+)]
+
+mod contract;
+mod counting;
+mod golden;
+mod indexing;
+mod keyrings;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod provisioning;
+mod round_trip;
+mod secrets;
+mod support;
+mod tampering;
+mod vault_cache;
+mod vault_keys;

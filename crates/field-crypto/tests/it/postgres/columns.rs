@@ -1,0 +1,160 @@
+//! Sealed values and index tags in columns.
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool};
+use stockade_field_crypto::postgres::PgKeyStore;
+use stockade_field_crypto::{IndexTag, OpenError, Sealed, TenantKeys, Vault, sealed_check};
+use uuid::Uuid;
+
+use super::migrated;
+use crate::support::{DriverSsn, DriverSsnIndex, keyring, new_tenant, secret};
+
+const SSN: &str = "078-05-1120";
+const INSERT: &str = "INSERT INTO drivers (id, tenant_id, ssn, ssn_index) VALUES ($1, $2, $3, $4)";
+
+/// An application's table, and a tenant whose keys are in the database.
+async fn set_up(pool: PgPoolOptions, options: &PgConnectOptions) -> (PgPool, TenantKeys) {
+    let pool = migrated(pool, options).await;
+    let table = format!(
+        "CREATE TABLE drivers (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, ssn bytea CHECK ({}), \
+         ssn_index bytea, UNIQUE (tenant_id, ssn_index))",
+        sealed_check::<DriverSsn>()
+    );
+    sqlx::query(AssertSqlSafe(table)).execute(&pool).await.unwrap();
+    let vault = Vault::new(keyring(), PgKeyStore::new(pool.clone()));
+    vault.self_check().await.unwrap();
+    let tenant = new_tenant();
+    assert_eq!(vault.provision(tenant).await.unwrap().len(), 2);
+    let keys = vault.tenant(tenant).await.unwrap();
+    (pool, keys)
+}
+
+async fn insert(pool: &PgPool, keys: &TenantKeys, ssn: &str) -> Result<Uuid, sqlx::Error> {
+    let (id, ssn) = (Uuid::now_v7(), secret(ssn));
+    let sealed: Sealed<DriverSsn> = keys.seal(&id, &ssn).unwrap();
+    let tag = keys.index::<DriverSsnIndex>(&ssn).unwrap();
+    sqlx::query(INSERT).bind(id).bind(keys.tenant().as_uuid()).bind(sealed).bind(tag).execute(pool).await?;
+    Ok(id)
+}
+
+#[sqlx::test(migrations = false)]
+async fn sealed_values_are_stored_and_found(pool: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, keys) = set_up(pool, &options).await;
+    let id = insert(&pool, &keys, SSN).await.unwrap();
+    insert(&pool, &keys, "219-09-9999").await.unwrap();
+
+    let tags = keys.probe::<DriverSsnIndex>(&secret("078051120")).unwrap();
+    let (found, sealed, tag): (Uuid, Sealed<DriverSsn>, IndexTag<DriverSsnIndex>) =
+        sqlx::query_as("SELECT id, ssn, ssn_index FROM drivers WHERE tenant_id = $1 AND ssn_index = ANY($2)")
+            .bind(keys.tenant().as_uuid())
+            .bind(&tags)
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!((found, tag), (id, tags[0]));
+    assert_eq!(keys.open(&id, &sealed).unwrap().expose(), SSN);
+
+    // The same number again, spelt otherwise, is refused by the unique constraint.
+    let duplicate = insert(&pool, &keys, "078 05 1120").await.unwrap_err();
+    assert!(duplicate.as_database_error().unwrap().is_unique_violation());
+
+    // A value that somebody moved to another row with SQL does not open there.
+    sqlx::query("UPDATE drivers d SET ssn = s.ssn FROM drivers s WHERE s.id = $1 AND d.id <> $1")
+        .bind(id)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let (other, moved): (Uuid, Sealed<DriverSsn>) =
+        sqlx::query_as("SELECT id, ssn FROM drivers WHERE id <> $1").bind(id).fetch_one(&pool).await.unwrap();
+    assert_eq!(keys.open(&other, &moved).unwrap_err(), OpenError::Failed);
+    assert_eq!(keys.open(&id, &moved).unwrap().expose(), SSN);
+}
+
+#[sqlx::test(migrations = false)]
+async fn null_and_arrays_and_text_work(pool: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, keys) = set_up(pool, &options).await;
+    let ids: Vec<Uuid> = (0..500).map(|_| Uuid::now_v7()).collect();
+    let sealed: Vec<Sealed<DriverSsn>> = ids.iter().map(|id| keys.seal(id, &secret(SSN)).unwrap()).collect();
+    sqlx::query("INSERT INTO drivers (id, tenant_id, ssn) SELECT id, $1, ssn FROM unnest($2::uuid[], $3::bytea[]) AS t (id, ssn)")
+        .bind(keys.tenant().as_uuid())
+        .bind(&ids)
+        .bind(&sealed)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let none: Option<Sealed<DriverSsn>> = None;
+    let without = Uuid::nil();
+    sqlx::query(INSERT)
+        .bind(without)
+        .bind(keys.tenant().as_uuid())
+        .bind(none)
+        .bind(None::<IndexTag<DriverSsnIndex>>)
+        .execute(&pool)
+        .await
+        .unwrap();
+
+    let rows: Vec<(Uuid, Option<Sealed<DriverSsn>>)> =
+        sqlx::query_as("SELECT id, ssn FROM drivers").fetch_all(&pool).await.unwrap();
+    assert_eq!(rows.len(), 501);
+    for (id, sealed) in rows {
+        match sealed {
+            Some(sealed) => assert_eq!(keys.open(&id, &sealed).unwrap().expose(), SSN),
+            None => assert_eq!(id, without),
+        }
+    }
+    // The simple protocol sends text.
+    let simple = sqlx::raw_sql("SELECT ssn FROM drivers WHERE ssn IS NOT NULL LIMIT 1").fetch_one(&pool).await.unwrap();
+    let from_text: Sealed<DriverSsn> = sqlx::Row::get(&simple, 0);
+    assert!(sealed.contains(&from_text));
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_check_refuses_plain_text(pool: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, keys) = set_up(pool, &options).await;
+    let sealed: Sealed<DriverSsn> = keys.seal(&Uuid::nil(), &secret(SSN)).unwrap();
+    let mut other_version = sealed.as_bytes().to_vec();
+    other_version[0] = 2;
+    let mut key_0 = sealed.as_bytes().to_vec();
+    key_0[4] = 0;
+    for plain in [
+        SSN.as_bytes(),
+        b"",
+        b"\x01",
+        b"a plain text that is longer than the thirty-three bytes",
+        sealed.to_text().as_bytes(),
+        &sealed.as_bytes()[..32],
+        &other_version,
+        &key_0,
+    ] {
+        let refused = sqlx::query("INSERT INTO drivers (id, tenant_id, ssn) VALUES ($1, $1, $2)")
+            .bind(Uuid::now_v7())
+            .bind(plain)
+            .execute(&pool)
+            .await
+            .unwrap_err();
+        assert!(refused.as_database_error().unwrap().is_check_violation(), "{plain:?}");
+    }
+    let empty: Sealed<DriverSsn> = keys.seal(&Uuid::nil(), &secret("")).unwrap();
+    assert_eq!(empty.as_bytes().len(), 33);
+    sqlx::query("INSERT INTO drivers (id, tenant_id, ssn) VALUES ($1, $1, $2)")
+        .bind(Uuid::nil())
+        .bind(empty)
+        .execute(&pool)
+        .await
+        .unwrap();
+}
+
+/// What is not a sealed value is an error when it is read, and its content is not in the message.
+#[sqlx::test(migrations = false)]
+async fn malformed_columns_do_not_decode(pool: PgPoolOptions, options: PgConnectOptions) {
+    let pool = pool.connect_with(options).await.unwrap();
+    let error =
+        sqlx::query_scalar::<_, Sealed<DriverSsn>>("SELECT '078-05-1120'::bytea").fetch_one(&pool).await.unwrap_err();
+    let message = error.to_string();
+    assert!(message.ends_with("not a sealed value of `drivers.ssn`"), "{message}");
+    assert!(!message.contains("078"));
+    let error = sqlx::query_scalar::<_, Sealed<DriverSsn>>("SELECT '078-05-1120'::text").fetch_one(&pool).await;
+    assert!(!error.unwrap_err().to_string().contains("078"));
+    let error = sqlx::query_scalar::<_, IndexTag<DriverSsnIndex>>("SELECT '078-05-1120'::bytea").fetch_one(&pool).await;
+    assert!(error.unwrap_err().to_string().ends_with("not an index tag"));
+}

@@ -1,0 +1,112 @@
+//! A client that sends more keys than there is memory for.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use stockade_ratelimit::{Cause, Key, Limiter, ManualClock, Rule, Source};
+
+use crate::bench::{Log, Recorder, build, cost, n, ns};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn fill(limiter: &Limiter, rule: &str, names: impl Iterator<Item = u32>) -> u64 {
+    let admitted = |name: u32| limiter.check(&[(rule, Key::bytes(name.to_le_bytes()))], cost(1)).unwrap().allowed;
+    names.map(|name| u64::from(admitted(name))).sum()
+}
+
+#[test]
+fn a_flood_does_not_free_the_victim() {
+    for make in [Rule::exact, Rule::window] {
+        let clock = ManualClock::new();
+        let rules = [make("rule", n(3), HOUR), make("other", n(3), HOUR)];
+        let recorder = Recorder::default();
+        let limiter = build(&clock, &rules, |builder| builder.observer(recorder.clone()));
+        let victims: Vec<[(&str, Key); 1]> =
+            (0..20).map(|i| [("rule", Key::account(&format!("victim {i}")))]).collect();
+        for victim in &victims {
+            assert!(limiter.check(victim, cost(3)).unwrap().allowed);
+        }
+        let slots = limiter.snapshot().rules[0].slots;
+        for wave in 0..10 {
+            let admitted = fill(&limiter, "rule", wave * 2_000..(wave + 1) * 2_000);
+            assert!(admitted < slots as u64);
+            assert!(victims.iter().all(|victim| !limiter.check(victim, cost(1)).unwrap().allowed));
+            clock.advance(HOUR / 20);
+        }
+        let snapshot = limiter.snapshot();
+        let flooded = &snapshot.rules[0];
+        assert_eq!(flooded.slots, slots);
+        assert!(flooded.keys_tracked <= slots && flooded.table_full >= 20_000 - slots as u64);
+        let full: Vec<_> = recorder.events().into_iter().filter(|event| event.cause == Cause::TableFull).collect();
+        assert_eq!(full.len(), 1, "one episode, not one event for each of 20,000 keys");
+
+        assert!(fill(&limiter, "other", 0..32) == 32, "the flood of one rule takes no room from another");
+
+        clock.advance(HOUR * 2);
+        assert!(victims.iter().all(|victim| limiter.check(victim, cost(3)).unwrap().allowed));
+        assert_eq!(limiter.snapshot().rules[0].keys_tracked, victims.len());
+    }
+}
+
+/// What [`LimiterBuilder::capacity`](stockade_ratelimit::LimiterBuilder::capacity) promises.
+#[test]
+fn there_is_room_for_the_capacity() {
+    for capacity in [1, 8, 1_000, 20_000] {
+        let clock = ManualClock::new();
+        let limiter = build(&clock, &[Rule::window("rule", n(1), HOUR)], |builder| builder.capacity(capacity));
+        let capacity = u32::try_from(capacity).unwrap();
+        let refused = u64::from(capacity) - fill(&limiter, "rule", 0..capacity);
+        assert!(refused * 1_000 <= u64::from(capacity), "{refused} of {capacity}");
+    }
+}
+
+#[test]
+fn sweep_gives_back_what_is_idle_and_nothing_else() {
+    let clock = ManualClock::new();
+    let limiter = build(&clock, &[Rule::exact("rule", n(1), HOUR)], |builder| builder.capacity(8));
+    assert_eq!(fill(&limiter, "rule", 0..16), 16);
+    clock.advance(HOUR - ns(1));
+    limiter.sweep();
+    assert_eq!(fill(&limiter, "rule", 0..17), 0);
+    clock.advance(ns(1));
+    limiter.sweep();
+    assert_eq!(fill(&limiter, "rule", 100..116), 16);
+}
+
+proptest! {
+    /// Sixteen slots, sixty keys. Every decision is that of the key's own log, except that a new key is refused while
+    /// sixteen others count; and then it is told when the first of them stops.
+    #[test]
+    fn tiny_table_agrees_with_the_model(
+        steps in prop::collection::vec((0_u8..60, prop_oneof![4 => 0_u64..30, 1 => 0_u64..2_000], 1_u32..4), 1..400),
+    ) {
+        const WINDOW: u64 = 1_000;
+        let clock = ManualClock::new();
+        let limiter = build(&clock, &[Rule::exact("rule", n(3), ns(WINDOW))], |builder| builder.capacity(8));
+        prop_assert_eq!(limiter.snapshot().rules[0].slots, 16);
+        let (mut logs, mut now) = (HashMap::<u8, Log>::new(), 0);
+        for (name, gap, units) in steps {
+            clock.advance(ns(gap));
+            now += gap;
+            let live = |log: &&Log| log.used(now, WINDOW) > 0;
+            let resets: Vec<u64> = logs.values().filter(live).map(|log| log.reset(now, WINDOW)).collect();
+            let log = logs.entry(name).or_default();
+            let full = resets.len() == 16 && log.used(now, WINDOW) == 0;
+
+            let decision = limiter.check(&[("rule", Key::bytes([name]))], cost(units)).unwrap();
+            prop_assert_eq!(decision.allowed, !full && log.admits(now, WINDOW, 3, units));
+            prop_assert_eq!(decision.source, if full { Source::TableFull } else { Source::Memory });
+            if full {
+                prop_assert_eq!(decision.retry_after, ns(*resets.iter().min().unwrap()));
+            } else {
+                prop_assert_eq!(decision.retry_after, ns(log.wait(now, WINDOW, 3, units)));
+            }
+            if decision.allowed {
+                log.charge(now, units);
+            }
+            let tracked = limiter.snapshot().rules[0].keys_tracked;
+            prop_assert_eq!(tracked, logs.values().filter(live).count());
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A person with authority.
+
+mod authority;
+mod builder;
+
+use chrono::{DateTime, Utc};
+
+pub(crate) use self::authority::Authority;
+pub use self::authority::Ceiling;
+pub use self::builder::ActorBuilder;
+use crate::decision::Decision;
+use crate::denied::Denied;
+use crate::mode::{Direct, Impersonating, Mode, Permits};
+use crate::permission::{Permission, Tag};
+use crate::permit::{Grant, Permit};
+use crate::resource::Resource;
+use crate::scope::Scope;
+use crate::scopes::Scopes;
+use crate::subject::Subject;
+
+/// What one person may do now, resolved: put together once per request by [`Policy::actor`](crate::Policy::actor), asked
+/// any number of times.
+///
+/// An actor does not notice that roles or memberships change. It stops at [`valid_until`](Self::valid_until).
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Actor<P: Permission, M: Mode = Direct> {
+    authority: Authority<P>,
+    mode: M,
+}
+
+impl<P: Permission, M: Mode> Actor<P, M> {
+    pub(crate) const fn new(authority: Authority<P>, mode: M) -> Self {
+        Self { authority, mode }
+    }
+
+    /// Decides whether the person may do `permission` to `resource`. Allocates nothing.
+    pub fn decide(&self, permission: P, resource: &Resource) -> Decision<'_, P> {
+        Decision::of(&self.authority, permission, resource)
+    }
+
+    /// Decides, and gives proof. For an `audit` permission the proof becomes usable by recording it.
+    ///
+    /// With [`Impersonating`] this does not compile for a write.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] if the decision is a refusal.
+    pub fn require<T: Tag<Perm = P>>(&self, resource: &Resource) -> Result<T::Grant, Denied>
+    where
+        M: Permits<T::Kind>,
+    {
+        let decision = self.decide(T::PERM, resource);
+        if !decision.is_allowed() {
+            return Err(Denied::by(&decision));
+        }
+        let permit = Permit::new(self.subject().user(), *resource);
+        Ok(T::Grant::issue(permit, || decision.record(resource, self.mode.impersonation())))
+    }
+
+    /// The same person, limited to `scopes`, as for an API token. It only ever narrows: what the person gains or loses
+    /// later, a token made from it gains never and loses at once.
+    pub fn attenuate(&self, scopes: &Scopes<P>) -> Self
+    where
+        M: Clone,
+    {
+        Self { authority: self.authority.clone().limited(Ceiling::Token, scopes), mode: self.mode.clone() }
+    }
+
+    /// How far `permission` reaches: for menus, and to choose the filter of a list. [`Scope::None`] after
+    /// [`valid_until`](Self::valid_until).
+    #[must_use]
+    pub fn scope(&self, permission: P) -> Scope {
+        if self.authority.expired().is_some() { Scope::None } else { self.authority.effective().scope(permission) }
+    }
+
+    /// The person.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        self.authority.subject()
+    }
+
+    /// The names of the roles, in the order in which they were given.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.authority.roles().map(crate::Role::name)
+    }
+
+    /// The first moment at which every decision is a refusal: when an override that was counted in, or the impersonation,
+    /// ends. `None` if nothing expires.
+    #[must_use]
+    pub const fn valid_until(&self) -> Option<DateTime<Utc>> {
+        self.authority.valid_until()
+    }
+
+    pub(crate) const fn authority(&self) -> &Authority<P> {
+        &self.authority
+    }
+}
+
+impl<P: Permission> Actor<P, Impersonating> {
+    /// Who is looking, why, and for how long.
+    #[must_use]
+    pub const fn impersonation(&self) -> &Impersonating {
+        &self.mode
+    }
+}

@@ -1,0 +1,194 @@
+//! The layers of an actor's authority, and what they come to.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::error::Error;
+use crate::overrides::{Effect, Override};
+use crate::permission::{Kind, Permission};
+use crate::policy::{Policy, Role};
+use crate::scope::Scope;
+use crate::scopes::Scopes;
+use crate::subject::Subject;
+
+/// An upper limit on what roles and overrides give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ceiling {
+    /// What the tenant's plan includes.
+    Tenant,
+    /// What this session may do, for example because it comes from an unknown network.
+    Session,
+    /// What an API token carries.
+    Token,
+}
+
+/// What was shown at sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Assurance {
+    SingleFactor,
+    MultiFactor,
+}
+
+/// Everything a decision depends on but the permission and the resource. `effective` is what the other fields come to.
+#[derive(Clone)]
+pub(crate) struct Authority<P: Permission> {
+    policy: Policy<P>,
+    subject: Subject,
+    roles: Vec<usize>,
+    overrides: Vec<Override<P>>,
+    ceilings: Vec<(Ceiling, Scopes<P>)>,
+    assurance: Assurance,
+    reads_only: bool,
+    valid_until: Option<DateTime<Utc>>,
+    effective: Scopes<P>,
+}
+
+impl<P: Permission> Authority<P> {
+    pub(super) fn new(policy: Policy<P>, subject: Subject) -> Self {
+        Self {
+            policy,
+            subject,
+            roles: Vec::new(),
+            overrides: Vec::new(),
+            ceilings: Vec::new(),
+            assurance: Assurance::SingleFactor,
+            reads_only: false,
+            valid_until: None,
+            effective: Scopes::none(),
+        }
+    }
+
+    pub(super) fn add_role(&mut self, name: &str) -> Result<(), Error> {
+        let role = self.policy.assignable(name)?;
+        if !self.roles.contains(&role) {
+            self.roles.push(role);
+        }
+        Ok(())
+    }
+
+    pub(super) fn lower(&mut self, ceiling: Ceiling, scopes: &Scopes<P>) {
+        match self.ceilings.iter_mut().find(|(other, _)| *other == ceiling) {
+            Some((_, limit)) => *limit = limit.clone().meet(scopes),
+            None => self.ceilings.push((ceiling, scopes.clone())),
+        }
+    }
+
+    pub(super) fn assure(&mut self, assurance: Assurance) {
+        self.assurance = assurance;
+    }
+
+    /// Counts in the overrides that hold now.
+    pub(super) fn with_overrides(mut self, mut overrides: Vec<Override<P>>) -> Self {
+        if overrides.iter().any(|exception| exception.until.is_some()) {
+            let now = self.policy.clock().now();
+            overrides.retain(|exception| exception.until.is_none_or(|until| now < until));
+        }
+        self.valid_until = overrides.iter().filter_map(|exception| exception.until).min();
+        self.overrides = overrides;
+        self
+    }
+
+    pub(super) fn limited(mut self, ceiling: Ceiling, scopes: &Scopes<P>) -> Self {
+        self.lower(ceiling, scopes);
+        self.resolved()
+    }
+
+    /// The same person, seen by `staff` until then: reads only, within what the staff member's own session and token allow,
+    /// and with the second factor that the staff member has shown.
+    pub(crate) fn seen_by(&self, staff: &Self, until: DateTime<Utc>) -> Self {
+        let mut seen = self.clone();
+        for (ceiling, scopes) in staff.ceilings.iter().filter(|(ceiling, _)| *ceiling != Ceiling::Tenant) {
+            seen.lower(*ceiling, scopes);
+        }
+        seen.assurance = staff.assurance;
+        seen.reads_only = true;
+        seen.valid_until = [self.valid_until, staff.valid_until, Some(until)].into_iter().flatten().min();
+        seen.resolved()
+    }
+
+    /// The formula: roles and allow-overrides joined, minus denials, met with everything that limits.
+    pub(super) fn resolved(mut self) -> Self {
+        self.reads_only |= self.is_staff();
+        let mut effective = self.roles().fold(Scopes::none(), |joined, role| joined.join(role.scopes()));
+        for exception in &self.overrides {
+            if let Effect::Allow(scope) = exception.effect {
+                let widened = effective.scope(exception.permission).max(scope);
+                effective = effective.with(exception.permission, widened);
+            }
+        }
+        for exception in self.overrides.iter().filter(|exception| exception.effect == Effect::Deny) {
+            effective = effective.with(exception.permission, Scope::None);
+        }
+        for (_, scopes) in &self.ceilings {
+            effective = effective.meet(scopes);
+        }
+        if self.reads_only {
+            effective = effective.meet(&Scopes::reads());
+        }
+        if self.assurance == Assurance::SingleFactor {
+            let guarded = P::ALL.iter().filter(|perm| perm.info().needs_second_factor());
+            effective = guarded.fold(effective, |effective, &perm| effective.with(perm, Scope::None));
+        }
+        self.effective = effective;
+        self
+    }
+
+    pub(crate) const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Role<P>> {
+        self.roles.iter().filter_map(|index| self.policy.roles().get(*index))
+    }
+
+    pub(crate) fn overrides(&self) -> &[Override<P>] {
+        &self.overrides
+    }
+
+    pub(crate) fn ceilings(&self) -> &[(Ceiling, Scopes<P>)] {
+        &self.ceilings
+    }
+
+    pub(crate) const fn effective(&self) -> &Scopes<P> {
+        &self.effective
+    }
+
+    pub(crate) const fn valid_until(&self) -> Option<DateTime<Utc>> {
+        self.valid_until
+    }
+
+    pub(crate) fn is_staff(&self) -> bool {
+        self.roles().any(Role::is_staff)
+    }
+
+    pub(crate) fn refuses_writes(&self, permission: P) -> bool {
+        self.reads_only && permission.kind() == Kind::Write
+    }
+
+    pub(crate) fn lacks_second_factor(&self, permission: P) -> bool {
+        self.assurance == Assurance::SingleFactor && permission.info().needs_second_factor()
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.policy.clock().now()
+    }
+
+    /// The moment at which this authority ended, if it has. Asks the clock only if there is such a moment.
+    pub(crate) fn expired(&self) -> Option<DateTime<Utc>> {
+        self.valid_until.filter(|until| self.now() >= *until)
+    }
+}
+
+/// Leaves out the policy, which is long, and the overrides, whose reasons may name people.
+impl<P: Permission> fmt::Debug for Authority<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority")
+            .field("subject", &self.subject)
+            .field("roles", &self.roles().map(Role::name).collect::<Vec<_>>())
+            .field("effective", &self.effective)
+            .field("valid_until", &self.valid_until)
+            .finish_non_exhaustive()
+    }
+}

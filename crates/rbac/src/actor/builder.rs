@@ -1,0 +1,69 @@
+//! Puts an actor together.
+
+use super::Actor;
+use super::authority::{Assurance, Authority, Ceiling};
+use crate::error::Error;
+use crate::mode::Direct;
+use crate::overrides::Override;
+use crate::permission::Permission;
+use crate::policy::Policy;
+use crate::scopes::Scopes;
+use crate::subject::Subject;
+
+/// Collects roles, overrides and ceilings of a person. Made by [`Policy::actor`].
+///
+/// Without any of them the person may do nothing.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ActorBuilder<P: Permission> {
+    authority: Authority<P>,
+    overrides: Vec<Override<P>>,
+}
+
+impl<P: Permission> ActorBuilder<P> {
+    pub(crate) fn new(policy: Policy<P>, subject: Subject) -> Self {
+        Self { authority: Authority::new(policy, subject), overrides: Vec::new() }
+    }
+
+    /// Adds a role.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnknownRole`](crate::ErrorKind::UnknownRole) if the policy has no such role, or if it is not assignable.
+    pub fn role(mut self, name: &str) -> Result<Self, Error> {
+        self.authority.add_role(name)?;
+        Ok(self)
+    }
+
+    /// Adds several roles.
+    ///
+    /// # Errors
+    ///
+    /// As [`role`](Self::role), for the first that cannot be added.
+    pub fn roles<S: AsRef<str>>(self, names: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+        names.into_iter().try_fold(self, |builder, name| builder.role(name.as_ref()))
+    }
+
+    /// Adds an exception for this person. An expired one has no effect.
+    pub fn with_override(mut self, exception: Override<P>) -> Self {
+        self.overrides.push(exception);
+        self
+    }
+
+    /// Adds an upper limit. Several of the same kind limit each other.
+    pub fn ceiling(mut self, ceiling: Ceiling, scopes: &Scopes<P>) -> Self {
+        self.authority.lower(ceiling, scopes);
+        self
+    }
+
+    /// States that the person has shown a second factor in this session. `mfa` permissions are refused without.
+    pub fn multi_factor(mut self) -> Self {
+        self.authority.assure(Assurance::MultiFactor);
+        self
+    }
+
+    /// The actor, as of now on the clock of the policy.
+    pub fn build(self) -> Actor<P, Direct> {
+        Actor::new(self.authority.with_overrides(self.overrides).resolved(), Direct::new())
+    }
+}

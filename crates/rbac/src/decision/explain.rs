@@ -1,0 +1,105 @@
+//! Finds the reason for a decision, and says it.
+
+use std::fmt;
+
+use super::{Decision, Outcome, Refusal, Verdict, Via};
+use crate::actor::Ceiling;
+use crate::overrides::Effect;
+use crate::permission::Permission;
+use crate::scope::Scope;
+
+impl<'a, P: Permission> Decision<'a, P> {
+    /// The decision with its reason. Walks the layers again, which the decision itself did not need.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict<'a> {
+        match self.outcome {
+            Outcome::Expired(at) => Verdict::Denied(Refusal::Expired { at }),
+            Outcome::Refused => Verdict::Denied(self.refusal()),
+            Outcome::Allowed => match self.via() {
+                Some(via) => Verdict::Allowed { via, scope: self.authority.effective().scope(self.permission) },
+                None => Verdict::Denied(Refusal::NotGranted),
+            },
+        }
+    }
+
+    fn via(&self) -> Option<Via<'a>> {
+        let role = self.authority.roles().find(|role| role.scope(self.permission) >= self.needed);
+        role.map(|role| Via::Role(role.name())).or_else(|| {
+            let grants = |effect: Effect| matches!(effect, Effect::Allow(scope) if scope >= self.needed);
+            let mut overrides = self.authority.overrides().iter();
+            overrides
+                .find(|exception| exception.permission == self.permission && grants(exception.effect))
+                .map(|exception| Via::Override(&exception.reason))
+        })
+    }
+
+    fn refusal(&self) -> Refusal {
+        let Self { authority, permission, needed, .. } = *self;
+        let mut granted = authority.roles().map(|role| role.scope(permission)).max().unwrap_or_default();
+        for exception in authority.overrides().iter().filter(|exception| exception.permission == permission) {
+            match exception.effect {
+                Effect::Deny => return Refusal::OverrideDenies,
+                Effect::Allow(scope) => granted = granted.max(scope),
+            }
+        }
+        let cut = authority.ceilings().iter().find(|(_, scopes)| scopes.scope(permission) < needed);
+        match (granted, needed, cut) {
+            (Scope::None, ..) => Refusal::NotGranted,
+            _ if authority.refuses_writes(permission) => Refusal::ReadsOnly,
+            (_, Scope::Platform, _) if granted < needed => Refusal::OtherTenant,
+            _ if granted < needed => Refusal::ScopeTooNarrow { granted, needed },
+            (_, _, Some((ceiling, scopes))) => Refusal::Ceiling { ceiling: *ceiling, limit: scopes.scope(permission) },
+            _ if authority.lacks_second_factor(permission) => Refusal::SecondFactor,
+            _ => Refusal::NotGranted,
+        }
+    }
+}
+
+impl<P: Permission> fmt::Display for Decision<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, needed) = (self.permission.key(), self.needed);
+        match self.verdict() {
+            Verdict::Allowed { via: Via::Role(role), scope } => {
+                write!(f, "allowed: role `{role}` grants `{key}`; reach: {scope}")
+            }
+            Verdict::Allowed { via: Via::Override(_), scope } => {
+                write!(f, "allowed: an override grants `{key}`; reach: {scope}")
+            }
+            Verdict::Denied(refusal) => {
+                f.write_str("denied: ")?;
+                match refusal {
+                    Refusal::Expired { at } => write!(f, "the authority for `{key}` ended at {at:?}"),
+                    Refusal::OverrideDenies => write!(f, "an override denies `{key}`"),
+                    Refusal::NotGranted => write!(f, "no role grants `{key}`"),
+                    Refusal::ReadsOnly => write!(f, "`{key}` writes, and staff and impersonating actors only read"),
+                    Refusal::OtherTenant => write!(f, "`{key}` does not reach other tenants"),
+                    Refusal::ScopeTooNarrow { granted, .. } => {
+                        write!(f, "`{key}` reaches {granted}, this needs {needed}")
+                    }
+                    Refusal::Ceiling { ceiling, limit } => {
+                        write!(f, "the {ceiling} limits `{key}` to {limit}, this needs {needed}")
+                    }
+                    Refusal::SecondFactor => write!(f, "`{key}` needs a second factor"),
+                    Refusal::NotStaff => write!(f, "only staff impersonate"),
+                    Refusal::TargetIsStaff => write!(f, "staff are not impersonated"),
+                }
+            }
+        }?;
+        let mut separator = "; roles: ";
+        for role in self.authority.roles() {
+            write!(f, "{separator}{}", role.name())?;
+            separator = ", ";
+        }
+        if self.authority.roles().next().is_none() { f.write_str("; roles: none") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Ceiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tenant => "tenant",
+            Self::Session => "session",
+            Self::Token => "token",
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! Roles by permissions, for people.
+
+use std::fmt::Write as _;
+
+use crate::permission::Permission;
+use crate::policy::Role;
+use crate::scope::Scope;
+
+/// Which role has which permission, and how far: a row per role, a column per permission, a scope in each cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, P: Permission> {
+    roles: &'a [Role<P>],
+}
+
+/// One row of a [`Matrix`].
+#[derive(Clone, Copy, Debug)]
+pub struct MatrixRow<'a, P: Permission> {
+    role: &'a Role<P>,
+}
+
+impl<'a, P: Permission> Matrix<'a, P> {
+    /// What the letters of [`Scope::letter`] stand for, for the foot of a table.
+    pub const LEGEND: &'static str = "O own, T team, F office, A all of the tenant, P platform, - none";
+
+    pub(crate) const fn new(roles: &'a [Role<P>]) -> Self {
+        Self { roles }
+    }
+
+    /// The head of the columns, in the order of the vocabulary.
+    #[must_use]
+    pub const fn permissions(&self) -> &'static [P] {
+        P::ALL
+    }
+
+    /// The rows, in the order of the policy file.
+    #[must_use]
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = MatrixRow<'a, P>> + use<'a, P> {
+        self.roles.iter().map(|role| MatrixRow { role })
+    }
+
+    /// A Markdown table with the legend below it.
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        let mut text = String::from("| role |");
+        for permission in P::ALL {
+            let _ = write!(text, " `{}` |", permission.key());
+        }
+        text.push_str("\n|---|");
+        text.extend(P::ALL.iter().map(|_| ":-:|"));
+        for row in self.rows() {
+            let _ = write!(text, "\n| {} |", markdown(row.role().title()));
+            for scope in row.scopes() {
+                let _ = write!(text, " {} |", scope.letter());
+            }
+        }
+        let _ = write!(text, "\n\n{}\n", Self::LEGEND);
+        text
+    }
+
+    /// Comma-separated values (RFC 4180) with the names of the scopes, and an empty cell for none.
+    ///
+    /// A cell that a spreadsheet would take for a formula (CWE-1236) begins with an apostrophe.
+    #[must_use]
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from("role,title");
+        for permission in P::ALL {
+            let _ = write!(text, ",{}", csv(permission.key()));
+        }
+        text.push_str("\r\n");
+        for row in self.rows() {
+            let _ = write!(text, "{},{}", csv(row.role().name()), csv(row.role().title()));
+            for scope in row.scopes() {
+                text.push(',');
+                text.push_str(if scope == Scope::None { "" } else { scope.name() });
+            }
+            text.push_str("\r\n");
+        }
+        text
+    }
+}
+
+impl<'a, P: Permission> MatrixRow<'a, P> {
+    /// The role of the row.
+    #[must_use]
+    pub const fn role(&self) -> &'a Role<P> {
+        self.role
+    }
+
+    /// The cells, in the order of the columns.
+    #[must_use]
+    pub fn scopes(&self) -> impl ExactSizeIterator<Item = Scope> + use<'a, P> {
+        let role = self.role;
+        P::ALL.iter().map(move |&permission| role.scope(permission))
+    }
+}
+
+/// Escapes what Markdown, or the HTML that it may contain, would take for markup.
+fn markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '!' => escaped.extend(['\\', c]),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn csv(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    if text.contains([',', '"', '\r', '\n']) {
+        format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    } else {
+        format!("{guard}{text}")
+    }
+}

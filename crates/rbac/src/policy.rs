@@ -1,0 +1,146 @@
+//! A compiled policy.
+
+mod closure;
+mod compile;
+mod lineage;
+mod source;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::actor::ActorBuilder;
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, Fault};
+use crate::matrix::Matrix;
+use crate::permission::Permission;
+use crate::problem::{did_you_mean, shown};
+use crate::scope::Scope;
+use crate::scopes::Scopes;
+use crate::subject::Subject;
+
+/// The roles of an application, checked and compiled. Cloning is cheap: clones share the roles.
+#[derive(Clone, Debug)]
+pub struct Policy<P: Permission> {
+    roles: Arc<Roles<P>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// One role with all that it has, its own grants and the inherited ones.
+#[derive(Clone, Debug)]
+pub struct Role<P: Permission> {
+    name: String,
+    title: Option<String>,
+    staff: bool,
+    assignable: bool,
+    scopes: Scopes<P>,
+}
+
+#[derive(Debug)]
+struct Roles<P: Permission> {
+    in_order: Vec<Role<P>>,
+    by_name: HashMap<String, usize>,
+}
+
+impl<P: Permission> Policy<P> {
+    /// The most roles a policy may have.
+    pub const MAX_ROLES: usize = 4096;
+
+    /// The most text a policy may have, in bytes.
+    pub const MAX_SOURCE_BYTES: usize = 4 << 20;
+
+    /// Compiles the TOML text of a policy. The README describes the format.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidPolicy`](crate::ErrorKind::InvalidPolicy), with every [`Problem`](crate::Problem) of the text in
+    /// [`Error::problems`]. If the text is not TOML, or has a field that a policy does not have, that is the only one.
+    pub fn compile(source: &str) -> Result<Self, Error> {
+        let in_order = compile::compile(source).map_err(Fault::Policy)?;
+        let by_name = in_order.iter().enumerate().map(|(index, role)| (role.name.clone(), index)).collect();
+        Ok(Self { roles: Arc::new(Roles { in_order, by_name }), clock: Arc::new(SystemClock) })
+    }
+
+    /// The same policy with another clock, which its actors ask whether they have expired.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Starts to put together what a person may do.
+    pub fn actor(&self, subject: Subject) -> ActorBuilder<P> {
+        ActorBuilder::new(self.clone(), subject)
+    }
+
+    /// The roles in the order of the file.
+    #[must_use]
+    pub fn roles(&self) -> &[Role<P>] {
+        &self.roles.in_order
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn role(&self, name: &str) -> Option<&Role<P>> {
+        self.roles.by_name.get(name).and_then(|index| self.roles.in_order.get(*index))
+    }
+
+    /// Which role has which permission, and how far.
+    #[must_use]
+    pub fn matrix(&self) -> Matrix<'_, P> {
+        Matrix::new(self.roles())
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The position of a role that may be assigned.
+    pub(crate) fn assignable(&self, name: &str) -> Result<usize, Error> {
+        let found = self.roles.by_name.get(name).and_then(|&index| Some((index, self.roles().get(index)?)));
+        match found {
+            Some((index, role)) if role.assignable => Ok(index),
+            Some(_) => Err(Fault::NotAssignable { name: shown(name) }.into()),
+            None => {
+                let hint = did_you_mean(name, self.roles().iter().map(Role::name));
+                Err(Fault::UnknownRole { name: shown(name), hint }.into())
+            }
+        }
+    }
+}
+
+impl<P: Permission> Role<P> {
+    /// The name in policy files and in assignments.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The title for people; the name if the file gives none.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Whether it is a staff role: it may reach other tenants and impersonate, and never writes.
+    #[must_use]
+    pub const fn is_staff(&self) -> bool {
+        self.staff
+    }
+
+    /// Whether a person can have it, as opposed to roles that are only inherited.
+    #[must_use]
+    pub const fn is_assignable(&self) -> bool {
+        self.assignable
+    }
+
+    /// How far it reaches for `permission`.
+    #[must_use]
+    pub fn scope(&self, permission: P) -> Scope {
+        self.scopes.scope(permission)
+    }
+
+    /// All that it has, inherited grants included.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes<P> {
+        &self.scopes
+    }
+}

@@ -1,0 +1,21 @@
+//! The tests of `stockade-rbac`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed assumption in a test should stop the test"
+)]
+
+mod allocation;
+mod builder;
+mod decisions;
+mod desk;
+mod impersonation;
+mod laws;
+mod matrix;
+mod model;
+mod oracle;
+mod permits;
+mod presets;
+mod problems;
+mod wide;

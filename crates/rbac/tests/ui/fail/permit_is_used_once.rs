@@ -1,0 +1,18 @@
+use stockade_rbac::{Actor, Permit, Resource};
+
+stockade_rbac::permissions! {
+    /// A vocabulary.
+    pub enum Perm {
+        Edit = "load.edit": Write, up to Tenant;
+    }
+}
+
+fn edit(_proof: Permit<perm::Edit>) {}
+
+fn handle(actor: &Actor<Perm>, load: &Resource) {
+    let permit = actor.require::<perm::Edit>(load).unwrap();
+    edit(permit);
+    edit(permit);
+}
+
+fn main() {}

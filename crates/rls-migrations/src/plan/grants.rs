@@ -1,0 +1,90 @@
+//! Bringing one grantee's privileges on one object to exactly what is wanted.
+
+use super::Lock;
+use super::steps::Steps;
+use crate::catalogue::{Grant, Grants};
+use crate::ident::Ident;
+use crate::sql::{Fragment, Sql, sql};
+
+pub(super) enum Target {
+    Schema(Ident),
+    Table(Sql),
+    Sequence(Sql),
+}
+
+impl Target {
+    fn sql(&self) -> Sql {
+        match self {
+            Self::Schema(name) => sql!("SCHEMA {}", name),
+            Self::Table(name) => sql!("TABLE {}", name),
+            Self::Sequence(name) => sql!("SEQUENCE {}", name),
+        }
+    }
+}
+
+/// The privileges of PostgreSQL 15 to 18 on these objects, so that a grant can be given back by name.
+const KEYWORDS: [&str; 10] =
+    ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE", "CREATE"];
+
+/// A privilege, by a word of the program.
+#[derive(Clone, Copy)]
+struct Keyword(&'static str);
+
+impl std::fmt::Display for Keyword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Fragment for Keyword {}
+
+/// Plans the difference between what `grantee` (`None`: `PUBLIC`) holds and `wanted`.
+pub(super) fn reconcile(
+    target: &Target,
+    grantee: Option<&Ident>,
+    held: &Grants,
+    wanted: &[&'static str],
+    steps: &mut Steps,
+) {
+    let object = target.sql();
+    let grantee_sql = grantee.map_or_else(|| sql!("PUBLIC"), |role| sql!("{}", role));
+    let held: Vec<&Grant> = held.of(grantee.map(Ident::as_str)).collect();
+    let is_wanted = |grant: &Grant| wanted.contains(&grant.privilege.as_str());
+    let excess = held.iter().any(|grant| grant.grantable || !is_wanted(grant));
+    if excess {
+        let note = "Takes back everything that this role or PUBLIC holds and should not; CASCADE, because it may have been passed on.";
+        let up = sql!("REVOKE ALL PRIVILEGES ON {} FROM {} CASCADE", object, grantee_sql);
+        steps.step(Lock::Catalogue, note, up, give_back(target, &grantee_sql, &held));
+    }
+    let missing: Vec<Keyword> = wanted
+        .iter()
+        .filter(|wanted| excess || !held.iter().any(|grant| grant.column.is_none() && grant.privilege == **wanted))
+        .map(|wanted| Keyword(wanted))
+        .collect();
+    if !missing.is_empty() {
+        let list = Sql::list(missing);
+        let up = sql!("GRANT {} ON {} TO {}", list, object, grantee_sql);
+        let down = sql!("REVOKE {} ON {} FROM {}", list, object, grantee_sql);
+        steps.step(Lock::Catalogue, "What the role may do, and no more.", up, down);
+    }
+}
+
+/// One statement for each grant; the last one has no semicolon.
+fn give_back(target: &Target, grantee: &Sql, held: &[&Grant]) -> Sql {
+    let mut statements: Option<Sql> = None;
+    for grant in held {
+        let Some(keyword) = KEYWORDS.iter().find(|keyword| **keyword == grant.privilege) else { continue };
+        let option = if grant.grantable { sql!(" WITH GRANT OPTION") } else { sql!("") };
+        let columns = match grant.column.as_ref().map(Ident::new) {
+            Some(Ok(column)) => sql!(" ({})", column),
+            Some(Err(_)) => continue,
+            None => sql!(""),
+        };
+        let grant = sql!("GRANT {}{} ON {} TO {}{}", Keyword(keyword), columns, target.sql(), grantee, option);
+        statements = Some(match statements {
+            Some(before) => sql!("{};\n{}", before, grant),
+            None => grant,
+        });
+    }
+    statements.unwrap_or_else(|| sql!("SELECT"))
+}

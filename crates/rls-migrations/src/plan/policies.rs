@@ -1,0 +1,121 @@
+//! The policies of a tenant table.
+
+use super::Lock;
+use super::steps::Steps;
+use crate::catalogue::{Column, Command, Policy, Relation, STOCKADE_OWNER};
+use crate::ident::Ident;
+use crate::model::{Model, Table};
+use crate::sql::{Sql, sql};
+
+/// A policy of this crate: what it is called, how PostgreSQL would describe it, how it is made.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) name: Ident,
+    pub(crate) policy: Policy,
+    create: Sql,
+}
+
+/// The policies that a tenant table should have.
+pub(crate) fn wanted(model: &Model, table: &Table, relation: &Relation) -> Vec<Wanted> {
+    let Some(tenant) = table.tenant_column() else { return Vec::new() };
+    let name = model.qualified(&table.name);
+    let mut policies = vec![floor(&name, tenant, relation.column(tenant.as_str())), access(model, &name)];
+    if table.holds_periods {
+        policies.push(Wanted {
+            name: Ident::own("stockade_guard"),
+            policy: permissive(Command::Select, vec![STOCKADE_OWNER.to_owned()], None),
+            create: sql!(
+                "CREATE POLICY stockade_guard ON {} AS PERMISSIVE FOR SELECT TO stockade_owner USING (true)",
+                name
+            ),
+        });
+    }
+    policies
+}
+
+pub(super) fn plan(model: &Model, table: &Table, relation: &Relation, steps: &mut Steps) {
+    let name = model.qualified(&table.name);
+    for wanted in wanted(model, table, relation) {
+        let drop = sql!("DROP POLICY IF EXISTS {} ON {}", wanted.name, name);
+        let found = relation.policies.get(wanted.name.as_str());
+        if found == Some(&wanted.policy) {
+            continue;
+        }
+        let note = match wanted.policy.permissive {
+            true => "Lets the named roles reach the table at all.",
+            false => "The tenant's floor: restrictive, so no other policy can widen it.",
+        };
+        let restore = match found {
+            Some(former) => sql!("{};\n{}", drop, create_again(&wanted.name, &name, former)),
+            None => drop.clone(),
+        };
+        let up = sql!("{};\n{}", drop, wanted.create);
+        steps.step(Lock::AccessExclusive, note, up, restore);
+    }
+}
+
+/// The restrictive policy. It is for PUBLIC, so it binds roles that do not exist yet.
+fn floor(table: &Sql, tenant: &Ident, column: Option<&Column>) -> Wanted {
+    let rendered = column.map_or("", |column| &column.rendered);
+    let expression = format!("({rendered} = ( SELECT c.tenant_id FROM stockade.current_tenant c))");
+    Wanted {
+        name: Ident::own("stockade_tenant"),
+        policy: Policy {
+            permissive: false,
+            command: Command::All,
+            roles: Vec::new(),
+            using: Some(expression.clone()),
+            check: Some(expression),
+        },
+        create: sql!(
+            "CREATE POLICY stockade_tenant ON {table} AS RESTRICTIVE FOR ALL TO PUBLIC
+  USING ({tenant} = (SELECT c.tenant_id FROM stockade.current_tenant c))
+  WITH CHECK ({tenant} = (SELECT c.tenant_id FROM stockade.current_tenant c))",
+            table = table,
+            tenant = tenant,
+        ),
+    }
+}
+
+fn access(model: &Model, table: &Sql) -> Wanted {
+    let mut roles = vec![model.app.as_str().to_owned(), model.reader.as_str().to_owned()];
+    roles.sort();
+    Wanted {
+        name: Ident::own("stockade_access"),
+        policy: permissive(Command::All, roles, Some("true".to_owned())),
+        create: sql!(
+            "CREATE POLICY stockade_access ON {} AS PERMISSIVE FOR ALL TO {}, {} USING (true) WITH CHECK (true)",
+            table,
+            model.app,
+            model.reader
+        ),
+    }
+}
+
+fn permissive(command: Command, roles: Vec<String>, check: Option<String>) -> Policy {
+    Policy { permissive: true, command, roles, using: Some("true".to_owned()), check }
+}
+
+/// A policy of the same name that said something else.
+fn create_again(name: &Ident, table: &Sql, policy: &Policy) -> Sql {
+    let kind = if policy.permissive { sql!("PERMISSIVE") } else { sql!("RESTRICTIVE") };
+    let roles = if policy.roles.is_empty() {
+        sql!("PUBLIC")
+    } else {
+        Sql::list(policy.roles.iter().filter_map(|role| Ident::new(role).ok()))
+    };
+    let clause = |keyword: &'static str, expression: &Option<String>| {
+        let text = expression.as_ref().map(|text| format!(" {keyword} ({text})"));
+        Sql::from_catalogue(text.unwrap_or_default())
+    };
+    sql!(
+        "CREATE POLICY {} ON {} AS {} FOR {} TO {}{}{}",
+        name,
+        table,
+        kind,
+        Sql::from_catalogue(policy.command.keyword().to_owned()),
+        roles,
+        clause("USING", &policy.using),
+        clause("WITH CHECK", &policy.check)
+    )
+}

@@ -1,0 +1,158 @@
+//! The declaration of one PostgreSQL schema.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgConnection;
+
+use crate::catalogue::Catalogue;
+use crate::declaration::{DateColumn, Hardening, Parent, Periods, Privilege, TenantColumn};
+use crate::error::Error;
+use crate::finding::Finding;
+use crate::health::Health;
+use crate::model::Model;
+use crate::plan::Plan;
+use crate::roles::Roles;
+
+/// Which tables of one PostgreSQL schema belong to tenants, and how they are guarded.
+///
+/// Every table of the schema is declared: as a tenant's ([`tenant_table`](Self::tenant_table)), as shared
+/// ([`shared_reference`](Self::shared_reference)) or as exempt with a reason ([`exempt`](Self::exempt)). A declaration is
+/// checked when it is used, not while it is written.
+///
+/// The methods that take a connection open a transaction on it through sqlx, or a savepoint in one that sqlx has opened. A
+/// transaction that was opened by a `BEGIN` of the caller's own, which sqlx does not see, would end with theirs.
+///
+/// ```
+/// use stockade_rls_migrations::{Roles, Schema, by, parent};
+///
+/// let schema = Schema::new("freight", Roles::for_app("freight"))
+///     .tenant_table("tenants", by("id"))
+///     .tenant_table("loads", by("tenant_id"))
+///     .tenant_table_via("stops", by("tenant_id"), parent("loads").on("load_id", "id"))
+///     .shared_reference("countries");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Schema {
+    pub(crate) name: String,
+    pub(crate) roles: Roles,
+    pub(crate) statements: Vec<Declared>,
+    pub(crate) hardening: BTreeSet<Hardening>,
+}
+
+/// One line of a declaration, as it was written.
+#[derive(Debug, Clone)]
+pub(crate) enum Declared {
+    Tenant { table: String, column: TenantColumn, parent: Option<Parent> },
+    Shared { table: String },
+    Exempt { table: String, reason: String },
+    AppendOnly { table: String },
+    PeriodGuard { table: String, date: DateColumn, periods: Periods },
+    AppMay { table: String, privileges: BTreeSet<Privilege> },
+}
+
+impl Schema {
+    /// Starts the declaration of the schema `name`, with every [`Hardening`].
+    #[must_use]
+    pub fn new(name: impl Into<String>, roles: Roles) -> Self {
+        Self { name: name.into(), roles, statements: Vec::new(), hardening: BTreeSet::from(Hardening::ALL) }
+    }
+
+    /// The rows of `table` belong to the tenant named in `column`.
+    #[must_use]
+    pub fn tenant_table(self, table: impl Into<String>, column: TenantColumn) -> Self {
+        self.and(Declared::Tenant { table: table.into(), column, parent: None })
+    }
+
+    /// As [`tenant_table`](Self::tenant_table), and each row hangs from a row of `parent`. The planned foreign key holds the tenant
+    /// columns of both tables, so a child cannot name another tenant's parent: PostgreSQL checks foreign keys
+    /// past row-level security.
+    #[must_use]
+    pub fn tenant_table_via(self, table: impl Into<String>, column: TenantColumn, parent: Parent) -> Self {
+        self.and(Declared::Tenant { table: table.into(), column, parent: Some(parent) })
+    }
+
+    /// `table` is the same for all tenants; the application and the reader may read it.
+    #[must_use]
+    pub fn shared_reference(self, table: impl Into<String>) -> Self {
+        self.and(Declared::Shared { table: table.into() })
+    }
+
+    /// The plan leaves `table` alone. The reason is for the reader of the declaration and of
+    /// [`Health`], and must not be empty. The table need not exist.
+    #[must_use]
+    pub fn exempt(self, table: impl Into<String>, reason: impl Into<String>) -> Self {
+        self.and(Declared::Exempt { table: table.into(), reason: reason.into() })
+    }
+
+    /// Rows of `table` can be added and read, not changed or removed, by any role.
+    ///
+    /// A table that is not declared in another line is a tenant table by its column `tenant_id`.
+    #[must_use]
+    pub fn append_only(self, table: impl Into<String>) -> Self {
+        self.and(Declared::AppendOnly { table: table.into() })
+    }
+
+    /// Rows of the tenant table `table` whose `date` is on or before the end of a closed period of their tenant can be
+    /// neither added, changed nor removed, and no row can be moved to such a date.
+    ///
+    /// A periods table that is not declared in another line is a tenant table by its column `tenant_id`.
+    #[must_use]
+    pub fn period_guard(self, table: impl Into<String>, date: DateColumn, periods: Periods) -> Self {
+        self.and(Declared::PeriodGuard { table: table.into(), date, periods })
+    }
+
+    /// What the application's role may do with `table`, where that is not the usual: all four privileges on a tenant table,
+    /// `Select` and `Insert` on an append-only one, `Select` on a shared one.
+    #[must_use]
+    pub fn app_may(self, table: impl Into<String>, privileges: impl IntoIterator<Item = Privilege>) -> Self {
+        let privileges = privileges.into_iter().collect();
+        self.and(Declared::AppMay { table: table.into(), privileges })
+    }
+
+    /// Which privileges of `PUBLIC` the plan takes away, instead of all of [`Hardening::ALL`].
+    #[must_use]
+    pub fn harden(mut self, hardening: impl IntoIterator<Item = Hardening>) -> Self {
+        self.hardening = hardening.into_iter().collect();
+        self
+    }
+
+    /// Compares the declaration with the catalogue. Changes nothing; the plan is empty when there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Declaration`](crate::ErrorKind::Declaration), [`Undeclared`](crate::ErrorKind::Undeclared),
+    /// [`Missing`](crate::ErrorKind::Missing) or [`Unsupported`](crate::ErrorKind::Unsupported), naming the object; or the database's failure.
+    pub async fn plan(&self, conn: &mut PgConnection) -> Result<Plan, Error> {
+        let model = Model::resolve(self)?;
+        let catalogue = Catalogue::read(&model, conn).await?;
+        Plan::draw(&model, &catalogue)
+    }
+
+    /// The facts about isolation on the live database, and what is wrong with them. Reads the catalogue only.
+    ///
+    /// # Errors
+    ///
+    /// As for [`plan`](Self::plan), except that undeclared and missing tables are findings.
+    pub async fn health(&self, conn: &mut PgConnection) -> Result<Health, Error> {
+        let model = Model::resolve(self)?;
+        let catalogue = Catalogue::read(&model, conn).await?;
+        Ok(Health::of(&model, &catalogue))
+    }
+
+    /// Everything [`health`](Self::health) finds, and the weaknesses of the schema's design: oracles, definer's rights, slow policies.
+    /// In the order of severity, the worst first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`health`](Self::health).
+    pub async fn lint(&self, conn: &mut PgConnection) -> Result<Vec<Finding>, Error> {
+        let model = Model::resolve(self)?;
+        let catalogue = Catalogue::read(&model, conn).await?;
+        Ok(crate::lint::findings(&model, &catalogue))
+    }
+
+    fn and(mut self, statement: Declared) -> Self {
+        self.statements.push(statement);
+        self
+    }
+}

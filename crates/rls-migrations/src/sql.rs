@@ -1,0 +1,109 @@
+//! SQL text put together from literals of the program and quoted names, and the one place that runs it.
+//!
+//! A value of type [`Sql`] comes from the macro [`sql!`](crate::sql::sql), whose template is a literal and whose arguments are
+//! [`Fragment`]s, or from PostgreSQL's own rendering of an object ([`Sql::from_catalogue`]).
+
+use std::fmt;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::ident::{Ident, Literal};
+
+/// A piece of SQL that cannot break out of its place: sealed to quoted names, quoted strings and other SQL.
+pub(crate) trait Fragment: fmt::Display {}
+
+impl Fragment for Ident {}
+impl Fragment for Literal {}
+impl Fragment for Sql {}
+impl<T: Fragment> Fragment for &T {}
+
+/// SQL text.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Sql(String);
+
+/// `sql!("ALTER TABLE {} ..", table)`: the template is a literal, each argument a [`Fragment`]. `concat!` keeps variables
+/// from being captured by name, which would not be checked.
+macro_rules! sql {
+    ($template:literal $(, $name:ident = $argument:expr)+ $(,)?) => {
+        $crate::sql::Sql::assemble(format_args!(concat!($template) $(, $name = $crate::sql::fragment(&$argument))+))
+    };
+    ($template:literal $(, $argument:expr)* $(,)?) => {
+        $crate::sql::Sql::assemble(format_args!(concat!($template) $(, $crate::sql::fragment(&$argument))*))
+    };
+}
+pub(crate) use sql;
+
+pub(crate) fn fragment<T: Fragment>(fragment: &T) -> &T {
+    fragment
+}
+
+impl Sql {
+    /// Only for the macro.
+    pub(crate) fn assemble(arguments: fmt::Arguments<'_>) -> Self {
+        Self(arguments.to_string())
+    }
+
+    /// Text that PostgreSQL itself rendered from an object (`pg_get_expr` and its like), which is quoted already.
+    pub(crate) fn from_catalogue(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The parts with a comma between them.
+    pub(crate) fn list<T: Fragment>(parts: impl IntoIterator<Item = T>) -> Self {
+        let parts: Vec<String> = parts.into_iter().map(|part| part.to_string()).collect();
+        Self(parts.join(", "))
+    }
+
+    /// The text as a dollar-quoted string, under a tag that does not occur in it.
+    pub(crate) fn dollar_quoted(&self) -> Self {
+        let mut tag = "$stockade$".to_owned();
+        let mut number = 0_u32;
+        while self.0.contains(&tag) {
+            number += 1;
+            tag = format!("$stockade_{number}$");
+        }
+        Self(format!("{tag}{}{tag}", self.0))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Runs one statement, without parameters and without a result.
+    pub(crate) async fn run(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let text = AssertSqlSafe(self.0.as_str());
+        sqlx::raw_sql(text).execute(conn).await.map(drop)
+    }
+}
+
+impl fmt::Display for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sql({:?})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_inside_its_quotes() {
+        let name = Ident::new("x\"; DROP TABLE y; --").unwrap();
+        assert_eq!(sql!("TABLE {}", name).as_str(), "TABLE \"x\"\"; DROP TABLE y; --\"");
+    }
+
+    #[test]
+    fn a_dollar_quote_uses_a_tag_that_the_text_does_not_hold() {
+        let body = sql!("SELECT {}", Literal("$stockade$ $stockade_1$ $stockade_".to_owned()));
+        assert_eq!(
+            body.dollar_quoted().as_str(),
+            "$stockade_2$SELECT '$stockade$ $stockade_1$ $stockade_'$stockade_2$"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! Tests on a real PostgreSQL. `scripts/test` starts one; each test gets a database of its own.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assumption in a test should stop the test, in its helpers too"
+)]
+
+mod apply;
+mod guards;
+mod isolation;
+mod lint;
+mod plan;
+mod properties;
+mod roles;
+mod snapshot;
+mod support;

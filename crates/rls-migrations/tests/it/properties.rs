@@ -1,0 +1,176 @@
+//! Random schemas: whatever is declared, up protects it and down restores it.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use sqlx::{PgConnection, PgPool};
+use stockade_rls_migrations::{Privilege, Roles, Schema, by, date, parent, periods};
+
+use crate::snapshot::{assert_same, catalogue};
+use crate::support::{A, B, connect, run, text};
+
+const CASES: usize = 16;
+const PRIVILEGES: [Privilege; 4] = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
+
+#[derive(Debug, Clone)]
+struct Table {
+    name: String,
+    tenant: String,
+    date: String,
+    kind: Kind,
+    /// What was done to the table before anybody thought of tenants.
+    past: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Tenant { append_only: bool, guarded: bool, child: bool, app_may: Option<Vec<Privilege>> },
+    Shared,
+    Exempt,
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-c\"'\\\\$%{};é\n -]{1,10}"
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    let app_may = proptest::option::of(proptest::sample::subsequence(PRIVILEGES.to_vec(), 1..=4));
+    let tenant = (any::<bool>(), any::<bool>(), any::<bool>(), app_may);
+    prop_oneof![
+        4 => tenant.prop_map(|(append_only, guarded, child, app_may)| Kind::Tenant { append_only, guarded, child, app_may }),
+        1 => Just(Kind::Shared),
+        1 => Just(Kind::Exempt),
+    ]
+}
+
+fn table() -> impl Strategy<Value = Table> {
+    let past = proptest::sample::subsequence(
+        vec![
+            "GRANT ALL ON {t} TO PUBLIC",
+            "GRANT SELECT, TRUNCATE ON {t} TO rls_prop_app WITH GRANT OPTION",
+            "GRANT SELECT, INSERT ON {t} TO rls_prop_owner",
+            "GRANT UPDATE ({c}), SELECT ({c}) ON {t} TO rls_prop_reader",
+            "ALTER TABLE {t} ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE {t} FORCE ROW LEVEL SECURITY",
+            "CREATE POLICY stockade_tenant ON {t} USING ({c} IS NULL)",
+            "CREATE POLICY legacy ON {t} USING (true) WITH CHECK (false)",
+            "ALTER TABLE {t} OWNER TO rls_prop_owner",
+        ],
+        0..=9,
+    );
+    (name(), name(), name(), kind(), past).prop_map(|(name, tenant, date, kind, past)| {
+        // Three names that differ, whatever was drawn.
+        Table { name, tenant: format!("t{tenant}"), date: format!("d{date}"), kind, past }
+    })
+}
+
+#[sqlx::test]
+async fn random_schemas_round_trip(pool: PgPool) {
+    let mut conn = connect(&pool, "postgres").await;
+    for role in ["owner NOLOGIN", "app LOGIN", "reader LOGIN"] {
+        let create = format!(
+            "DO $$ BEGIN CREATE ROLE rls_prop_{role}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        );
+        run(&mut conn, &create).await.unwrap();
+    }
+    let mut runner = TestRunner::default();
+    let strategy = (name(), proptest::collection::vec(table(), 1..=4));
+    for case in 0..CASES {
+        let (schema, mut tables) = strategy.new_tree(&mut runner).unwrap().current();
+        for (number, table) in tables.iter_mut().enumerate() {
+            table.name.push_str(&number.to_string());
+        }
+        println!("case {case}: schema {schema:?}, {tables:#?}");
+        round_trip(&pool, &mut conn, &schema, &tables).await;
+        run(&mut conn, &format!("DROP SCHEMA {} CASCADE", quote(&schema))).await.unwrap();
+    }
+}
+
+async fn round_trip(pool: &PgPool, conn: &mut PgConnection, schema: &str, tables: &[Table]) {
+    create(conn, schema, tables).await;
+    let before = catalogue(conn).await;
+    let declared = declare(schema, tables);
+    let plan = declared.plan(conn).await.unwrap();
+    plan.apply(conn).await.unwrap_or_else(|error| panic!("{error:?}\n{}", plan.up_sql()));
+    let again = declared.plan(conn).await.unwrap();
+    assert!(again.is_empty(), "{}", again.up_sql());
+    let health = declared.health(conn).await.unwrap();
+    assert!(health.is_sound(), "{:?}", health.findings());
+
+    let mut app = connect(pool, "rls_prop_app").await;
+    for table in tables {
+        let Kind::Tenant { app_may, child, .. } = &table.kind else { continue };
+        if *child {
+            continue;
+        }
+        let name = [quote(schema), ".".to_owned(), quote(&table.name)].concat();
+        run(conn, "BEGIN").await.unwrap();
+        run(conn, &format!("SET LOCAL stockade.tenant_id = '{A}'")).await.unwrap();
+        run(conn, &format!("INSERT INTO {name} VALUES ('{A}', 1, '2024-01-01')")).await.unwrap();
+        run(conn, "COMMIT").await.unwrap();
+        let may_read = app_may.as_ref().is_none_or(|may| may.contains(&Privilege::Select));
+        for (tenant, visible) in [(A, "1"), (B, "0")] {
+            run(&mut app, "BEGIN").await.unwrap();
+            run(&mut app, &format!("SET LOCAL stockade.tenant_id = '{tenant}'")).await.unwrap();
+            if may_read {
+                assert_eq!(text(&mut app, &format!("SELECT count(*)::text FROM {name}")).await, visible);
+            } else {
+                assert!(run(&mut app, &format!("SELECT FROM {name}")).await.is_err());
+            }
+            run(&mut app, "ROLLBACK").await.unwrap();
+        }
+    }
+    plan.revert(conn).await.unwrap_or_else(|error| panic!("{error:?}\n{}", plan.down_sql()));
+    assert_same(&before, &catalogue(conn).await);
+}
+
+async fn create(conn: &mut PgConnection, schema: &str, tables: &[Table]) {
+    run(conn, &format!("CREATE SCHEMA {}", quote(schema))).await.unwrap();
+    let periods = "CREATE TABLE {s}.periods (tenant_id uuid NOT NULL, ends_on date, closed_at date);
+                   CREATE TABLE {s}.parent (tenant_id uuid NOT NULL, id int NOT NULL)";
+    run(conn, &periods.replace("{s}", &quote(schema))).await.unwrap();
+    for table in tables {
+        let name = [quote(schema), ".".to_owned(), quote(&table.name)].concat();
+        let (tenant, date) = (quote(&table.tenant), quote(&table.date));
+        run(conn, &format!("CREATE TABLE {name} ({tenant} uuid NOT NULL, id int, {date} date)")).await.unwrap();
+        for past in &table.past {
+            run(conn, &past.replace("{t}", &name).replace("{c}", &tenant)).await.unwrap();
+        }
+    }
+}
+
+fn declare(schema: &str, tables: &[Table]) -> Schema {
+    let mut declared = Schema::new(schema, Roles::for_app("rls_prop"))
+        .tenant_table("periods", by("tenant_id"))
+        .tenant_table("parent", by("tenant_id"));
+    for Table { name, tenant, date: day, kind, .. } in tables {
+        declared = match kind {
+            Kind::Shared => declared.shared_reference(name),
+            Kind::Exempt => declared.exempt(name, "a test"),
+            Kind::Tenant { append_only, guarded, child, app_may } => {
+                let mut declared = if *child {
+                    declared.tenant_table_via(name, by(tenant), parent("parent").on("id", "id"))
+                } else {
+                    declared.tenant_table(name, by(tenant))
+                };
+                if *append_only {
+                    declared = declared.append_only(name);
+                }
+                if *guarded {
+                    declared = declared.period_guard(name, date(day), periods("periods"));
+                }
+                if let Some(may) = app_may {
+                    let changes = |p: &&Privilege| matches!(p, Privilege::Update | Privilege::Delete);
+                    let may: Vec<_> = may.iter().filter(|p| !(*append_only && changes(p))).copied().collect();
+                    declared = declared.app_may(name, may);
+                }
+                declared
+            }
+        };
+    }
+    declared
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

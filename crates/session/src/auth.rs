@@ -1,0 +1,53 @@
+//! The entry point.
+
+mod accounts;
+mod builder;
+mod inner;
+mod sessions;
+mod sign_in;
+mod totp;
+
+use std::{fmt, sync::Arc};
+
+use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
+
+pub use accounts::{Accounts, NewAccount};
+pub use builder::AuthBuilder;
+pub(crate) use inner::Inner;
+
+/// Accounts, sign-ins and sessions over one store. Clones share everything.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+impl Auth {
+    /// Starts to configure an `Auth`.
+    #[must_use]
+    pub fn builder(store: impl Store, keys: KeyRing) -> AuthBuilder {
+        AuthBuilder::new(store, keys)
+    }
+
+    /// Creation of accounts.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts::new(&self.0)
+    }
+
+    /// Counts of accounts, second factors and up-to-date password hashes.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn stats(&self) -> Result<Stats> {
+        self.0.store.stats(&self.0.pool.params().prefix()).await
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("keys", &self.0.keys)
+            .field("pool", &self.0.pool)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! The settings of an `Auth`.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+
+use super::{Auth, Inner};
+use crate::{
+    clock::{Clock, SystemClock},
+    error::{Error, Result},
+    event::Observer,
+    key::KeyRing,
+    lockout::LockoutPolicy,
+    password::{HashPool, HashPoolConfig},
+    session::SessionLimits,
+    store::{ErasedStore, Store},
+    totp::SeedCipher,
+};
+
+/// Configures an [`Auth`]. Everything beyond the store and the keys has a default.
+pub struct AuthBuilder {
+    store: Box<dyn ErasedStore>,
+    keys: KeyRing,
+    pool: Option<HashPool>,
+    lockout: LockoutPolicy,
+    limits: SessionLimits,
+    pending_life: Duration,
+    clock: Box<dyn Clock>,
+    seeds: Option<Box<dyn SeedCipher>>,
+    observer: Option<Box<dyn Observer>>,
+    issuer: String,
+}
+
+impl AuthBuilder {
+    pub(super) fn new(store: impl Store, keys: KeyRing) -> Self {
+        Self {
+            store: Box::new(store),
+            keys,
+            pool: None,
+            lockout: LockoutPolicy::default(),
+            limits: SessionLimits::default(),
+            pending_life: Duration::from_secs(600),
+            clock: Box::new(SystemClock),
+            seeds: None,
+            observer: None,
+            issuer: "Stockade".to_owned(),
+        }
+    }
+
+    /// What seals TOTP seeds. Without it, an operation on TOTP fails with `Configuration`.
+    #[must_use]
+    pub fn seed_cipher(self, cipher: impl SeedCipher) -> Self {
+        Self { seeds: Some(Box::new(cipher)), ..self }
+    }
+
+    /// What receives the events. The default is nobody.
+    #[must_use]
+    pub fn observer(self, observer: impl Observer) -> Self {
+        Self { observer: Some(Box::new(observer)), ..self }
+    }
+
+    /// The source of time. The default is [`SystemClock`].
+    #[must_use]
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self { clock: Box::new(clock), ..self }
+    }
+
+    /// The threads that hash passwords. The default is a pool of its own with [`HashPoolConfig::default`].
+    #[must_use]
+    pub fn hash_pool(self, pool: HashPool) -> Self {
+        Self { pool: Some(pool), ..self }
+    }
+
+    /// How long sessions live. The default is 30 minutes idle and 12 hours in all.
+    #[must_use]
+    pub fn limits(self, limits: SessionLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// When failed attempts lock. The default is [`LockoutPolicy::default`].
+    #[must_use]
+    pub fn lockout(self, lockout: LockoutPolicy) -> Self {
+        Self { lockout, ..self }
+    }
+
+    /// How long a sign-in waits for its second factor, between 1 second and 1 hour. The default is 10 minutes.
+    #[must_use]
+    pub fn pending_life(self, pending_life: Duration) -> Self {
+        Self { pending_life, ..self }
+    }
+
+    /// The name that authenticator apps show, without a colon. The default is `Stockade`.
+    #[must_use]
+    pub fn issuer(self, issuer: impl Into<String>) -> Self {
+        Self { issuer: issuer.into(), ..self }
+    }
+
+    /// Checks the settings and starts the threads. Takes the time of one hash.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration` if a setting is outside its range or the system gives no threads, `Random` if it gives no random numbers.
+    pub fn build(self) -> Result<Auth> {
+        if self.issuer.is_empty() || self.issuer.contains(':') {
+            return Err(Error::configuration("the issuer is empty or contains a colon"));
+        }
+        let pending_life = TimeDelta::from_std(self.pending_life).unwrap_or(TimeDelta::MAX);
+        if pending_life < TimeDelta::seconds(1) || pending_life > TimeDelta::hours(1) {
+            return Err(Error::configuration("a pending sign-in lives between 1 second and 1 hour"));
+        }
+        let pool = match self.pool {
+            Some(pool) => pool,
+            None => HashPool::new(HashPoolConfig::default())?,
+        };
+        Ok(Auth(Arc::new(Inner {
+            store: self.store,
+            keys: self.keys,
+            pool,
+            lockout: self.lockout,
+            limits: self.limits,
+            pending_life,
+            clock: self.clock,
+            seeds: self.seeds,
+            observer: self.observer,
+            issuer: self.issuer,
+        })))
+    }
+}
+
+impl fmt::Debug for AuthBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthBuilder")
+            .field("keys", &self.keys)
+            .field("lockout", &self.lockout)
+            .field("limits", &self.limits)
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
+}

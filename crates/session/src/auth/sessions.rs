@@ -1,0 +1,84 @@
+//! Looking sessions up and ending them.
+
+use super::Auth;
+use crate::{
+    error::{Error, Result},
+    event::SecurityEvent,
+    id::{SessionId, UserId},
+    session::{Issued, Scope, Session, touch_interval},
+    token::SessionToken,
+};
+
+impl Auth {
+    /// The live session of a token, in one query. Records the use of it if the last record is older than min(60 s, idle/30); so a
+    /// session may end that much earlier than its idle limit, never later.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn resolve(&self, token: &SessionToken) -> Result<Option<Session>> {
+        let now = self.0.now();
+        let Some(digest) = token.digest(&self.0.keys) else { return Ok(None) };
+        let Some(record) = self.0.store.resolve(&digest, now).await? else { return Ok(None) };
+        let unless_after = now - touch_interval(record.idle);
+        if record.last_seen_at <= unless_after {
+            self.0.store.touch(record.sid, now, unless_after).await?;
+        }
+        Ok(Some(Session::from_record(record)))
+    }
+
+    /// Replaces the token of a live session, for a change of authority after sign-in, such as another role. The old token is dead at
+    /// once. Nothing if the session is not live, or another rotation came first.
+    ///
+    /// # Errors
+    ///
+    /// `Random`; `Store`.
+    pub async fn rotate(&self, token: &SessionToken) -> Result<Option<Issued>> {
+        let Some(old) = token.digest(&self.0.keys) else { return Ok(None) };
+        let token = SessionToken::generate(&self.0.keys)?;
+        let new = token.digest(&self.0.keys).ok_or_else(|| Error::configuration("the key ring is empty"))?;
+        let Some(record) = self.0.store.rotate(&old, &new, self.0.now()).await? else { return Ok(None) };
+        let (sid, user, tenant) = (record.sid, record.user, record.tenant);
+        self.0.emit(&SecurityEvent::SessionRotated { sid, user, tenant });
+        Ok(Some(Issued { token, session: Session::from_record(record) }))
+    }
+
+    /// Ends one session for good: a logout, or a line on a page of devices. Ending an unknown or ended session does nothing.
+    ///
+    /// Whoever may call it for another user's session is for the application to decide.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn revoke(&self, sid: SessionId) -> Result<()> {
+        if let Some(record) = self.0.store.revoke(sid, self.0.now()).await? {
+            let (sid, user, tenant) = (record.sid, record.user, record.tenant);
+            self.0.emit(&SecurityEvent::SessionRevoked { sid, user, tenant });
+        }
+        Ok(())
+    }
+
+    /// Ends every session and every pending sign-in of a user, a tenant or everybody, by adding one to a counter.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if it is a user without an account; `Store`.
+    pub async fn revoke_all(&self, scope: impl Into<Scope>) -> Result<()> {
+        let scope = scope.into();
+        if !self.0.store.bump_version(scope).await? {
+            return Err(Error::not_found());
+        }
+        self.0.emit(&SecurityEvent::AllRevoked { scope });
+        Ok(())
+    }
+
+    /// The live sessions of a user, newest first.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>> {
+        let records = self.0.store.sessions(user, self.0.now()).await?;
+        Ok(records.into_iter().map(Session::from_record).collect())
+    }
+}

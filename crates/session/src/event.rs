@@ -1,0 +1,148 @@
+//! What happened, for audit trails and alarms.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    client::ClientInfo,
+    id::{SessionId, TenantId, UserId},
+    session::{Assurance, Scope},
+};
+
+/// An event that an audit trail should have. It contains no identifier as typed, because people type passwords there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecurityEvent {
+    /// A session was issued.
+    #[non_exhaustive]
+    SignedIn {
+        /// Who signed in.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+        /// The new session.
+        sid: SessionId,
+        /// By what.
+        assurance: Assurance,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// A password or a code was refused.
+    #[non_exhaustive]
+    SignInFailed {
+        /// The account, if the identifier has one.
+        account: Option<(UserId, TenantId)>,
+        /// Why. The client must not learn it.
+        reason: FailureReason,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// A refused attempt was the last one for a while.
+    #[non_exhaustive]
+    LockedOut {
+        /// The account, if the identifier has one.
+        account: Option<(UserId, TenantId)>,
+        /// The end of the lock.
+        until: DateTime<Utc>,
+        /// From where the last attempt came.
+        client: ClientInfo,
+    },
+    /// The text stored as a password hash is none, or asks for too much work to verify.
+    #[non_exhaustive]
+    StoredHashRefused {
+        /// Whose hash it is.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+    },
+    /// A second factor became active.
+    #[non_exhaustive]
+    TotpActivated {
+        /// Whose factor it is.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+    },
+    /// The token of a session was replaced.
+    #[non_exhaustive]
+    SessionRotated {
+        /// The session.
+        sid: SessionId,
+        /// Whose session it is.
+        user: UserId,
+        /// The tenant of the session.
+        tenant: TenantId,
+    },
+    /// One session was revoked.
+    #[non_exhaustive]
+    SessionRevoked {
+        /// The session.
+        sid: SessionId,
+        /// Whose session it was.
+        user: UserId,
+        /// The tenant of the session.
+        tenant: TenantId,
+    },
+    /// All sessions and pending sign-ins of a scope were revoked.
+    #[non_exhaustive]
+    AllRevoked {
+        /// Whose.
+        scope: Scope,
+    },
+}
+
+/// Why a sign-in was refused. For the audit trail, never for the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureReason {
+    /// No account has the identifier.
+    UnknownIdentifier,
+    /// The password is wrong.
+    WrongPassword,
+    /// The code is wrong.
+    WrongCode,
+    /// The code was right, and was used before: somebody may be looking over a shoulder.
+    ReplayedCode,
+    /// Too many attempts; this one was not evaluated.
+    Locked,
+    /// The pending sign-in ended while the code was checked.
+    FlowEnded,
+}
+
+/// How much an event should worry somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// Somebody should look at it.
+    Warning,
+}
+
+/// Receives every event after it happened.
+///
+/// It is called on the async runtime, once an event, in the order of one caller's events: hand the event to a queue and return.
+pub trait Observer: Send + Sync + 'static {
+    /// Takes note of an event.
+    fn observe(&self, event: &SecurityEvent);
+}
+
+impl SecurityEvent {
+    /// How much the event should worry somebody.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::LockedOut { .. }
+            | Self::StoredHashRefused { .. }
+            | Self::SignInFailed { reason: FailureReason::ReplayedCode, .. } => Severity::Warning,
+            _ => Severity::Info,
+        }
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn observe(&self, event: &SecurityEvent) {
+        (**self).observe(event);
+    }
+}

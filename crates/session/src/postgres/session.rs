@@ -1,0 +1,134 @@
+//! Sessions.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{PgPool, Row, postgres::PgRow, query};
+use uuid::Uuid;
+
+use super::account::versions;
+use crate::{
+    id::{SessionId, UserId},
+    session::Assurance,
+    store::{Digest, SessionRecord},
+};
+
+type Result<T> = sqlx::Result<T>;
+
+pub(super) async fn insert(pool: &PgPool, digest: &Digest, session: &SessionRecord) -> Result<()> {
+    query(
+        "INSERT INTO stockade.auth_session
+             (sid, digest, user_id, tenant_id, user_version, tenant_version, global_version, assurance,
+              authenticated_at, last_seen_at, idle_seconds, expires_at, ip, user_agent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    )
+    .bind(session.sid.as_uuid())
+    .bind(digest.as_bytes().as_slice())
+    .bind(session.user.as_uuid())
+    .bind(session.tenant.as_uuid())
+    .bind(session.versions.user)
+    .bind(session.versions.tenant)
+    .bind(session.versions.global)
+    .bind(match session.assurance {
+        Assurance::Password => "password",
+        Assurance::PasswordAndTotp => "password+totp",
+    })
+    .bind(session.authenticated_at)
+    .bind(session.last_seen_at)
+    .bind(i32::try_from(session.idle.num_seconds()).unwrap_or(i32::MAX))
+    .bind(session.expires_at)
+    .bind(session.ip.to_string())
+    .bind(session.user_agent.as_deref())
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+pub(super) async fn resolve(pool: &PgPool, digest: &Digest, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
+    let row = query("SELECT * FROM stockade.auth_resolve($1, $2)")
+        .bind(digest.as_bytes().as_slice())
+        .bind(now)
+        .fetch_optional(pool)
+        .await?;
+    row.as_ref().map(record).transpose()
+}
+
+pub(super) async fn touch(
+    pool: &PgPool,
+    sid: SessionId,
+    now: DateTime<Utc>,
+    unless_after: DateTime<Utc>,
+) -> Result<bool> {
+    let done = query(
+        "UPDATE stockade.auth_session SET last_seen_at = $2
+         WHERE sid = $1 AND last_seen_at <= $3 AND revoked_at IS NULL",
+    )
+    .bind(sid.as_uuid())
+    .bind(now)
+    .bind(unless_after)
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn rotate(
+    pool: &PgPool,
+    old: &Digest,
+    new: &Digest,
+    now: DateTime<Utc>,
+) -> Result<Option<SessionRecord>> {
+    let row = query(
+        "UPDATE stockade.auth_session s SET digest = $2, last_seen_at = $3
+         WHERE s.digest = $1 AND s.revoked_at IS NULL
+           AND EXISTS (SELECT FROM stockade.auth_resolve($1, $3) live WHERE live.sid = s.sid)
+         RETURNING s.*",
+    )
+    .bind(old.as_bytes().as_slice())
+    .bind(new.as_bytes().as_slice())
+    .bind(now)
+    .fetch_optional(pool)
+    .await?;
+    row.as_ref().map(record).transpose()
+}
+
+pub(super) async fn revoke(pool: &PgPool, sid: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
+    let row = query(
+        "UPDATE stockade.auth_session s SET revoked_at = $2 WHERE s.sid = $1 AND s.revoked_at IS NULL RETURNING s.*",
+    )
+    .bind(sid.as_uuid())
+    .bind(now)
+    .fetch_optional(pool)
+    .await?;
+    row.as_ref().map(record).transpose()
+}
+
+pub(super) async fn of_user(pool: &PgPool, user: UserId, now: DateTime<Utc>) -> Result<Vec<SessionRecord>> {
+    let rows = query(
+        "SELECT s.* FROM stockade.auth_current_session s
+         WHERE s.user_id = $1 AND s.expires_at > $2
+           AND s.last_seen_at + make_interval(secs => s.idle_seconds) > $2
+         ORDER BY s.authenticated_at DESC, s.sid DESC",
+    )
+    .bind(user.as_uuid())
+    .bind(now)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(record).collect()
+}
+
+fn record(row: &PgRow) -> Result<SessionRecord> {
+    let ip: String = row.try_get("ip")?;
+    let assurance: &str = row.try_get("assurance")?;
+    Ok(SessionRecord {
+        sid: row.try_get::<Uuid, _>("sid")?.into(),
+        user: row.try_get::<Uuid, _>("user_id")?.into(),
+        tenant: row.try_get::<Uuid, _>("tenant_id")?.into(),
+        versions: versions(row)?,
+        // An unknown word gives the least.
+        assurance: if assurance == "password+totp" { Assurance::PasswordAndTotp } else { Assurance::Password },
+        authenticated_at: row.try_get("authenticated_at")?,
+        last_seen_at: row.try_get("last_seen_at")?,
+        idle: TimeDelta::seconds(row.try_get::<i32, _>("idle_seconds")?.into()),
+        expires_at: row.try_get("expires_at")?,
+        ip: ip.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        user_agent: row.try_get("user_agent")?,
+    })
+}

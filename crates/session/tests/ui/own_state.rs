@@ -1,0 +1,7 @@
+use stockade_session::State;
+
+struct Skipped;
+
+impl State for Skipped {}
+
+fn main() {}

@@ -1,0 +1,41 @@
+//! The wiring that every application would otherwise write: what happens in one crate becomes an entry of the audit log.
+//!
+//! Nothing here is needed to use a crate alone.
+
+#[cfg(feature = "ratelimit")]
+mod ratelimit;
+#[cfg(feature = "session")]
+mod session;
+
+use std::fmt;
+
+use stockade_audit_chain::{Entry, TenantId};
+use uuid::Uuid;
+
+#[cfg(feature = "ratelimit")]
+pub use self::ratelimit::limit_entry;
+#[cfg(feature = "session")]
+pub use self::session::session_entry;
+
+/// The tenant in whose log stands what concerns no tenant, such as a failed sign-in under an unknown name: the nil UUID.
+pub const PLATFORM: Uuid = Uuid::nil();
+
+/// An observer of other crates that turns each event into an audit entry and hands it to a function of the application,
+/// usually the sending half of a channel.
+///
+/// The function is called where the event happens and must not block. Whoever receives the entries records each inside
+/// its own tenant's scope.
+pub struct Recorder<F>(F);
+
+impl<F: Fn(TenantId, Entry) + Send + Sync + 'static> Recorder<F> {
+    /// Hands entries to `record`, each with the tenant whose log it belongs to.
+    pub const fn new(record: F) -> Self {
+        Self(record)
+    }
+}
+
+impl<F> fmt::Debug for Recorder<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorder(..)")
+    }
+}

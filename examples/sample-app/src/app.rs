@@ -1,0 +1,200 @@
+//! The application: every crate, wired once.
+
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use sqlx::PgConnection;
+use stockade::{
+    audit_chain::postgres::Sealer,
+    bridge::Recorder,
+    field_crypto::{LocalKeyring, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore},
+    ratelimit::{Cost, Key, Limiter, Reservation, Rule},
+    rbac::Policy,
+    session::{Auth, BoxError, Cookies, SeedCipher, SeedOwner, postgres::PgStore},
+    tenant_guard::TenantDb,
+};
+use tokio::sync::Notify;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::{
+    columns::TotpSeed,
+    database::{Logins, Prefix, Server},
+    permissions::{self, Perm},
+    schema,
+    secrets::Secrets,
+    trail::Trail,
+};
+
+/// Everything a request may use.
+#[derive(Debug)]
+pub struct App {
+    /// Transactions in a tenant's scope: the only way to the business's tables.
+    pub tenants: TenantDb,
+    /// Sign-in and sessions.
+    pub auth: Auth,
+    /// Keys of each tenant.
+    pub vault: Vault<LocalKeyring, PgKeyStore>,
+    /// Who may do what.
+    pub policy: Policy<Perm>,
+    /// Who may try how often.
+    pub limiter: Limiter,
+    /// How session cookies look.
+    pub cookies: Cookies,
+    /// Audit entries of what happens outside a desk.
+    pub trail: Trail,
+    logins: Logins,
+    prefix: Prefix,
+    sealing: Arc<Notify>,
+}
+
+/// The tenant whose keys seal what belongs to the application itself.
+const PLATFORM: Uuid = stockade::bridge::PLATFORM;
+
+impl App {
+    /// Installs what the database lacks and wires the crates to it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, its migrations are not those of this program, or `secrets` do not open
+    /// what is sealed in it.
+    pub async fn start(server: &Server, prefix: Prefix, secrets: Secrets) -> Result<Self> {
+        let mut administrator = server.administrator().await?;
+        schema::install(&mut administrator, &prefix).await?;
+        let logins = Logins::install(server, &mut administrator, &prefix).await?;
+        close(administrator).await?;
+
+        let vault = Vault::new(secrets.field_keys, PgKeyStore::new(logins.gate.clone()));
+        vault
+            .self_check()
+            .await
+            .context("FIELD_CRYPTO_KEKS does not hold the keys that this database was sealed with")?;
+        vault.provision(PLATFORM.into()).await?;
+        let seeds = SealedSeeds(vault.tenant(PLATFORM.into()).await?);
+
+        let tenants = TenantDb::new(logins.app.clone());
+        let trail = Trail::start(tenants.clone());
+        let recorder = |trail: Trail| Recorder::new(move |tenant, entry| trail.send(tenant, entry));
+        let auth = Auth::builder(PgStore::new(logins.gate.clone()), secrets.session_keys)
+            .seed_cipher(seeds)
+            .observer(recorder(trail.clone()))
+            .build()?;
+        let limiter = limits().observer(recorder(trail.clone())).build()?;
+        Ok(Self {
+            tenants,
+            auth,
+            vault,
+            policy: permissions::policy()?,
+            limiter,
+            cookies: Cookies::host(),
+            trail,
+            logins,
+            prefix,
+            sealing: Arc::new(Notify::new()),
+        })
+    }
+
+    /// The prefix of the application's roles.
+    #[must_use]
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    /// Charges a sign-in attempt to its account and its address, before any hash is computed.
+    ///
+    /// # Errors
+    /// When a rule is missing.
+    pub fn reserve_sign_in(&self, account: &str, address: IpAddr) -> Result<Reservation> {
+        let keys = [(SIGN_IN_ACCOUNT, Key::account(account)), (SIGN_IN_ADDRESS, Key::ip(address))];
+        Ok(self.limiter.reserve(&keys, Cost::ONE)?)
+    }
+
+    /// A connection as the sealer, who sees the audit log of every tenant and nothing else.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn sealer(&self) -> sqlx::Result<sqlx::pool::PoolConnection<sqlx::Postgres>> {
+        self.logins.sealer.acquire().await
+    }
+
+    /// Wakes the sealing loop.
+    pub fn seal_soon(&self) {
+        self.sealing.notify_one();
+    }
+
+    /// Records what waits in the trail and links every entry that is committed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn seal_now(&self) -> Result<()> {
+        self.trail.flush().await;
+        let mut connection = self.sealer().await?;
+        Sealer::new().seal_pending(&mut connection).await?;
+        Ok(())
+    }
+
+    /// Seals whenever something was committed, and every few seconds in any case. Runs until the task is dropped.
+    pub async fn seal_forever(self: Arc<Self>) {
+        loop {
+            drop(tokio::time::timeout(Duration::from_secs(5), self.sealing.notified()).await);
+            // The end of a breach is an event too, and nobody else may come to notice it.
+            self.limiter.sweep();
+            if let Err(error) = self.seal_now().await {
+                complain(&error);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    /// Ends every connection.
+    pub async fn stop(&self) {
+        self.trail.flush().await;
+        self.logins.close().await;
+    }
+}
+
+/// Sign-ins per account and per address, codes per account, exports per tenant.
+fn limits() -> stockade::ratelimit::LimiterBuilder {
+    const QUARTER_HOUR: Duration = Duration::from_secs(900);
+    let times = |limit: u32| NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
+    Limiter::builder()
+        .rule(Rule::exact(SIGN_IN_ACCOUNT, times(5), QUARTER_HOUR))
+        .rule(Rule::exact(SIGN_IN_ADDRESS, times(20), QUARTER_HOUR))
+        .rule(Rule::exact(CODE_ADDRESS, times(10), QUARTER_HOUR))
+        .rule(Rule::window(EXPORT_TENANT, times(20), Duration::from_secs(3600)))
+        .capacity(100_000)
+}
+
+/// Rule: sign-in attempts on one account.
+pub const SIGN_IN_ACCOUNT: &str = "sign-in.account";
+/// Rule: sign-in attempts from one address.
+pub const SIGN_IN_ADDRESS: &str = "sign-in.address";
+/// Rule: one-time codes from one address.
+pub const CODE_ADDRESS: &str = "code.address";
+/// Rule: exports of one tenant.
+pub const EXPORT_TENANT: &str = "export.tenant";
+
+/// Seeds of one-time codes, sealed under the platform's own keys and bound to their user.
+#[derive(Debug)]
+struct SealedSeeds(TenantKeys);
+
+impl SeedCipher for SealedSeeds {
+    fn seal(&self, owner: SeedOwner, seed: &[u8]) -> Result<Vec<u8>, BoxError> {
+        let sealed = self.0.seal::<TotpSeed>(&owner.user.into(), &Secret::new(seed.to_vec()))?;
+        Ok(sealed.as_bytes().to_vec())
+    }
+
+    fn open(&self, owner: SeedOwner, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, BoxError> {
+        let sealed = Sealed::<TotpSeed>::from_bytes(sealed.to_vec())?;
+        let seed = self.0.open(&owner.user.into(), &sealed)?;
+        Ok(Zeroizing::new(seed.expose().clone()))
+    }
+}
+
+async fn close(connection: PgConnection) -> sqlx::Result<()> {
+    sqlx::Connection::close(connection).await
+}
+
+#[expect(clippy::print_stderr, reason = "the operator's log of this example is standard error")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("sample-app: sealing failed, and will be tried again: {error:#}");
+}

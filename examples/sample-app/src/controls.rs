@@ -1,0 +1,192 @@
+//! Measuring the compliance controls on the running system.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use stockade::{
+    audit_chain::postgres::{VerifyOptions, verify},
+    posture::{
+        Assessment, ControlId, Observation, Subject,
+        postgres::{self, RlsScope},
+    },
+    ratelimit::Mode,
+};
+use uuid::Uuid;
+
+use crate::{
+    app::{App, CODE_ADDRESS, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
+    domain::{attacks, people::User},
+    schema, seed,
+};
+
+/// Measures what can be measured for the tenant of `user`. What is not measured stays "not yet".
+///
+/// # Errors
+/// When the database cannot be reached at all; a single measurement that fails becomes an unknown.
+pub async fn assess(app: &App, user: &User) -> Result<Assessment> {
+    let now = Utc::now();
+    let mut builder = Assessment::builder(now);
+    {
+        let mut connection = app.sealer().await?;
+        let scope = RlsScope::new("freight", "tenant_id", app.prefix().app());
+        builder = builder
+            .observe(postgres::rls(&mut connection, &scope).await)
+            .observe(postgres::transport(&mut connection).await)
+            .observe([guards(app, &mut connection, now).await]);
+    }
+    let assessment = builder
+        .observe([chain(app, user, now).await, append_only(app, user, now).await, probe(app, user, now).await])
+        .observe(sealed_fields(app, user, now).await)
+        .observe(accounts(app, now).await)
+        .observe([cookies(app, now)])
+        .observe(limits(app, now))
+        .build();
+    Ok(assessment)
+}
+
+async fn chain(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
+    let subject = Subject::new(format!("audit log of {}", user.tenant_name));
+    let report = async {
+        let mut tx = app.tenants.read(user.tenant_id.into()).await?;
+        anyhow::Ok(verify(&mut tx, user.tenant_id.into(), &VerifyOptions::default()).await?)
+    };
+    match report.await {
+        Ok(report) if report.is_intact() => {
+            Observation::pass(ControlId::AUDIT_VERIFIES, subject, now).fact("entries", report.checked())
+        }
+        Ok(report) => {
+            let what = format!("{} findings", report.verdicts().len());
+            Observation::fail(ControlId::AUDIT_VERIFIES, subject, now, what)
+        }
+        Err(_) => Observation::unknown(ControlId::AUDIT_VERIFIES, subject, now, "the verification could not run"),
+    }
+}
+
+/// Tries to change an entry as the application.
+async fn append_only(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
+    let subject = Subject::new("stockade.audit_entry");
+    let attempt = async {
+        let mut tx = app.tenants.begin(user.tenant_id.into()).await?;
+        let update = sqlx::query("UPDATE stockade.audit_entry SET entry_id = entry_id").execute(&mut tx).await;
+        tx.rollback().await?;
+        anyhow::Ok(update.err().and_then(|error| error.as_database_error()?.code().map(|code| code == "42501")))
+    };
+    match attempt.await {
+        Ok(Some(true)) => Observation::pass(ControlId::AUDIT_APPEND_ONLY, subject, now).fact("attempt", "refused"),
+        Ok(_) => Observation::fail(ControlId::AUDIT_APPEND_ONLY, subject, now, "the application may change entries"),
+        Err(_) => Observation::unknown(ControlId::AUDIT_APPEND_ONLY, subject, now, "the attempt could not be made"),
+    }
+}
+
+async fn probe(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
+    let subject = Subject::new("application role");
+    let victim = seed::TENANTS.iter().map(|tenant| tenant.id).find(|id| *id != user.tenant_id).unwrap_or(Uuid::nil());
+    match attacks::run(app, user.tenant_id, victim).await {
+        Ok(attempts) => {
+            let held = attempts.iter().filter(|attempt| attempt.outcome.held()).count();
+            let observation = if held == attempts.len() {
+                Observation::pass(ControlId::RLS_PROBE, subject, now)
+            } else {
+                Observation::fail(ControlId::RLS_PROBE, subject, now, "an attempt reached another tenant")
+            };
+            observation.fact("attempts", attempts.len() as u64).fact("held", held as u64)
+        }
+        Err(_) => Observation::unknown(ControlId::RLS_PROBE, subject, now, "the attempts could not be made"),
+    }
+}
+
+async fn guards(app: &App, connection: &mut sqlx::PgConnection, now: DateTime<Utc>) -> Observation {
+    let subject = Subject::new("freight.gl_posting");
+    match schema::schema(app.prefix()).health(connection).await {
+        Ok(health) if health.tables().iter().any(|table| table.name == "gl_posting" && table.period_guard) => {
+            Observation::pass(ControlId::PERIOD_CLOSED, subject, now)
+        }
+        Ok(_) => Observation::fail(ControlId::PERIOD_CLOSED, subject, now, "no close-period guard"),
+        Err(_) => Observation::unknown(ControlId::PERIOD_CLOSED, subject, now, "the catalogue could not be read"),
+    }
+}
+
+/// How much of each sensitive column holds field-crypto's format under a key that exists.
+async fn sealed_fields(app: &App, user: &User, now: DateTime<Utc>) -> Vec<Observation> {
+    let counts = async {
+        let mut tx = app.tenants.read(user.tenant_id.into()).await?;
+        let counts: (i64, i64, i64) = sqlx::query_as(
+            "SELECT count(*), count(*) FILTER (WHERE get_byte(ssn, 0) = 1 AND octet_length(ssn) >= 33),
+                    count(*) FILTER (WHERE get_byte(bank_account, 0) = 1 AND octet_length(bank_account) >= 33)
+             FROM freight.drivers",
+        )
+        .fetch_one(&mut tx)
+        .await?;
+        anyhow::Ok(counts)
+    };
+    let columns = [Subject::new("drivers.ssn"), Subject::new("drivers.bank_account")];
+    match counts.await {
+        Ok((rows, ssn, account)) => columns
+            .into_iter()
+            .zip([ssn, account])
+            .map(|(subject, sealed)| {
+                let observation = if sealed == rows {
+                    Observation::pass(ControlId::CRYPTO_FIELDS, subject, now)
+                } else {
+                    Observation::fail(ControlId::CRYPTO_FIELDS, subject, now, "values that are not sealed")
+                };
+                observation.fact("rows", rows.unsigned_abs()).fact("sealed", sealed.unsigned_abs())
+            })
+            .collect(),
+        Err(_) => columns
+            .map(|subject| Observation::unknown(ControlId::CRYPTO_FIELDS, subject, now, "the table could not be read"))
+            .into(),
+    }
+}
+
+async fn accounts(app: &App, now: DateTime<Utc>) -> Vec<Observation> {
+    let subject = || Subject::new("accounts");
+    let Ok(stats) = app.auth.stats().await else {
+        return [ControlId::MFA_ALL, ControlId::PASSWORD_HASH]
+            .map(|control| Observation::unknown(control, subject(), now, "the accounts could not be read"))
+            .into();
+    };
+    let share = |control, reached: u64, reason: &'static str| {
+        let observation = if reached == stats.accounts {
+            Observation::pass(control, subject(), now)
+        } else {
+            Observation::fail(control, subject(), now, reason)
+        };
+        observation.fact("accounts", stats.accounts).fact("reached", reached)
+    };
+    vec![
+        share(ControlId::MFA_ALL, stats.with_totp, "accounts without a second factor"),
+        share(ControlId::PASSWORD_HASH, stats.current_hashes, "hashes with older parameters"),
+    ]
+}
+
+/// Reads the flags off a cookie that the application would send.
+fn cookies(app: &App, now: DateTime<Utc>) -> Observation {
+    let subject = Subject::new("session cookie");
+    let cookie = app.cookies.clear_session();
+    let missing: Vec<_> = ["__Host-", "; Secure", "; HttpOnly", "; SameSite=Lax"]
+        .into_iter()
+        .filter(|flag| !cookie.contains(flag))
+        .collect();
+    if missing.is_empty() {
+        Observation::pass(ControlId::SESSION_POLICY, subject, now)
+    } else {
+        Observation::fail(ControlId::SESSION_POLICY, subject, now, format!("without {}", missing.join(" ")))
+    }
+}
+
+fn limits(app: &App, now: DateTime<Utc>) -> Vec<Observation> {
+    let snapshot = app.limiter.snapshot();
+    [SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, CODE_ADDRESS]
+        .into_iter()
+        .map(|name| {
+            let subject = Subject::new(name);
+            match snapshot.rules.iter().find(|rule| rule.rule.name() == name) {
+                Some(rule) if rule.rule.mode() == Mode::Enforce => {
+                    Observation::pass(ControlId::RATELIMIT_AUTH, subject, now)
+                        .fact("limit", u64::from(rule.rule.limit().get()))
+                }
+                _ => Observation::fail(ControlId::RATELIMIT_AUTH, subject, now, "the limit is not enforced"),
+            }
+        })
+        .collect()
+}

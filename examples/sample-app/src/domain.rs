@@ -1,0 +1,8 @@
+//! What the business does. Nothing here knows about pages; the tour and the web application call the same functions.
+
+pub mod attacks;
+pub mod drivers;
+pub mod ledger;
+pub mod loads;
+pub mod money;
+pub mod people;

@@ -1,0 +1,19 @@
+//! A freight brokerage desk: several tenants, one database, every Stockade crate at work.
+//!
+//! Read it in this order: [`schema`] declares what the database enforces, [`app`] wires the crates together,
+//! [`desk`] is a signed-in person inside one tenant's transaction, [`domain`] holds what the business does,
+//! [`web`] a file per page, and [`tour`] the whole story for a terminal.
+
+pub mod app;
+pub mod columns;
+pub mod controls;
+pub mod database;
+pub mod desk;
+pub mod domain;
+pub mod permissions;
+pub mod schema;
+pub mod secrets;
+pub mod seed;
+pub mod tour;
+mod trail;
+pub mod web;

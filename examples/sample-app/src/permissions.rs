@@ -1,0 +1,28 @@
+//! What a person may do. `policy.toml` says which role may do it, and how far its reach goes.
+
+use stockade::rbac::Policy;
+
+stockade::rbac::permissions! {
+    /// What a person of the brokerage may do.
+    pub enum Perm {
+        LoadView      = "load.view":         Read,  up to Tenant;
+        LoadEdit      = "load.edit":         Write, up to Tenant;
+        DriverView    = "driver.view":       Read,  up to Tenant;
+        SsnReveal     = "driver.ssn.reveal": Read,  up to Tenant, audit;
+        LedgerView    = "ledger.view":       Read,  up to Tenant;
+        LedgerPost    = "ledger.post":       Write, up to Tenant, audit;
+        PeriodClose   = "ledger.close":      Write, up to Tenant, audit, mfa;
+        AuditView     = "audit.view":        Read,  up to Tenant;
+        AuditExport   = "audit.export":      Read,  up to Tenant, audit;
+        PostureView   = "posture.view":      Read,  up to Tenant;
+        SessionRevoke = "session.revoke":    Write, up to Tenant, audit;
+    }
+}
+
+/// Compiles `policy.toml`, which is part of the program.
+///
+/// # Errors
+/// Every problem in it at once.
+pub fn policy() -> anyhow::Result<Policy<Perm>> {
+    Ok(Policy::compile(include_str!("policy.toml"))?)
+}

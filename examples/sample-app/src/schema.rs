@@ -1,0 +1,46 @@
+//! What the database enforces for the application's own tables, declared.
+
+use anyhow::{Context, Result};
+use sqlx::{PgConnection, migrate::Migrator};
+use stockade::{
+    audit_chain, field_crypto,
+    rls_migrations::{Roles, Schema, by, date, periods},
+    session,
+};
+
+use crate::database::Prefix;
+
+/// The application's own migrations; its ledger is beside its tables.
+static FREIGHT: Migrator = sqlx::migrate!("./migrations");
+
+/// Every table of schema `freight`: a table that is not declared here stops the installation.
+#[must_use]
+pub fn schema(prefix: &Prefix) -> Schema {
+    Schema::new("freight", Roles::for_app(prefix.as_str()))
+        .tenant_table("tenants", by("tenant_id"))
+        .tenant_table("users", by("tenant_id"))
+        .tenant_table("loads", by("tenant_id"))
+        .tenant_table("drivers", by("tenant_id"))
+        .tenant_table("fiscal_period", by("tenant_id"))
+        .tenant_table("gl_posting", by("tenant_id"))
+        .append_only("gl_posting")
+        .period_guard("gl_posting", date("posted_on"), periods("fiscal_period"))
+}
+
+/// Brings the database to what this version of the application needs: tables, policies, roles, guards.
+/// Doing it again changes nothing.
+///
+/// # Errors
+/// When a migration that was applied has been edited since, the schema has an undeclared table, or the
+/// administrator's rights do not suffice.
+pub async fn install(administrator: &mut PgConnection, prefix: &Prefix) -> Result<()> {
+    const EDITED: &str =
+        "the database's migrations are not those of this program; use the version that made it, or another database";
+    audit_chain::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
+    field_crypto::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
+    session::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
+    FREIGHT.run(&mut *administrator).await.context(EDITED)?;
+    let plan = schema(prefix).plan(&mut *administrator).await?;
+    plan.apply(&mut *administrator).await?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! The same edit from another tenant, with raw SQL too, and a batch that straddles tenants.
+
+use anyhow::{Result, bail};
+
+use super::{Tour, request};
+use crate::{
+    domain::{
+        attacks::{self, Outcome},
+        loads,
+    },
+    seed,
+};
+
+/// Bright Web Studio reaches for Acme's data.
+pub(super) async fn other_tenant(tour: &mut Tour<'_>) -> Result<()> {
+    let app = tour.app();
+    tour.step("Another tenant reaches for the same load, and for everything else");
+    let mut desk = tour.owner_desk("GET", "/loads").await?;
+    let Some(target) = loads::all(&mut desk.tx).await?.into_iter().next() else { bail!("there are no loads") };
+    desk.commit(app).await?;
+
+    let session = tour.sign_in(&seed::BRIGHT, &seed::DISPATCHER).await?;
+    let mut desk = app.desk(&session, request("POST", "/loads/{id}")).await?;
+    let found = loads::find(&mut desk.tx, target.id).await?;
+    desk.commit(app).await?;
+    tour.check(
+        &format!("{} of {} opens {} by its id", seed::DISPATCHER.name, seed::BRIGHT.name, target.reference),
+        "not found: in this tenant it does not exist",
+        found.is_none(),
+    );
+
+    for attempt in attacks::run(app, seed::BRIGHT.id, seed::ACME.id).await? {
+        let happened = match &attempt.outcome {
+            Outcome::Nothing => "0 rows".to_owned(),
+            Outcome::Refused(reason) => format!("refused: {reason}"),
+            Outcome::Crossed(rows) => format!("{rows} rows of the other tenant"),
+        };
+        tour.check(&format!("{}: {}", attempt.what, attempt.how), happened, attempt.outcome.held());
+    }
+
+    let mut desk = tour.owner_desk("GET", "/loads/{id}").await?;
+    let after = loads::find(&mut desk.tx, target.id).await?;
+    desk.commit(app).await?;
+    let same = after.is_some_and(|load| load.rate_cents == target.rate_cents);
+    tour.check("look at the load as its own tenant", if same { "unchanged" } else { "changed or gone" }, same);
+    let counters = app.tenants.counters().snapshot().total();
+    tour.say(format!(
+        "{} queries so far, {} foreign rows read, {} statements and {} batches refused",
+        counters.queries, counters.foreign_rows, counters.refused_statements, counters.refused_batches,
+    ));
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The web application: server-rendered pages, one stylesheet, no script.
+
+mod audit;
+mod drivers;
+mod isolation;
+mod layout;
+mod ledger;
+mod loads;
+mod posture;
+mod problem;
+mod roles;
+mod sign_in;
+mod visitor;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{FromRequest, Request, State},
+    response::{IntoResponse, Redirect},
+    routing::{get, post},
+};
+use http::{HeaderName, HeaderValue, header};
+use serde::de::DeserializeOwned;
+use tower::ServiceBuilder;
+use tower_http::{csrf::CsrfLayer, set_header::SetResponseHeaderLayer};
+
+use self::problem::Problem;
+pub(crate) use self::visitor::SignedIn;
+use crate::app::App;
+
+/// The application, as handlers take it.
+pub(crate) type WebApp = State<Arc<App>>;
+
+/// Every route. A page asks for [`SignedIn`] and the policy; only the sign-in pages do not.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/loads") }))
+        .route("/sign-in", get(sign_in::form).post(sign_in::password))
+        .route("/sign-in/code", get(sign_in::code_form).post(sign_in::code))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/sign-out/everywhere", post(sign_in::sign_out_everywhere))
+        .route("/loads", get(loads::list))
+        .route("/loads/{id}", get(loads::show).post(loads::change))
+        .route("/drivers", get(drivers::list))
+        .route("/drivers/{id}/ssn", post(drivers::reveal))
+        .route("/ledger", get(ledger::show))
+        .route("/ledger/postings", post(ledger::post))
+        .route("/ledger/periods/{id}/close", post(ledger::close))
+        .route("/audit", get(audit::show))
+        .route("/audit/verify", post(audit::verify))
+        .route("/audit.csv", get(audit::export))
+        .route("/isolation", get(isolation::show).post(isolation::attack))
+        .route("/posture", get(posture::show))
+        .route("/posture.json", get(posture::json))
+        .route("/roles", get(roles::show))
+        .route("/style.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], include_str!("../assets/style.css")) }))
+        .route("/posture.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], stockade::posture::render::html::STYLE) }))
+        .route("/icon.svg", get(|| async { ([(header::CONTENT_TYPE, "image/svg+xml")], layout::icon()) }))
+        .fallback(|| async { Problem::NotFound })
+        .layer(
+            ServiceBuilder::new()
+                .layer(response_header("content-security-policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"))
+                .layer(response_header("x-content-type-options", "nosniff"))
+                .layer(response_header("referrer-policy", "same-origin"))
+                .layer(response_header("cache-control", "no-store"))
+                .layer(CsrfLayer::new()),
+        )
+        .with_state(app)
+}
+
+/// Serves the application on `listener` until `stop` resolves.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    app: Arc<App>,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}
+
+/// A form whose malformed body is a page for a person, not a line of plain text.
+#[derive(Debug)]
+pub(crate) struct Form<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
+    type Rejection = axum::response::Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        match axum::Form::from_request(request, state).await {
+            Ok(axum::Form(value)) => Ok(Self(value)),
+            Err(_) => Err(Problem::Malformed.into_response()),
+        }
+    }
+}
+
+fn response_header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+}

@@ -1,0 +1,107 @@
+//! The frame around every page.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::domain::people::User;
+
+/// A place in the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Loads,
+    Drivers,
+    Ledger,
+    Audit,
+    Isolation,
+    Posture,
+    Roles,
+}
+
+const DESK: [(Place, &str, &str); 3] =
+    [(Place::Loads, "/loads", "Loads"), (Place::Drivers, "/drivers", "Drivers"), (Place::Ledger, "/ledger", "Ledger")];
+const OVERSIGHT: [(Place, &str, &str); 4] = [
+    (Place::Audit, "/audit", "Audit log"),
+    (Place::Isolation, "/isolation", "Tenant isolation"),
+    (Place::Posture, "/posture", "Compliance"),
+    (Place::Roles, "/roles", "Roles"),
+];
+
+/// A row of posts: the mark of the product.
+const MARK: PreEscaped<&str> = PreEscaped(
+    r#"<svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M2 22V7l2.5-4L7 7v15zM9.5 22V7L12 3l2.5 4v15zM17 22V7l2.5-4L22 7v15z"/><path d="M1 11h22v2H1zM1 17h22v2H1z" opacity=".55"/></svg>"#,
+);
+
+fn document(title: &str, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Freight Desk" }
+                link rel="stylesheet" href="/style.css";
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+            }
+            (body)
+        }
+    }
+}
+
+/// A page of a signed-in user.
+pub(crate) fn page(user: &User, place: Place, title: &str, lead: &str, content: &Markup) -> Markup {
+    document(
+        title,
+        &html! {
+            body {
+                a.skip href="#content" { "Skip to content" }
+                div.frame {
+                    header.side {
+                        a.logo href="/loads" { (MARK) span { "Freight Desk" small { (user.tenant_name) } } }
+                        nav aria-label="Main" {
+                            (links(&DESK, place))
+                            span { "Oversight" }
+                            (links(&OVERSIGHT, place))
+                        }
+                        div.person {
+                            div { strong { (user.name) } small.muted { (user.role) } }
+                            form method="post" action="/sign-out" { button.quiet.small { "Sign out" } }
+                        }
+                    }
+                    main id="content" {
+                        div.head { div { h1 { (title) } p { (lead) } } }
+                        (content)
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// A page before sign-in: one card in the middle.
+pub(crate) fn door(title: &str, content: &Markup) -> Markup {
+    document(
+        title,
+        &html! {
+            body {
+                main.door id="content" {
+                    div {
+                        div.logo { (MARK) span { "Freight Desk" small { "A Stockade sample application" } } }
+                        (content)
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// The icon of the site.
+pub(crate) fn icon() -> String {
+    MARK.0.replace("<svg ", r##"<svg xmlns="http://www.w3.org/2000/svg" color="#1f5b43" "##)
+}
+
+fn links(places: &[(Place, &str, &str)], here: Place) -> Markup {
+    html! {
+        @for (place, href, name) in places {
+            a href=(href) aria-current=[(*place == here).then_some("page")] { (name) }
+        }
+    }
+}

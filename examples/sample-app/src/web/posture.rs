@@ -1,0 +1,50 @@
+//! The compliance dashboard: the posture crate's own page inside the application's frame.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::header::CONTENT_TYPE;
+use maud::{Markup, PreEscaped, html};
+use stockade::{
+    posture::{Assessment, render},
+    rbac::Resource,
+};
+
+use super::{
+    SignedIn, WebApp,
+    layout::{Place, page},
+    problem::Problem,
+};
+use crate::{app::App, controls, domain::people::User, permissions::Perm};
+
+/// `GET /posture`: measured while the page is made.
+pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
+    let (user, assessment) = measure(&app, visitor).await?;
+    let content = html! {
+        link rel="stylesheet" href="/posture.css";
+        p { a.button.quiet href="/posture.json" { "Download as JSON" } }
+        (PreEscaped(render::html::fragment(&assessment)))
+    };
+    let lead =
+        "Each control is measured on the running system when you open this page. What is not measured is not in place.";
+    Ok(page(&user, Place::Posture, "Compliance", lead, &content))
+}
+
+/// `GET /posture.json`
+pub(crate) async fn json(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
+    let (_, assessment) = measure(&app, visitor).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], render::json(&assessment)).into_response())
+}
+
+async fn measure(app: &App, visitor: SignedIn) -> Result<(User, Assessment), Problem> {
+    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let user = desk.user.clone();
+    let allowed =
+        desk.require(Perm::PostureView, &Resource::in_tenant(user.tenant_id), ("posture", "dashboard")).await?;
+    // The measurements take connections of their own: this one is given back first.
+    desk.commit(app).await?;
+    allowed.map_err(|refused| Problem::Refused(refused.to_string()))?;
+    let assessment = controls::assess(app, &user).await?;
+    Ok((user, assessment))
+}

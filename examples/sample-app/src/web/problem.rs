@@ -1,0 +1,90 @@
+//! What a person sees when a request does not succeed.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use maud::html;
+use uuid::Uuid;
+
+use super::layout::door;
+
+/// Why a handler did not answer with its page.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// Nobody is signed in, or the session has ended.
+    SignedOut,
+    /// The policy says no; the sentence says why.
+    Refused(String),
+    /// There is no such thing, or not in this tenant: the two look alike on purpose.
+    NotFound,
+    /// The form was not one of ours.
+    Malformed,
+    /// Too many attempts.
+    TooMany {
+        /// Seconds until another attempt can succeed.
+        retry_after: u64,
+    },
+    /// The application or its database failed.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, title, text) = match self {
+            Self::SignedOut => return Redirect::to("/sign-in").into_response(),
+            Self::Refused(why) => (StatusCode::FORBIDDEN, "Not permitted", why),
+            Self::NotFound => (StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.".to_owned()),
+            Self::Malformed => (
+                StatusCode::BAD_REQUEST,
+                "Not understood",
+                "The form could not be read. Go back and try again.".to_owned(),
+            ),
+            Self::TooMany { retry_after } => {
+                let text = format!("Too many attempts. Try again in {}.", wait(retry_after));
+                let page = notice("Slow down", &text);
+                return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", retry_after.to_string())], page)
+                    .into_response();
+            }
+            Self::Failed(error) => {
+                // The page names the failure without describing it; the description is for the operator's log.
+                let reference = Uuid::now_v7();
+                log(reference, &error);
+                let text = format!("Something failed on our side. Nothing was saved. Reference: {reference}");
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something failed", text)
+            }
+        };
+        (status, notice(title, &text)).into_response()
+    }
+}
+
+fn notice(title: &str, text: &str) -> maud::Markup {
+    door(
+        title,
+        &html! {
+            div.card {
+                h1 { (title) }
+                p { (text) }
+                p { a href="/" { "Back to the desk" } }
+            }
+        },
+    )
+}
+
+/// A number of seconds for a person.
+pub(crate) fn wait(seconds: u64) -> String {
+    match seconds {
+        0..=1 => "a second".to_owned(),
+        2..=119 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the operator's log of this example is standard error")]
+fn log(reference: Uuid, error: &anyhow::Error) {
+    eprintln!("sample-app: request failed, reference {reference}: {error:#}");
+}

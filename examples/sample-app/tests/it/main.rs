@@ -1,0 +1,9 @@
+//! The sample application on a real PostgreSQL, request by request.
+
+#![expect(clippy::unwrap_used, reason = "a failed assumption in a test should stop the test")]
+
+mod browser;
+mod forms;
+mod installation;
+mod refusals;
+mod sign_in;
