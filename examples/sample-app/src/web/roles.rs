@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use maud::{Markup, html};
-use stockade::rbac::Permission;
+use stockade::rbac::{Permission, Scope};
 
 use super::{
     SignedIn, WebApp,
@@ -29,10 +29,13 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup
         div.card.flush {
             h2 { "Who may do what" }
             div.scroll { table {
-                thead { tr { th { "Role" } @for permission in matrix.permissions() { th { (permission.key()) } } } }
+                thead { tr { th { "Permission" } @for row in matrix.rows() { th { (row.role().name()) } } } }
                 tbody {
-                    @for row in matrix.rows() {
-                        tr { td.nowrap { (row.role().name()) } @for scope in row.scopes() { td { (scope) } } }
+                    @for &permission in matrix.permissions() {
+                        tr {
+                            td.nowrap { code { (permission.key()) } }
+                            @for row in matrix.rows() { td { (reach(row.role().scope(permission))) } }
+                        }
                     }
                 }
             } }
@@ -40,4 +43,8 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup
         p.muted { "A cell says how far the permission reaches. What no line grants is refused." }
     };
     Ok(page(&user, Place::Roles, "Roles", "The policy in force, compiled at start from one file.", &content))
+}
+
+fn reach(scope: Scope) -> Markup {
+    html! { @if scope == Scope::None { span.muted { "—" } } @else { span.badge.good { (scope) } } }
 }
