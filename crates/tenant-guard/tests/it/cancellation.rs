@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, PgPool};
 use stockade_tenant_guard::TenantDb;
 use tokio::task::JoinSet;
 
+use crate::relay::relayed;
 use crate::world::{A, B, Dice, World, cut, tenant};
 
 const WORKERS: u64 = 4;
@@ -59,7 +60,7 @@ where
 
 #[sqlx::test]
 async fn storm_leaks_nothing(_: PgPoolOptions, options: PgConnectOptions) {
-    let world = World::new(options, 2).await;
+    let world = World::new(relayed(options).await, 2).await;
     let mut workers = JoinSet::new();
     for worker in 0..WORKERS {
         let (db, pool) = (world.db.clone(), world.pool.clone());
@@ -96,7 +97,7 @@ async fn storm_leaks_nothing(_: PgPoolOptions, options: PgConnectOptions) {
 
 #[sqlx::test]
 async fn every_await_of_begin_can_be_cut(_: PgPoolOptions, options: PgConnectOptions) {
-    let world = World::new(options, 1).await;
+    let world = World::new(relayed(options).await, 1).await;
     let mut begun = false;
     for polls in 1..=POLLS {
         for _ in 0..5 {
@@ -110,7 +111,7 @@ async fn every_await_of_begin_can_be_cut(_: PgPoolOptions, options: PgConnectOpt
 
 #[sqlx::test]
 async fn statement_cut_while_it_waits_for_a_lock(_: PgPoolOptions, options: PgConnectOptions) {
-    let world = World::new(options, 2).await;
+    let world = World::new(relayed(options).await, 2).await;
     let mut admin = world.admin().await;
     let mut lock = admin.begin().await.unwrap();
     sqlx::query("SELECT 1 FROM loads FOR UPDATE").execute(&mut *lock).await.unwrap();
@@ -135,7 +136,7 @@ async fn statement_cut_while_it_waits_for_a_lock(_: PgPoolOptions, options: PgCo
 
 #[sqlx::test]
 async fn sqlx_alone_leaks(_: PgPoolOptions, options: PgConnectOptions) {
-    let world = World::new(options, 1).await;
+    let world = World::new(relayed(options).await, 1).await;
     let pool = world.another_pool(1);
     let mut leaks = 0;
     for _ in 0..5 {

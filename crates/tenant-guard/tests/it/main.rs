@@ -10,6 +10,7 @@ mod endings;
 mod gate;
 mod isolation;
 mod kernel;
+mod relay;
 
 #[test]
 fn there_is_a_server() {
