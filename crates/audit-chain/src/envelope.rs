@@ -33,7 +33,8 @@ impl Envelope {
             return Err(Repr::UnknownFormat(format).into());
         }
         let count = reader.u16().ok_or(TRUNCATED)?;
-        let mut fields = Vec::new();
+        // A field has six bytes at least: a count that promises more than there is reserves nothing for it.
+        let mut fields = Vec::with_capacity(usize::from(count).min(bytes.len() / 6));
         let mut last = 0;
         for _ in 0..count {
             let tag = reader.u16().ok_or(TRUNCATED)?;

@@ -33,7 +33,7 @@ enum Engine {
     /// One connection at a time: every pool gives its connection back by closing it.
     #[cfg(feature = "embedded")]
     Embedded {
-        _server: embedded::Server,
+        _server: Box<embedded::Server>,
     },
 }
 
@@ -66,7 +66,7 @@ impl Server {
     #[cfg(feature = "embedded")]
     async fn embedded() -> Result<Self> {
         let (server, administrator) = embedded::Server::start().await?;
-        Ok(Self { administrator, engine: Engine::Embedded { _server: server } })
+        Ok(Self { administrator, engine: Engine::Embedded { _server: Box::new(server) } })
     }
 
     #[cfg(not(feature = "embedded"))]
