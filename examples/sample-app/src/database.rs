@@ -50,7 +50,10 @@ impl Server {
     }
 
     fn external(url: &str) -> Result<Self> {
-        let Ok(administrator) = PgConnectOptions::from_str(url) else {
+        // sqlx would take any scheme.
+        let scheme = url.split("://").next().unwrap_or_default();
+        let parsed = matches!(scheme, "postgres" | "postgresql").then(|| PgConnectOptions::from_str(url));
+        let Some(Ok(administrator)) = parsed else {
             // The text of the URL may hold a password: it is not repeated.
             bail!("DATABASE_URL is not a PostgreSQL URL; it looks like postgres://user:password@host:5432/database");
         };
