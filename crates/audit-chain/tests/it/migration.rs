@@ -33,6 +33,10 @@ async fn needs_no_superuser(pool: PgPool) {
             -- The role is the cluster's: an earlier run that was killed may have left it a member.
             IF to_regrole('stockade_owner') IS NOT NULL THEN
                 REVOKE stockade_owner FROM stockade_audit_test_migrator;
+                -- From PostgreSQL 16 on, CREATEROLE reaches only the roles that it created itself.
+                IF current_setting('server_version_num')::int >= 160000 THEN
+                    EXECUTE 'GRANT stockade_owner TO stockade_audit_test_migrator WITH ADMIN TRUE, INHERIT FALSE, SET FALSE';
+                END IF;
             END IF;
             EXECUTE format('GRANT CREATE ON DATABASE %I TO stockade_audit_test_migrator', current_database());
         END $$;";

@@ -85,6 +85,10 @@ async fn an_ordinary_role_can_migrate(pool: PgPoolOptions, options: PgConnectOpt
         "DO $$ BEGIN
              EXECUTE format('CREATE ROLE %I NOLOGIN CREATEROLE', current_setting('test.role'));
              EXECUTE format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_setting('test.role'));
+             -- From PostgreSQL 16 on, CREATEROLE reaches only the roles that it created itself.
+             IF current_setting('server_version_num')::int >= 160000 AND to_regrole('stockade_owner') IS NOT NULL THEN
+                 EXECUTE format('GRANT stockade_owner TO %I WITH ADMIN TRUE, INHERIT FALSE, SET FALSE', current_setting('test.role'));
+             END IF;
          END $$",
     )
     .await;
