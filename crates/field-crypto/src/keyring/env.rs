@@ -4,11 +4,8 @@ use std::env;
 
 use zeroize::Zeroizing;
 
-use crate::data_key::{DataKey, WrappedKey};
 use crate::error::Error;
-use crate::id::KekId;
 use crate::keyring::LocalKeyring;
-use crate::kms::{Kms, WrapContext};
 
 /// A keyring from an environment variable, in the form that [`LocalKeyring::parse`] reads.
 ///
@@ -31,26 +28,4 @@ impl EnvKeyring {
     }
 }
 
-impl From<EnvKeyring> for LocalKeyring {
-    fn from(keyring: EnvKeyring) -> Self {
-        keyring.0
-    }
-}
-
-impl Kms for EnvKeyring {
-    fn primary_kek(&self) -> KekId {
-        self.0.primary_kek()
-    }
-
-    fn wrap(&self, context: WrapContext, key: &DataKey) -> impl Future<Output = Result<WrappedKey, Error>> + Send {
-        self.0.wrap(context, key)
-    }
-
-    fn unwrap(
-        &self,
-        context: WrapContext,
-        wrapped: &WrappedKey,
-    ) -> impl Future<Output = Result<DataKey, Error>> + Send {
-        self.0.unwrap(context, wrapped)
-    }
-}
+through_local!(EnvKeyring);

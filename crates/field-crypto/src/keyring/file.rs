@@ -7,11 +7,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::data_key::{DataKey, WrappedKey};
 use crate::error::Error;
-use crate::id::KekId;
 use crate::keyring::LocalKeyring;
-use crate::kms::{Kms, WrapContext};
 
 /// A keyring from a file that only its owner can access, in the form that [`LocalKeyring::parse`] reads.
 ///
@@ -52,26 +49,4 @@ impl FileKeyring {
     }
 }
 
-impl From<FileKeyring> for LocalKeyring {
-    fn from(keyring: FileKeyring) -> Self {
-        keyring.0
-    }
-}
-
-impl Kms for FileKeyring {
-    fn primary_kek(&self) -> KekId {
-        self.0.primary_kek()
-    }
-
-    fn wrap(&self, context: WrapContext, key: &DataKey) -> impl Future<Output = Result<WrappedKey, Error>> + Send {
-        self.0.wrap(context, key)
-    }
-
-    fn unwrap(
-        &self,
-        context: WrapContext,
-        wrapped: &WrappedKey,
-    ) -> impl Future<Output = Result<DataKey, Error>> + Send {
-        self.0.unwrap(context, wrapped)
-    }
-}
+through_local!(FileKeyring);
