@@ -3,6 +3,7 @@
 //! Everything is read with `search_path = pg_catalog`, so that expressions come back with qualified names, and each
 //! catalogue table is named with its schema, so that a temporary table cannot stand in for it.
 
+mod defaults;
 mod grant;
 mod key;
 mod policy;
@@ -19,13 +20,14 @@ use sqlx::{Connection, PgConnection};
 use crate::error::{Error, Repr};
 use crate::model::Model;
 
+pub(crate) use defaults::Defaults;
 pub(crate) use grant::{Grant, Grants};
 pub(crate) use key::{ForeignKey, Index};
 pub(crate) use policy::{Command, Policy};
 pub(crate) use relation::{Column, Relation, RelationKind, Sequence};
 pub(crate) use role::Role;
 pub(crate) use shared::{Function, OWNER as STOCKADE_OWNER, Shared};
-pub(crate) use surroundings::{SchemaFacts, Server, Surroundings};
+pub(crate) use surroundings::{Execute, MAY_CREATE_BACKUP, SchemaFacts, Server, Surroundings};
 pub(crate) use trigger::Trigger;
 
 #[derive(Debug)]
@@ -36,12 +38,16 @@ pub(crate) struct Catalogue {
     pub(crate) relations: BTreeMap<String, Relation>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) shared: Shared,
+    pub(crate) defaults: Vec<Defaults>,
     pub(crate) surroundings: Surroundings,
 }
 
 impl Catalogue {
-    pub(crate) async fn read(model: &Model, conn: &mut PgConnection) -> Result<Self, Error> {
-        Self::read_in_transaction(model, conn).await.map_err(|error| Repr::Read(error).into())
+    /// Reads the catalogue, and gives the model the partitions and children that it finds there.
+    pub(crate) async fn read(mut model: Model, conn: &mut PgConnection) -> Result<(Model, Self), Error> {
+        let catalogue = Self::read_in_transaction(&model, conn).await.map_err(Repr::Read)?;
+        model.adopt_children(&catalogue);
+        Ok((model, catalogue))
     }
 
     pub(crate) fn relation(&self, name: &str) -> Option<&Relation> {
@@ -63,6 +69,7 @@ impl Catalogue {
             relations,
             roles: role::read(model, &mut tx).await?,
             shared: shared::read(&mut tx).await?,
+            defaults: defaults::read(model, &mut tx).await?,
             surroundings: surroundings::read(model, &mut tx).await?,
         };
         // Not a commit: the search path must not outlive this reading inside a caller's transaction.

@@ -2,8 +2,12 @@
 //!
 //! Nothing here is checked when it is written; [`Schema::plan`](crate::Schema::plan) checks names before it uses them.
 
+mod hardening;
+
+pub use hardening::Hardening;
+
 /// The column that holds a row's tenant, of type `uuid`. Written with [`by`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TenantColumn(pub(crate) String);
 
 /// Names the column that holds a row's tenant: `by("tenant_id")`.
@@ -13,7 +17,7 @@ pub fn by(column: impl Into<String>) -> TenantColumn {
 }
 
 /// The column that holds a posting's date, of type `date`. Written with [`date()`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DateColumn(pub(crate) String);
 
 /// Names the column that holds a posting's date: `date("posted_on")`. A `timestamptz` would mean different days in
@@ -28,7 +32,7 @@ pub fn date(column: impl Into<String>) -> DateColumn {
 pub struct ParentTable(String);
 
 /// The way from a child table to its parent: which column of the child names which column of the parent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Parent {
     pub(crate) table: String,
     pub(crate) column: String,
@@ -50,7 +54,7 @@ impl ParentTable {
 }
 
 /// The table of fiscal periods behind a period guard, one row a tenant and period. Written with [`periods`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Periods {
     pub(crate) table: String,
     pub(crate) ends_on: String,
@@ -83,6 +87,7 @@ impl Periods {
 /// What the application's role may do with a table. There is no word for TRUNCATE, REFERENCES and TRIGGER: the first
 /// ignores row-level security, the other two reach rows of every tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Privilege {
     /// Read rows.
     Select,
@@ -105,26 +110,4 @@ impl Privilege {
             Self::Delete => "DELETE",
         }
     }
-}
-
-/// A privilege of `PUBLIC` that a plan takes away, because it helps an attacker who can run SQL as the application.
-///
-/// Each one holds for the whole database, so other applications in it are affected too; choose with
-/// [`Schema::harden`](crate::Schema::harden). A plan leaves out what the connected role may not change and says so in
-/// [`Plan::skipped`](crate::Plan::skipped).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Hardening {
-    /// Revoke all on schema `public`: nothing can be planted where a search path looks.
-    PublicSchema,
-    /// Revoke `TEMPORARY` on the database: a temporary table outlives its tenant on a pooled connection and can take the place
-    /// of a real one.
-    TempTables,
-    /// Revoke `EXECUTE` on `set_config`: an injected `SELECT` cannot change the tenant. The schema's owner keeps it.
-    SetConfig,
-}
-
-impl Hardening {
-    /// All of them, which is what a schema asks for by itself.
-    pub const ALL: [Self; 3] = [Self::PublicSchema, Self::TempTables, Self::SetConfig];
 }

@@ -31,8 +31,11 @@ pub enum ErrorKind {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Repr {
-    #[error("{0}")]
-    Declaration(String),
+    #[error("{name}: {why}")]
+    Declaration { name: Name, why: String },
+    #[cfg(feature = "toml")]
+    #[error("{}{message}", Line(*.line))]
+    Document { line: Option<usize>, message: String },
     #[error("undeclared in schema {schema}: {tables}")]
     Undeclared { schema: Name, tables: Names },
     #[error("{what} {name} does not exist")]
@@ -56,7 +59,9 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
-            Repr::Declaration(_) => ErrorKind::Declaration,
+            Repr::Declaration { .. } => ErrorKind::Declaration,
+            #[cfg(feature = "toml")]
+            Repr::Document { .. } => ErrorKind::Declaration,
             Repr::Undeclared { .. } => ErrorKind::Undeclared,
             Repr::Missing { .. } => ErrorKind::Missing,
             Repr::Unsupported { .. } => ErrorKind::Unsupported,
@@ -88,6 +93,17 @@ impl Error {
                 }
             }
             _ => false,
+        }
+    }
+}
+
+#[cfg(feature = "toml")]
+impl Error {
+    /// The name that a contradiction is about.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match &*self.0 {
+            Repr::Declaration { name, .. } => Some(&name.0),
+            _ => None,
         }
     }
 }
@@ -131,6 +147,17 @@ impl fmt::Display for Names {
             write!(f, "{separator}`{}`", name.escape_debug())?;
         }
         Ok(())
+    }
+}
+
+/// The line of a document that an error is on, or nothing.
+#[cfg(feature = "toml")]
+struct Line(Option<usize>);
+
+#[cfg(feature = "toml")]
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |line| write!(f, "line {line}: "))
     }
 }
 

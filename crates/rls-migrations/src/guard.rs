@@ -70,6 +70,12 @@ impl GuardTrigger {
         }
     }
 
+    /// PostgreSQL makes row triggers of a partitioned table on each partition. Statement triggers fire for the table that the
+    /// statement names, so a partition has its own.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.level == "ROW"
+    }
+
     pub(crate) fn is(&self, found: &Trigger) -> bool {
         let mut arguments = Vec::new();
         for argument in &self.arguments {
@@ -97,7 +103,7 @@ pub(crate) fn functions(model: &Model) -> Vec<GuardFunction> {
         functions.push(GuardFunction { name: period_change(), body: period_change_body(), definer: true });
     }
     for table in &model.tables {
-        if let (Some(guard), Some(tenant)) = (&table.period, table.tenant_column()) {
+        if let (Some(guard), Some(tenant), None) = (&table.period, table.tenant_column(), &table.child_of) {
             let body = period_guard_body(model, tenant, guard);
             functions.push(GuardFunction { name: period_guard(model, table), body, definer: true });
         }
@@ -137,7 +143,7 @@ pub(crate) fn triggers(model: &Model, table: &Table) -> Vec<GuardTrigger> {
             old_table: false,
             new_table: false,
             function: period_change(),
-            arguments: vec![lock_key(model, &table.name), Literal::of(tenant)],
+            arguments: vec![lock_key(model, table.root()), Literal::of(tenant)],
         });
     }
     if table.period.is_some() {
@@ -169,7 +175,7 @@ fn period_change() -> Ident {
 }
 
 fn period_guard(model: &Model, table: &Table) -> Ident {
-    Ident::derived("rls_period_guard", &model.schema, &table.name)
+    Ident::derived("rls_period_guard", &model.schema, table.root())
 }
 
 /// What both sides of a period lock call it. A constant, so that renaming a table cannot part them.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::catalogue::{Catalogue, Policy, Relation, Role, STOCKADE_OWNER};
 use crate::finding::{Finding, Severity};
+use crate::ident::Ident;
 use crate::model::{Kind, Model, Table};
 
 /// The state of isolation on a live database. Made by [`Schema::health`](crate::Schema::health).
@@ -94,12 +95,12 @@ pub struct RoleHealth {
 
 impl Health {
     pub(crate) fn of(model: &Model, catalogue: &Catalogue) -> Self {
-        let names = [model.owner.as_str(), model.app.as_str(), model.reader.as_str(), STOCKADE_OWNER];
+        let names = model.roles().map(Ident::as_str).chain([STOCKADE_OWNER]);
         let table = |(name, relation): (&String, &Relation)| table_health(name, model.table(name), relation);
         Self {
             server: ServerVersion { number: catalogue.server.version },
             tables: catalogue.relations.iter().map(table).collect(),
-            roles: names.iter().map(|name| role_health(name, catalogue.roles.get(*name))).collect(),
+            roles: names.map(|name| role_health(name, catalogue.roles.get(name))).collect(),
             findings: crate::lint::isolation(model, catalogue),
         }
     }
@@ -122,7 +123,7 @@ impl Health {
         &self.tables
     }
 
-    /// The owner, the application's role, the reader, and `stockade_owner`.
+    /// The declared roles, the owner first, and at the end `stockade_owner`.
     #[must_use]
     pub fn roles(&self) -> &[RoleHealth] {
         &self.roles

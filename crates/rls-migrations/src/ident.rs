@@ -26,15 +26,15 @@ impl Ident {
         } else {
             return Ok(Self(name));
         };
-        Err(Repr::Declaration(format!("{}: {fault}", Name(name))).into())
+        Err(Repr::Declaration { name: Name(name), why: fault.to_owned() }.into())
     }
 
     /// As [`Ident::new`], and refuses what PostgreSQL reserves: `"public"` in a GRANT means everybody, even in quotes.
     pub(crate) fn role(name: impl Into<String>) -> Result<Self, Error> {
         let ident = Self::new(name)?;
         if matches!(ident.as_str(), "public" | "none") || ident.as_str().starts_with("pg_") {
-            let name = Name(ident.0);
-            return Err(Repr::Declaration(format!("{name}: PostgreSQL reserves this role name")).into());
+            let why = "PostgreSQL reserves this role name".to_owned();
+            return Err(Repr::Declaration { name: Name(ident.0), why }.into());
         }
         Ok(ident)
     }
@@ -47,8 +47,13 @@ impl Ident {
     /// A name of this crate's own for an object that belongs to a table: readable at the front, unique by its end, and
     /// never longer than PostgreSQL allows.
     pub(crate) fn derived(prefix: &'static str, schema: &Self, table: &Self) -> Self {
-        let key = [schema.as_str(), "\0", table.as_str()].concat();
-        let mut name = format!("{prefix}_{}_{}", schema.as_str(), table.as_str());
+        Self::derived_of(prefix, &[schema.as_str(), table.as_str()])
+    }
+
+    /// As [`derived`](Self::derived), of any number of names.
+    pub(crate) fn derived_of(prefix: &'static str, names: &[&str]) -> Self {
+        let key = names.join("\0");
+        let mut name = format!("{prefix}_{}", names.join("_"));
         while name.len() > MAX_BYTES - 17 {
             name.pop();
         }

@@ -11,9 +11,14 @@ mod schema;
 
 mod model;
 
+mod discovery;
+#[cfg(feature = "toml")]
+mod document;
+
 mod catalogue;
 mod guard;
 
+mod data_migration;
 mod plan;
 
 mod finding;
@@ -25,10 +30,11 @@ mod refusal;
 pub use declaration::{
     DateColumn, Hardening, Parent, ParentTable, Periods, Privilege, TenantColumn, by, date, parent, periods,
 };
+pub use discovery::Discovery;
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, Rule, Severity};
 pub use health::{Health, PolicyHealth, RoleHealth, ServerVersion, TableHealth, TableKind};
-pub use plan::{Lock, MigrationFiles, Plan, Skipped, Statement};
+pub use plan::{Lock, MigrationFiles, Plan, Skipped, Statement, Work};
 pub use refusal::Refusal;
 pub use roles::Roles;
 pub use schema::Schema;

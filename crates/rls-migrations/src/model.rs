@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalogue::STOCKADE_OWNER;
 use crate::declaration::{Hardening, Parent, Periods, Privilege};
 use crate::error::{Error, Name, Repr};
 use crate::ident::Ident;
 use crate::schema::{Declared, Schema};
 use crate::sql::{Sql, sql};
+
+mod children;
 
 const DEFAULT_TENANT_COLUMN: &str = "tenant_id";
 
@@ -16,29 +19,37 @@ pub(crate) struct Model {
     pub(crate) owner: Ident,
     pub(crate) app: Ident,
     pub(crate) reader: Ident,
+    pub(crate) migrator: Option<Ident>,
+    pub(crate) backup: Option<Ident>,
+    pub(crate) purge: Option<Ident>,
+    pub(crate) eraser: Option<Ident>,
     pub(crate) tables: Vec<Table>,
     pub(crate) hardening: BTreeSet<Hardening>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) name: Ident,
+    /// The declared table whose partition, or child by inheritance, this one is.
+    pub(crate) child_of: Option<Ident>,
     pub(crate) kind: Kind,
     pub(crate) append_only: bool,
     pub(crate) period: Option<PeriodGuard>,
     /// Other tables' period guards read this one.
     pub(crate) holds_periods: bool,
     pub(crate) app_may: BTreeSet<Privilege>,
+    /// Each set of columns that is unique within a tenant.
+    pub(crate) unique: Vec<Vec<Ident>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Tenant { column: Ident, parent: Option<ParentKey> },
     Shared,
     Exempt { reason: String },
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ParentKey {
     pub(crate) table: Ident,
     pub(crate) tenant: Ident,
@@ -46,7 +57,7 @@ pub(crate) struct ParentKey {
     pub(crate) references: Ident,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PeriodGuard {
     pub(crate) date: Ident,
     pub(crate) periods: Ident,
@@ -61,17 +72,39 @@ impl Model {
         if matches!(name.as_str(), "stockade" | "information_schema") || name.as_str().starts_with("pg_") {
             return Err(contradiction(&name, "this schema is not the application's"));
         }
-        let (owner, app, reader) =
-            (Ident::role(schema.roles.owner())?, Ident::role(schema.roles.app())?, Ident::role(schema.roles.reader())?);
-        if owner == app || owner == reader || app == reader {
-            return Err(contradiction(&app, "owner, application and reader are three roles"));
+        let optional = |role: &Option<String>| role.as_ref().map(Ident::role).transpose();
+        let mut model = Self {
+            schema: name,
+            owner: Ident::role(schema.roles.owner())?,
+            app: Ident::role(schema.roles.app())?,
+            reader: Ident::role(schema.roles.reader())?,
+            migrator: optional(&schema.roles.migrator)?,
+            backup: optional(&schema.roles.backup)?,
+            purge: optional(&schema.roles.purge)?,
+            eraser: optional(&schema.roles.eraser)?,
+            tables: Vec::new(),
+            hardening: schema.hardening.clone(),
+        };
+        let mut roles = BTreeSet::from([STOCKADE_OWNER]);
+        if let Some(twice) = model.roles().find(|role| !roles.insert(role.as_str())) {
+            return Err(contradiction(twice, "each duty has a role of its own"));
         }
-        let mut model =
-            Self { schema: name, owner, app, reader, tables: Vec::new(), hardening: schema.hardening.clone() };
         model.declare_kinds(schema)?;
         model.declare_guards(schema)?;
         model.declare_privileges(schema)?;
+        model.declare_keys(schema)?;
         Ok(model)
+    }
+
+    /// Every declared role, the owner first.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Ident> {
+        let optional = [&self.migrator, &self.backup, &self.purge, &self.eraser];
+        [&self.owner, &self.app, &self.reader].into_iter().chain(optional.into_iter().flatten())
+    }
+
+    /// The roles that reach tenant tables, each inside a tenant's context only.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &Ident> {
+        [&self.app, &self.reader].into_iter().chain(self.purge.iter()).chain(self.eraser.iter())
     }
 
     /// The qualified name of a table of the schema.
@@ -99,7 +132,10 @@ impl Model {
                 }
                 Declared::Shared { table } => (table, Kind::Shared),
                 Declared::Exempt { table, reason } => (table, Kind::Exempt { reason: reason.clone() }),
-                Declared::AppendOnly { .. } | Declared::PeriodGuard { .. } | Declared::AppMay { .. } => continue,
+                Declared::AppendOnly { .. }
+                | Declared::PeriodGuard { .. }
+                | Declared::AppMay { .. }
+                | Declared::UniquePerTenant { .. } => continue,
             };
             let name = Ident::new(table)?;
             if self.table(table).is_some() {
@@ -175,6 +211,23 @@ impl Model {
         Ok(())
     }
 
+    fn declare_keys(&mut self, schema: &Schema) -> Result<(), Error> {
+        for statement in &schema.statements {
+            let Declared::UniquePerTenant { table, columns } = statement else { continue };
+            let columns = columns.iter().map(Ident::new).collect::<Result<Vec<_>, _>>()?;
+            let entry = self.entry_or_tenant(table)?;
+            let Some(tenant) = entry.tenant_column() else {
+                return Err(contradiction(&entry.name, "a key within the tenant needs a tenant table"));
+            };
+            let distinct: BTreeSet<&Ident> = columns.iter().collect();
+            if columns.is_empty() || distinct.len() < columns.len() || distinct.contains(tenant) {
+                return Err(contradiction(&entry.name, "a key needs columns beside the tenant's, each once"));
+            }
+            entry.unique.push(columns);
+        }
+        Ok(())
+    }
+
     fn parent_key(&self, parent: &Parent) -> Result<ParentKey, Error> {
         let table = Ident::new(&parent.table)?;
         let tenant = self.table(&parent.table).and_then(Table::tenant_column);
@@ -219,7 +272,16 @@ impl Model {
 
 impl Table {
     fn new(name: Ident, kind: Kind) -> Self {
-        Self { name, kind, append_only: false, period: None, holds_periods: false, app_may: BTreeSet::new() }
+        Self {
+            name,
+            child_of: None,
+            kind,
+            append_only: false,
+            period: None,
+            holds_periods: false,
+            app_may: BTreeSet::new(),
+            unique: Vec::new(),
+        }
     }
 
     pub(crate) fn tenant_column(&self) -> Option<&Ident> {
@@ -235,7 +297,7 @@ impl Table {
 }
 
 fn contradiction(name: &Ident, why: &str) -> Error {
-    Repr::Declaration(format!("{}: {why}", Name(name.as_str().to_owned()))).into()
+    Repr::Declaration { name: Name(name.as_str().to_owned()), why: why.to_owned() }.into()
 }
 
 #[cfg(test)]

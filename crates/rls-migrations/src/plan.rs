@@ -1,6 +1,8 @@
 //! The plan: the statements between the catalogue and the declaration.
 
 mod check;
+mod defaults;
+mod definers;
 mod files;
 mod grants;
 mod guards;
@@ -10,8 +12,11 @@ mod lock;
 mod policies;
 mod roles;
 mod shared;
+mod skipped;
 mod steps;
 mod tables;
+mod unique;
+mod work;
 
 use sqlx::{Connection, PgConnection};
 
@@ -26,8 +31,9 @@ pub(crate) use keys::has_key;
 pub(crate) use policies::wanted as wanted_policies;
 
 pub use files::MigrationFiles;
-pub use hardening::Skipped;
 pub use lock::Lock;
+pub use skipped::Skipped;
+pub use work::Work;
 
 /// Any constant does: it keeps two plans of one database from being applied at the same time.
 const APPLY_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7525339417043951186)";
@@ -51,10 +57,15 @@ pub struct Plan {
 pub struct Statement {
     sql: Sql,
     lock: Lock,
+    work: Work,
     note: &'static str,
 }
 
 impl Statement {
+    fn new(lock: Lock, note: &'static str, sql: Sql) -> Self {
+        Self { sql, lock, work: Work::Catalogue, note }
+    }
+
     /// The SQL, without a semicolon at the end.
     #[must_use]
     pub fn sql(&self) -> &str {
@@ -65,6 +76,12 @@ impl Statement {
     #[must_use]
     pub fn lock(&self) -> Lock {
         self.lock
+    }
+
+    /// What it does to the rows that are there while it holds the lock.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.work
     }
 
     /// What it does, and what to look out for; for a way back, what it undoes.
@@ -78,12 +95,15 @@ impl Plan {
     pub(crate) fn draw(model: &Model, catalogue: &Catalogue) -> Result<Self, Error> {
         check::refuse(model, catalogue)?;
         let mut steps = Steps::default();
-        roles::plan(model, catalogue, &mut steps);
+        let mut skipped = roles::plan(model, catalogue, &mut steps);
         shared::plan(model, catalogue, &mut steps);
         tables::plan(model, catalogue, &mut steps);
         guards::plan(model, catalogue, &mut steps);
         keys::plan(model, catalogue, &mut steps);
-        let skipped = hardening::plan(model, catalogue, &mut steps);
+        unique::plan(model, catalogue, &mut steps);
+        skipped.extend(definers::plan(model, catalogue, &mut steps));
+        skipped.extend(defaults::plan(model, catalogue, &mut steps));
+        skipped.extend(hardening::plan(model, catalogue, &mut steps));
         let (up, down) = if steps.is_empty() && !roles::are_missing(model, catalogue) {
             (Vec::new(), Vec::new())
         } else {
@@ -113,7 +133,7 @@ impl Plan {
         &self.down
     }
 
-    /// The hardening that the connected role may not do.
+    /// What is declared and the connected role may not do.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
@@ -166,8 +186,12 @@ async fn run(statements: &[Statement], conn: &mut PgConnection) -> Result<(), Er
 
 fn script(prefix: &str, statements: &[Statement]) -> String {
     let mut text = String::new();
-    for Statement { sql, lock, note } in statements {
-        text.push_str(&format!("-- {prefix}{note}\n-- lock: {lock}\n{sql};\n\n"));
+    for Statement { sql, lock, work, note } in statements {
+        let work = match work {
+            Work::Catalogue => String::new(),
+            work => format!("-- work: {work}\n"),
+        };
+        text.push_str(&format!("-- {prefix}{note}\n-- lock: {lock}\n{work}{sql};\n\n"));
     }
     if text.is_empty() {
         text.push_str("-- Nothing to do.\n");

@@ -17,7 +17,9 @@ use crate::roles::Roles;
 ///
 /// Every table of the schema is declared: as a tenant's ([`tenant_table`](Self::tenant_table)), as shared
 /// ([`shared_reference`](Self::shared_reference)) or as exempt with a reason ([`exempt`](Self::exempt)). A declaration is
-/// checked when it is used, not while it is written.
+/// checked when it is used, not while it is written. Partitions, and children by inheritance, go with their parents and are not
+/// declared: they get the parent's policies and guards, and nobody a privilege on them. Only a child by inheritance that is used by
+/// its own name is declared, by the same column as its parent.
 ///
 /// The methods that take a connection open a transaction on it through sqlx, or a savepoint in one that sqlx has opened. A
 /// transaction that was opened by a `BEGIN` of the caller's own, which sqlx does not see, would end with theirs.
@@ -31,6 +33,8 @@ use crate::roles::Roles;
 ///     .tenant_table_via("stops", by("tenant_id"), parent("loads").on("load_id", "id"))
 ///     .shared_reference("countries");
 /// ```
+///
+/// Two declarations are equal when they have the same lines, in whatever order.
 #[derive(Debug, Clone)]
 pub struct Schema {
     pub(crate) name: String,
@@ -40,7 +44,7 @@ pub struct Schema {
 }
 
 /// One line of a declaration, as it was written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Declared {
     Tenant { table: String, column: TenantColumn, parent: Option<Parent> },
     Shared { table: String },
@@ -48,6 +52,7 @@ pub(crate) enum Declared {
     AppendOnly { table: String },
     PeriodGuard { table: String, date: DateColumn, periods: Periods },
     AppMay { table: String, privileges: BTreeSet<Privilege> },
+    UniquePerTenant { table: String, columns: Vec<String> },
 }
 
 impl Schema {
@@ -101,6 +106,22 @@ impl Schema {
         self.and(Declared::PeriodGuard { table: table.into(), date, periods })
     }
 
+    /// No two rows of a tenant have the same `columns`. A unique key over the same columns that holds across tenants tells each of
+    /// them what the others have, so it is replaced, unless it is the primary key, partial, deferrable or `NULLS NOT DISTINCT`, or a
+    /// foreign key refers to it; then it stays and `lint` names it. A partitioned table needs its partition key among them; a child by
+    /// inheritance has keys of its own, and the way back gives the indexes of partitions the names that PostgreSQL chooses.
+    ///
+    /// A table that is not declared in another line is a tenant table by its column `tenant_id`.
+    #[must_use]
+    pub fn unique_per_tenant(
+        self,
+        table: impl Into<String>,
+        columns: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let columns = columns.into_iter().map(Into::into).collect();
+        self.and(Declared::UniquePerTenant { table: table.into(), columns })
+    }
+
     /// What the application's role may do with `table`, where that is not the usual: all four privileges on a tenant table,
     /// `Select` and `Insert` on an append-only one, `Select` on a shared one.
     #[must_use]
@@ -123,8 +144,7 @@ impl Schema {
     /// [`ErrorKind::Declaration`](crate::ErrorKind::Declaration), [`Undeclared`](crate::ErrorKind::Undeclared),
     /// [`Missing`](crate::ErrorKind::Missing) or [`Unsupported`](crate::ErrorKind::Unsupported), naming the object; or the database's failure.
     pub async fn plan(&self, conn: &mut PgConnection) -> Result<Plan, Error> {
-        let model = Model::resolve(self)?;
-        let catalogue = Catalogue::read(&model, conn).await?;
+        let (model, catalogue) = Catalogue::read(Model::resolve(self)?, conn).await?;
         Plan::draw(&model, &catalogue)
     }
 
@@ -134,8 +154,7 @@ impl Schema {
     ///
     /// As for [`plan`](Self::plan), except that undeclared and missing tables are findings.
     pub async fn health(&self, conn: &mut PgConnection) -> Result<Health, Error> {
-        let model = Model::resolve(self)?;
-        let catalogue = Catalogue::read(&model, conn).await?;
+        let (model, catalogue) = Catalogue::read(Model::resolve(self)?, conn).await?;
         Ok(Health::of(&model, &catalogue))
     }
 
@@ -146,8 +165,7 @@ impl Schema {
     ///
     /// As for [`health`](Self::health).
     pub async fn lint(&self, conn: &mut PgConnection) -> Result<Vec<Finding>, Error> {
-        let model = Model::resolve(self)?;
-        let catalogue = Catalogue::read(&model, conn).await?;
+        let (model, catalogue) = Catalogue::read(Model::resolve(self)?, conn).await?;
         Ok(crate::lint::findings(&model, &catalogue))
     }
 
@@ -155,4 +173,35 @@ impl Schema {
         self.statements.push(statement);
         self
     }
+
+    fn lines(&self) -> BTreeSet<&Declared> {
+        self.statements.iter().collect()
+    }
 }
+
+impl Declared {
+    /// The table that the line is about.
+    #[cfg(feature = "toml")]
+    pub(crate) fn table(&self) -> &str {
+        match self {
+            Self::Tenant { table, .. }
+            | Self::Shared { table }
+            | Self::Exempt { table, .. }
+            | Self::AppendOnly { table }
+            | Self::PeriodGuard { table, .. }
+            | Self::AppMay { table, .. }
+            | Self::UniquePerTenant { table, .. } => table,
+        }
+    }
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.roles == other.roles
+            && self.hardening == other.hardening
+            && self.lines() == other.lines()
+    }
+}
+
+impl Eq for Schema {}

@@ -54,6 +54,11 @@ impl Sql {
         Self(parts.join(", "))
     }
 
+    /// The parts one after another.
+    pub(crate) fn concat(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self(parts.into_iter().map(|part| part.0).collect())
+    }
+
     /// The text as a dollar-quoted string, under a tag that does not occur in it.
     pub(crate) fn dollar_quoted(&self) -> Self {
         let mut tag = "$stockade$".to_owned();

@@ -9,6 +9,12 @@ use super::{ForeignKey, Grants, Index, Policy, Trigger};
 #[derive(Debug)]
 pub(crate) struct Relation {
     pub(crate) kind: RelationKind,
+    /// A partition, rather than a child by inheritance, of its parent.
+    pub(crate) partition: bool,
+    /// Schema and name of each table that it is a partition or a child of.
+    pub(crate) parents: Vec<(String, String)>,
+    /// The same of its own partitions and children.
+    pub(crate) children: Vec<(String, String)>,
     pub(crate) owner: String,
     pub(crate) enabled: bool,
     pub(crate) forced: bool,
@@ -24,7 +30,7 @@ pub(crate) struct Relation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RelationKind {
     Table,
-    /// A partitioned table, a partition, or a parent or child by inheritance.
+    /// A table that is only the sum of its partitions.
     Partitioned,
     Foreign,
 }
@@ -55,10 +61,7 @@ impl Relation {
 pub(super) async fn read(schema: &str, conn: &mut PgConnection) -> Result<BTreeMap<String, Relation>, sqlx::Error> {
     let mut relations = BTreeMap::new();
     let rows: Vec<(String, String, bool, String, bool, bool)> = sqlx::query_as(
-        "SELECT c.relname::text, c.relkind::text,
-                c.relispartition OR EXISTS (SELECT FROM pg_catalog.pg_inherits i
-                                             WHERE c.oid IN (i.inhrelid, i.inhparent)),
-                o.rolname::text, c.relrowsecurity, c.relforcerowsecurity
+        "SELECT c.relname::text, c.relkind::text, c.relispartition, o.rolname::text, c.relrowsecurity, c.relforcerowsecurity
            FROM pg_catalog.pg_class c
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
            JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
@@ -67,16 +70,19 @@ pub(super) async fn read(schema: &str, conn: &mut PgConnection) -> Result<BTreeM
     .bind(schema)
     .fetch_all(&mut *conn)
     .await?;
-    for (name, kind, inherits, owner, enabled, forced) in rows {
+    for (name, kind, partition, owner, enabled, forced) in rows {
         let kind = match kind.as_str() {
             "f" => RelationKind::Foreign,
-            "r" if !inherits => RelationKind::Table,
-            _ => RelationKind::Partitioned,
+            "p" => RelationKind::Partitioned,
+            _ => RelationKind::Table,
         };
         relations.insert(
             name,
             Relation {
                 kind,
+                partition,
+                parents: Vec::new(),
+                children: Vec::new(),
                 owner,
                 enabled,
                 forced,
@@ -90,9 +96,43 @@ pub(super) async fn read(schema: &str, conn: &mut PgConnection) -> Result<BTreeM
             },
         );
     }
+    read_families(schema, &mut relations, conn).await?;
     read_columns(schema, &mut relations, conn).await?;
     read_sequences(schema, &mut relations, conn).await?;
     Ok(relations)
+}
+
+async fn read_families(
+    schema: &str,
+    relations: &mut BTreeMap<String, Relation>,
+    conn: &mut PgConnection,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+        "SELECT pn.nspname::text, p.relname::text, cn.nspname::text, c.relname::text
+           FROM pg_catalog.pg_inherits i
+           JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
+           JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+           JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+           JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
+          WHERE $1 IN (pn.nspname, cn.nspname) AND p.relkind IN ('r', 'p', 'f')
+          ORDER BY 1, 2, 3, 4",
+    )
+    .bind(schema)
+    .fetch_all(conn)
+    .await?;
+    for (parent_schema, parent, child_schema, child) in rows {
+        if parent_schema == schema
+            && let Some(relation) = relations.get_mut(&parent)
+        {
+            relation.children.push((child_schema.clone(), child.clone()));
+        }
+        if child_schema == schema
+            && let Some(relation) = relations.get_mut(&child)
+        {
+            relation.parents.push((parent_schema, parent));
+        }
+    }
+    Ok(())
 }
 
 async fn read_columns(

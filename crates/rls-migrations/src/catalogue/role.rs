@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
+use crate::ident::Ident;
 use crate::model::Model;
 
 #[derive(Debug, Clone)]
@@ -14,6 +15,11 @@ pub(crate) struct Role {
     pub(crate) create_role: bool,
     pub(crate) create_db: bool,
     pub(crate) replication: bool,
+    pub(crate) inherit: bool,
+    /// `ALTER ROLE .. SET default_transaction_read_only = on`, in every database.
+    pub(crate) read_only: bool,
+    /// Whether the connected role may change its attributes and settings.
+    pub(crate) alterable: bool,
     /// The roles that it is a direct member of.
     pub(crate) member_of: Vec<String>,
     /// Roles with rights over rows that it can act as, directly or not: the declared owner, `stockade_owner`, superusers
@@ -23,12 +29,19 @@ pub(crate) struct Role {
     pub(crate) usable: bool,
 }
 
-type Row = (String, bool, bool, bool, bool, bool, bool, Vec<String>, Vec<String>, bool);
+type Row = (String, bool, bool, bool, bool, bool, bool, bool, bool, bool, Vec<String>, Vec<String>, bool);
 
 pub(super) async fn read(model: &Model, conn: &mut PgConnection) -> Result<BTreeMap<String, Role>, sqlx::Error> {
-    let names = [model.owner.as_str(), model.app.as_str(), model.reader.as_str(), super::shared::OWNER];
+    let names: Vec<&str> = model.roles().map(Ident::as_str).chain([super::shared::OWNER]).collect();
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT r.rolname::text, r.rolcanlogin, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb, r.rolreplication,
+                r.rolinherit,
+                EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s
+                         WHERE s.setrole = r.oid AND s.setdatabase = 0 AND 'default_transaction_read_only=on' = ANY (s.setconfig)),
+                (SELECT u.rolsuper OR u.rolcreaterole AND NOT r.rolsuper
+                        AND (current_setting('server_version_num')::int4 < 160000
+                             OR pg_has_role(current_user, r.oid, 'MEMBER WITH ADMIN OPTION'))
+                   FROM pg_catalog.pg_roles u WHERE u.rolname = current_user),
                 ARRAY(SELECT o.rolname::text FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles o ON o.oid = m.roleid
                        WHERE m.member = r.oid ORDER BY 1),
                 ARRAY(SELECT o.rolname::text FROM pg_catalog.pg_roles o
@@ -38,16 +51,29 @@ pub(super) async fn read(model: &Model, conn: &mut PgConnection) -> Result<BTree
            FROM pg_catalog.pg_roles r
           WHERE r.rolname::text = ANY ($1)",
     )
-    .bind(names.map(str::to_owned).to_vec())
+    .bind(names)
     .bind(model.owner.as_str())
     .bind(super::shared::OWNER)
     .fetch_all(conn)
     .await?;
-    let role =
-        |(name, login, superuser, bypass, create_role, create_db, replication, member_of, can_become, usable)| {
-            let role =
-                Role { login, superuser, bypass, create_role, create_db, replication, member_of, can_become, usable };
-            (name, role)
+    let roles = rows.into_iter().map(|row| {
+        let (name, login, superuser, bypass, create_role, create_db, replication, inherit, read_only, ..) = row;
+        let (.., alterable, member_of, can_become, usable) = row;
+        let role = Role {
+            login,
+            superuser,
+            bypass,
+            create_role,
+            create_db,
+            replication,
+            inherit,
+            read_only,
+            alterable,
+            member_of,
+            can_become,
+            usable,
         };
-    Ok(rows.into_iter().map(role).collect())
+        (name, role)
+    });
+    Ok(roles.collect())
 }

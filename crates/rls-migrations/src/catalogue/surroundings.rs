@@ -1,9 +1,19 @@
 //! The server, the schema itself, and what lies around its tables: views, functions, settings, hardening.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgConnection;
 
 use super::{Grant, Grants};
+use crate::declaration::Hardening;
 use crate::model::Model;
+
+/// Whether the role that runs a plan may create a login with BYPASSRLS that reads every table: since PostgreSQL 16, whoever
+/// has both to hand on.
+pub(crate) const MAY_CREATE_BACKUP: &str = "SELECT u.rolsuper OR u.rolcreaterole AND u.rolbypassrls
+                       AND current_setting('server_version_num')::int4 >= 160000
+                       AND pg_catalog.pg_has_role(current_user, 'pg_read_all_data', 'MEMBER WITH ADMIN OPTION')
+                  FROM pg_catalog.pg_roles u WHERE u.rolname = current_user";
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -11,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) version: i32,
     /// The connected role.
     pub(crate) user: String,
+    /// Whether it may create a login with BYPASSRLS that reads every table.
+    pub(crate) may_create_backup: bool,
 }
 
 #[derive(Debug)]
@@ -22,7 +34,7 @@ pub(crate) struct SchemaFacts {
 #[derive(Debug)]
 pub(crate) struct Surroundings {
     pub(crate) hardened: Hardened,
-    /// Views and materialised views, of any schema, that read a table of this one.
+    /// Views and materialised views, of any schema, that read a table of this one, themselves or through other views.
     pub(crate) views: Vec<View>,
     /// `SECURITY DEFINER` functions of the schema without a fixed search path.
     pub(crate) definers: Vec<DefinerFunction>,
@@ -38,8 +50,31 @@ pub(crate) struct Hardened {
     pub(crate) may_public_schema: bool,
     pub(crate) temp: bool,
     pub(crate) may_temp: bool,
-    pub(crate) set_config: bool,
-    pub(crate) may_set_config: bool,
+    /// The functions of [`Hardening`], by their signatures there.
+    pub(crate) functions: BTreeMap<String, Execute>,
+}
+
+/// Who may execute a function.
+#[derive(Debug)]
+pub(crate) struct Execute {
+    pub(crate) public: bool,
+    /// By name, without the owner.
+    pub(crate) roles: Vec<String>,
+    /// Whether the connected role may change that.
+    pub(crate) may: bool,
+}
+
+impl Hardened {
+    /// Whether `PUBLIC` may execute one of the functions.
+    pub(crate) fn is_open(&self, hardening: Hardening) -> bool {
+        self.of(hardening).any(|(_, execute)| execute.public)
+    }
+
+    /// The functions behind one hardening that the server has.
+    pub(crate) fn of(&self, hardening: Hardening) -> impl Iterator<Item = (&'static str, &Execute)> {
+        let functions = hardening.functions().iter();
+        functions.filter_map(|signature| Some((*signature, self.functions.get(*signature)?)))
+    }
 }
 
 #[derive(Debug)]
@@ -48,6 +83,10 @@ pub(crate) struct View {
     pub(crate) name: String,
     pub(crate) materialized: bool,
     pub(crate) invoker: bool,
+    /// Says `security_invoker = false`, rather than nothing.
+    pub(crate) says_definer: bool,
+    /// Whether the connected role may alter it.
+    pub(crate) changeable: bool,
     /// The table of the schema that it reads.
     pub(crate) table: String,
 }
@@ -56,13 +95,16 @@ pub(crate) struct View {
 pub(crate) struct DefinerFunction {
     /// With its argument types, quoted.
     pub(crate) signature: String,
+    /// Whether the connected role may alter it.
+    pub(crate) changeable: bool,
 }
 
 pub(super) async fn read_server(conn: &mut PgConnection) -> Result<Server, sqlx::Error> {
     let (version, user) = sqlx::query_as("SELECT current_setting('server_version_num')::int4, current_user::text")
-        .fetch_one(conn)
+        .fetch_one(&mut *conn)
         .await?;
-    Ok(Server { version, user })
+    let may_create_backup = sqlx::query_scalar(MAY_CREATE_BACKUP).fetch_one(conn).await?;
+    Ok(Server { version, user, may_create_backup })
 }
 
 pub(super) async fn read_schema(schema: &str, conn: &mut PgConnection) -> Result<Option<SchemaFacts>, sqlx::Error> {
@@ -89,46 +131,53 @@ pub(super) async fn read_schema(schema: &str, conn: &mut PgConnection) -> Result
 
 pub(super) async fn read(model: &Model, conn: &mut PgConnection) -> Result<Surroundings, sqlx::Error> {
     let schema = model.schema.as_str();
-    let (public_schema, may_public_schema, temp, may_temp, set_config, may_set_config) = sqlx::query_as(
+    let (public_schema, may_public_schema, temp, may_temp) = sqlx::query_as(
         "SELECT ARRAY(SELECT a.privilege_type FROM pg_catalog.pg_namespace n, aclexplode(n.nspacl) a
                        WHERE n.nspname = 'public' AND a.grantee = 0 ORDER BY 1),
                 EXISTS (SELECT FROM pg_catalog.pg_namespace n
                          WHERE n.nspname = 'public' AND pg_has_role(current_user, n.nspowner, 'USAGE')),
                 EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
                          WHERE a.grantee = 0 AND a.privilege_type = 'TEMPORARY'),
-                pg_has_role(current_user, d.datdba, 'USAGE'),
-                EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0),
-                pg_has_role(current_user, p.proowner, 'USAGE')
-           FROM pg_catalog.pg_database d, pg_catalog.pg_proc p
-          WHERE d.datname = current_database()
-            AND p.oid = 'pg_catalog.set_config(text,text,boolean)'::regprocedure",
+                pg_has_role(current_user, d.datdba, 'USAGE')
+           FROM pg_catalog.pg_database d
+          WHERE d.datname = current_database()",
     )
     .fetch_one(&mut *conn)
     .await?;
-    let views: Vec<(String, String, bool, bool, String)> = sqlx::query_as(
-        "SELECT DISTINCT vn.nspname::text, v.relname::text, v.relkind = 'm',
-                coalesce((SELECT o.option_value::boolean FROM pg_options_to_table(v.reloptions) o
-                           WHERE o.option_name = 'security_invoker'), false),
-                c.relname::text
-           FROM pg_catalog.pg_class c
-           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid
-                AND d.classid = 'pg_catalog.pg_rewrite'::regclass
-           JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid
-           JOIN pg_catalog.pg_class v ON v.oid = w.ev_class AND v.oid <> c.oid AND v.relkind IN ('v', 'm')
+    let functions = read_functions(conn).await?;
+    let views: Vec<(String, String, bool, Option<bool>, bool, String)> = sqlx::query_as(
+        "WITH RECURSIVE reads (reader, source) AS (
+                SELECT c.oid, c.oid
+                  FROM pg_catalog.pg_class c
+                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'f')
+                 UNION
+                SELECT w.ev_class, r.source
+                  FROM reads r
+                  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = r.reader
+                       AND d.classid = 'pg_catalog.pg_rewrite'::regclass
+                  JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid)
+         SELECT vn.nspname::text, v.relname::text, v.relkind = 'm',
+                (SELECT o.option_value::boolean FROM pg_options_to_table(v.reloptions) o
+                  WHERE o.option_name = 'security_invoker'),
+                pg_has_role(current_user, v.relowner, 'USAGE'), c.relname::text
+           FROM reads r
+           JOIN pg_catalog.pg_class v ON v.oid = r.reader AND v.relkind IN ('v', 'm')
            JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
-          WHERE n.nspname = $1
-          ORDER BY 1, 2, 5",
+           JOIN pg_catalog.pg_class c ON c.oid = r.source
+          ORDER BY 1, 2, 6",
     )
     .bind(schema)
     .fetch_all(&mut *conn)
     .await?;
-    let definers: Vec<(String,)> = sqlx::query_as(
-        "SELECT p.oid::regprocedure::text
+    let definers: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT p.oid::regprocedure::text, pg_has_role(current_user, p.proowner, 'USAGE')
            FROM pg_catalog.pg_proc p
            JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
           WHERE n.nspname = $1 AND p.prosecdef
             AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search_path=%')
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                             WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
           ORDER BY 1",
     )
     .bind(schema)
@@ -147,11 +196,34 @@ pub(super) async fn read(model: &Model, conn: &mut PgConnection) -> Result<Surro
     .bind([&model.owner, &model.app, &model.reader].map(|role| role.as_str().to_owned()).to_vec())
     .fetch_all(conn)
     .await?;
-    let view = |(schema, name, materialized, invoker, table)| View { schema, name, materialized, invoker, table };
+    let view = |(schema, name, materialized, invoker, changeable, table): (_, _, _, Option<bool>, _, _)| {
+        let (says_definer, invoker) = (invoker == Some(false), invoker == Some(true));
+        View { schema, name, materialized, invoker, says_definer, changeable, table }
+    };
+    let definer = |(signature, changeable)| DefinerFunction { signature, changeable };
     Ok(Surroundings {
-        hardened: Hardened { public_schema, may_public_schema, temp, may_temp, set_config, may_set_config },
+        hardened: Hardened { public_schema, may_public_schema, temp, may_temp, functions },
         views: views.into_iter().map(view).collect(),
-        definers: definers.into_iter().map(|(signature,)| DefinerFunction { signature }).collect(),
+        definers: definers.into_iter().map(definer).collect(),
         preset_contexts: presets.into_iter().map(|(name,)| name).collect(),
     })
+}
+
+async fn read_functions(conn: &mut PgConnection) -> Result<BTreeMap<String, Execute>, sqlx::Error> {
+    let signatures: Vec<&str> = Hardening::ALL.iter().flat_map(|hardening| hardening.functions()).copied().collect();
+    let rows: Vec<(String, bool, Vec<String>, bool)> = sqlx::query_as(
+        "SELECT s, coalesce(bool_or(a.grantee = 0), false),
+                coalesce(array_agg(r.rolname::text) FILTER (WHERE r.oid <> p.proowner), '{}'),
+                pg_has_role(current_user, p.proowner, 'USAGE')
+           FROM unnest($1) s
+           JOIN pg_catalog.pg_proc p ON p.oid = to_regprocedure(s)
+           LEFT JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a ON true
+           LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+          GROUP BY s, p.proowner",
+    )
+    .bind(signatures)
+    .fetch_all(conn)
+    .await?;
+    let execute = |(signature, public, roles, may)| (signature, Execute { public, roles, may });
+    Ok(rows.into_iter().map(execute).collect())
 }

@@ -21,9 +21,11 @@ pub(crate) struct Trigger {
     /// Has a `WHEN` condition or a list of columns, so does not always fire.
     pub(crate) conditional: bool,
     pub(crate) definition: String,
+    /// PostgreSQL made it on a partition, after the one of the parent.
+    pub(crate) inherited: bool,
 }
 
-type Row = (String, String, String, String, i16, String, Vec<u8>, Option<String>, Option<String>, bool, String);
+type Row = (String, String, String, String, i16, String, Vec<u8>, Option<String>, Option<String>, bool, String, bool);
 
 pub(super) async fn read(
     schema: &str,
@@ -33,7 +35,7 @@ pub(super) async fn read(
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT c.relname::text, t.tgname::text, fn.nspname::text, f.proname::text, t.tgtype, t.tgenabled::text, t.tgargs,
                 t.tgoldtable::text, t.tgnewtable::text, t.tgqual IS NOT NULL OR cardinality(t.tgattr::int2[]) > 0,
-                pg_get_triggerdef(t.oid)
+                pg_get_triggerdef(t.oid), t.tgparentid <> 0
            FROM pg_catalog.pg_trigger t
            JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -44,15 +46,23 @@ pub(super) async fn read(
     .bind(schema)
     .fetch_all(conn)
     .await?;
-    for (table, name, fn_schema, fn_name, kind, enabled, arguments, old_table, new_table, conditional, definition) in
-        rows
-    {
+    for row in rows {
+        let (table, name, schema, function, kind, enabled, arguments, old_table, new_table, conditional, ..) = row;
+        let (.., definition, inherited) = row;
         if let Some(relation) = relations.get_mut(&table) {
-            let function = (fn_schema, fn_name);
-            relation.triggers.insert(
-                name,
-                Trigger { function, kind, enabled, arguments, old_table, new_table, conditional, definition },
-            );
+            let function = (schema, function);
+            let trigger = Trigger {
+                function,
+                kind,
+                enabled,
+                arguments,
+                old_table,
+                new_table,
+                conditional,
+                definition,
+                inherited,
+            };
+            relation.triggers.insert(name, trigger);
         }
     }
     Ok(())

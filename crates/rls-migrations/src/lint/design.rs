@@ -2,6 +2,7 @@
 
 use super::{Report, dotted, quoted};
 use crate::catalogue::{Catalogue, Relation};
+use crate::declaration::Hardening;
 use crate::finding::Rule;
 use crate::ident::Ident;
 use crate::model::{Model, Table};
@@ -91,7 +92,7 @@ fn check_surroundings(model: &Model, catalogue: &Catalogue, report: &mut Report)
         let fix = sql!("ALTER FUNCTION {} SET search_path = pg_catalog, {}, pg_temp", signature, model.schema);
         report.find_with_fix(Rule::DefinerSearchPath, definer.signature.as_str(), &fix);
     }
-    if catalogue.surroundings.hardened.set_config {
+    if catalogue.surroundings.hardened.is_open(Hardening::SetConfig) {
         report.find(Rule::SetConfig, "pg_catalog.set_config");
     }
     if catalogue.surroundings.hardened.temp {

@@ -74,7 +74,7 @@ fn check_guards(model: &Model, catalogue: &Catalogue, report: &mut Report) {
 fn check_tenant(model: &Model, table: &Table, relation: &Relation, object: &str, report: &mut Report) {
     let Some(tenant) = table.tenant_column() else { return };
     let column = relation.column(tenant.as_str());
-    if relation.kind != RelationKind::Table || column.is_none_or(|column| column.data_type != "uuid") {
+    if relation.kind == RelationKind::Foreign || column.is_none_or(|column| column.data_type != "uuid") {
         report.find(Rule::UnprotectableTable, object);
         return;
     }
@@ -108,7 +108,8 @@ fn check_tenant(model: &Model, table: &Table, relation: &Relation, object: &str,
 
 fn check_privileges(model: &Model, table: &Table, relation: &Relation, object: &str, report: &mut Report) {
     let app: Vec<&str> = table.app_may.iter().map(|privilege| privilege.keyword()).collect();
-    let roles = [(None, &[][..]), (Some(model.app.as_str()), &app[..]), (Some(model.reader.as_str()), &["SELECT"][..])];
+    let reader: &[&str] = if table.child_of.is_none() { &["SELECT"] } else { &[] };
+    let roles = [(None, &[][..]), (Some(model.app.as_str()), &app[..]), (Some(model.reader.as_str()), reader)];
     for (role, wanted) in roles {
         let excess = |grant: &Grant| grant.grantable || !wanted.contains(&grant.privilege.as_str());
         if relation.grants.of(role).any(excess) {

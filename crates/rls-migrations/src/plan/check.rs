@@ -4,6 +4,7 @@ use crate::catalogue::{Catalogue, Relation, RelationKind};
 use crate::error::{Error, Name, Names, Repr};
 use crate::ident::Ident;
 use crate::model::{Kind, Model, Table};
+use crate::plan::keys::has_target;
 
 pub(super) fn refuse(model: &Model, catalogue: &Catalogue) -> Result<(), Error> {
     if catalogue.schema.is_none() {
@@ -21,11 +22,19 @@ pub(super) fn refuse(model: &Model, catalogue: &Catalogue) -> Result<(), Error> 
         let relation = catalogue.relation(table.name.as_str());
         let relation = relation.ok_or_else(|| missing("table", table.name.as_str().to_owned()))?;
         refuse_table(table, relation)?;
+        refuse_family(model, table, relation)?;
         if let Kind::Tenant { parent: Some(parent), .. } = &table.kind {
             has_column(&table.name, relation, &parent.column)?;
             if let Some(relation) = catalogue.relation(parent.table.as_str()) {
                 has_column(&parent.table, relation, &parent.references)?;
+                if relation.kind == RelationKind::Partitioned && !has_target(catalogue, parent) {
+                    let why = "as a partitioned parent it needs a unique key of tenant and key";
+                    return Err(unsupported(parent.table.as_str().to_owned(), why));
+                }
             }
+        }
+        for column in table.unique.iter().flatten() {
+            has_column(&table.name, relation, column)?;
         }
         if let Some(guard) = &table.period {
             has_type(&table.name, relation, &guard.date, "date", "a period guard needs a column of type date")?;
@@ -45,17 +54,37 @@ pub(crate) fn undeclared(model: &Model, catalogue: &Catalogue) -> Vec<String> {
 
 fn refuse_table(table: &Table, relation: &Relation) -> Result<(), Error> {
     let protected = table.tenant_column().is_some() || table.append_only;
-    let why = match relation.kind {
-        RelationKind::Partitioned if protected => "partitioned and inherited tables are not supported yet",
-        RelationKind::Foreign if protected => "row-level security does not reach a foreign table",
-        _ => {
-            let tenant = table.tenant_column();
-            return tenant.map_or(Ok(()), |column| {
-                has_type(&table.name, relation, column, "uuid", "a tenant column must be of type uuid")
-            });
-        }
+    if protected && relation.kind == RelationKind::Foreign {
+        return Err(unsupported(table.name.as_str().to_owned(), "row-level security does not reach a foreign table"));
+    }
+    table.tenant_column().map_or(Ok(()), |column| {
+        has_type(&table.name, relation, column, "uuid", "a tenant column must be of type uuid")
+    })
+}
+
+/// A statement that names a parent is let through by the parent's policies alone.
+fn refuse_family(model: &Model, table: &Table, relation: &Relation) -> Result<(), Error> {
+    let parents = || {
+        let within = relation.parents.iter().filter(|(schema, _)| schema == model.schema.as_str());
+        within.filter_map(|(_, parent)| model.table(parent))
     };
-    Err(Repr::Unsupported { name: Name(table.name.as_str().to_owned()), why }.into())
+    let alike = parents().filter(|parent| parent.tenant_column() == table.tenant_column()).count();
+    let guarded = |parent: &Table| {
+        (parent.append_only && !table.append_only) || (parent.period.is_some() && table.period.is_none())
+    };
+    let why = if relation.partition && table.child_of.is_none() {
+        "a partition goes with its parent and is not declared"
+    } else if table.tenant_column().is_some() && alike < relation.parents.len() {
+        "a parent that is no tenant table by the same column shows its rows"
+    } else if parents().any(guarded) {
+        "its parent has a guard that it is declared without"
+    } else {
+        let stray = relation.children.iter().find(|(schema, _)| schema != model.schema.as_str());
+        return stray.map_or(Ok(()), |(schema, child)| {
+            Err(unsupported([schema.as_str(), ".", child].concat(), "a child in another schema than its parent"))
+        });
+    };
+    Err(unsupported(table.name.as_str().to_owned(), why))
 }
 
 fn has_column(table: &Ident, relation: &Relation, column: &Ident) -> Result<(), Error> {
@@ -74,11 +103,15 @@ fn has_type(
     if found.data_type == data_type {
         return Ok(());
     }
-    Err(Repr::Unsupported { name: Name(dotted(table, column)), why }.into())
+    Err(unsupported(dotted(table, column), why))
 }
 
 fn dotted(table: &Ident, column: &Ident) -> String {
     [table.as_str(), ".", column.as_str()].concat()
+}
+
+fn unsupported(name: String, why: &'static str) -> Error {
+    Repr::Unsupported { name: Name(name), why }.into()
 }
 
 fn missing(what: &'static str, name: String) -> Error {

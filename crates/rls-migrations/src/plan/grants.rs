@@ -10,6 +10,12 @@ pub(super) enum Target {
     Schema(Ident),
     Table(Sql),
     Sequence(Sql),
+    /// What `creator` will create, in one schema or in all: `TABLES` or `SEQUENCES`.
+    Defaults {
+        creator: Ident,
+        schema: Option<Ident>,
+        kind: &'static str,
+    },
 }
 
 impl Target {
@@ -18,6 +24,18 @@ impl Target {
             Self::Schema(name) => sql!("SCHEMA {}", name),
             Self::Table(name) => sql!("TABLE {}", name),
             Self::Sequence(name) => sql!("SEQUENCE {}", name),
+            Self::Defaults { kind, .. } => sql!("{}", Keyword(kind)),
+        }
+    }
+
+    /// What stands before GRANT and REVOKE.
+    fn prefix(&self) -> Sql {
+        match self {
+            Self::Defaults { creator, schema: None, .. } => sql!("ALTER DEFAULT PRIVILEGES FOR ROLE {} ", creator),
+            Self::Defaults { creator, schema: Some(schema), .. } => {
+                sql!("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} ", creator, schema)
+            }
+            _ => sql!(""),
         }
     }
 }
@@ -26,7 +44,7 @@ impl Target {
 const KEYWORDS: [&str; 10] =
     ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE", "CREATE"];
 
-/// A privilege, by a word of the program.
+/// A privilege or a kind of object, by a word of the program.
 #[derive(Clone, Copy)]
 struct Keyword(&'static str);
 
@@ -46,14 +64,14 @@ pub(super) fn reconcile(
     wanted: &[&'static str],
     steps: &mut Steps,
 ) {
-    let object = target.sql();
+    let (prefix, object) = (target.prefix(), target.sql());
     let grantee_sql = grantee.map_or_else(|| sql!("PUBLIC"), |role| sql!("{}", role));
     let held: Vec<&Grant> = held.of(grantee.map(Ident::as_str)).collect();
     let is_wanted = |grant: &Grant| wanted.contains(&grant.privilege.as_str());
     let excess = held.iter().any(|grant| grant.grantable || !is_wanted(grant));
     if excess {
         let note = "Takes back everything that this role or PUBLIC holds and should not; CASCADE, because it may have been passed on.";
-        let up = sql!("REVOKE ALL PRIVILEGES ON {} FROM {} CASCADE", object, grantee_sql);
+        let up = sql!("{}REVOKE ALL PRIVILEGES ON {} FROM {} CASCADE", prefix, object, grantee_sql);
         steps.step(Lock::Catalogue, note, up, give_back(target, &grantee_sql, &held));
     }
     let missing: Vec<Keyword> = wanted
@@ -63,8 +81,8 @@ pub(super) fn reconcile(
         .collect();
     if !missing.is_empty() {
         let list = Sql::list(missing);
-        let up = sql!("GRANT {} ON {} TO {}", list, object, grantee_sql);
-        let down = sql!("REVOKE {} ON {} FROM {}", list, object, grantee_sql);
+        let up = sql!("{}GRANT {} ON {} TO {}", prefix, list, object, grantee_sql);
+        let down = sql!("{}REVOKE {} ON {} FROM {}", prefix, list, object, grantee_sql);
         steps.step(Lock::Catalogue, "What the role may do, and no more.", up, down);
     }
 }
@@ -80,7 +98,8 @@ fn give_back(target: &Target, grantee: &Sql, held: &[&Grant]) -> Sql {
             Some(Err(_)) => continue,
             None => sql!(""),
         };
-        let grant = sql!("GRANT {}{} ON {} TO {}{}", Keyword(keyword), columns, target.sql(), grantee, option);
+        let (prefix, object) = (target.prefix(), target.sql());
+        let grant = sql!("{}GRANT {}{} ON {} TO {}{}", prefix, Keyword(keyword), columns, object, grantee, option);
         statements = Some(match statements {
             Some(before) => sql!("{};\n{}", before, grant),
             None => grant,

@@ -20,7 +20,12 @@ pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
         let name = model.qualified(&table.name);
         for trigger in guard::triggers(model, table) {
             let found = relation.triggers.get(trigger.name.as_str());
-            if !found.is_some_and(|found| trigger.is(found)) {
+            if found.is_some_and(|found| trigger.is(found)) {
+                continue;
+            }
+            if relation.partition && trigger.is_inherited() {
+                plan_inherited(&trigger, &name, found, steps);
+            } else {
                 plan_trigger(&trigger, &name, found, steps);
             }
         }
@@ -110,6 +115,18 @@ fn plan_trigger(trigger: &GuardTrigger, table: &Sql, found: Option<&Trigger>, st
     let note = "Fires in every session, also with session_replication_role = replica.";
     let up = sql!("{};\n{}", create, always);
     steps.step_with_undo(Lock::ShareRowExclusive, note, up, Lock::AccessExclusive, down);
+}
+
+/// PostgreSQL makes a row trigger of a partitioned table on each partition, also on those to come; there it can only be switched.
+fn plan_inherited(trigger: &GuardTrigger, table: &Sql, found: Option<&Trigger>, steps: &mut Steps) {
+    let Some(former) = found.filter(|found| found.inherited) else { return };
+    let state = match former.enabled.as_str() {
+        "D" => sql!("ALTER TABLE {} DISABLE TRIGGER {}", table, trigger.name),
+        "R" => enable(table, &sql!("REPLICA"), &trigger.name),
+        _ => sql!("ALTER TABLE {} ENABLE TRIGGER {}", table, trigger.name),
+    };
+    let note = "A partition's trigger can be switched off by itself.";
+    steps.step(Lock::ShareRowExclusive, note, enable(table, &sql!("ALWAYS"), &trigger.name), state);
 }
 
 fn create_again(former: &Trigger, table: &Sql, name: &Ident) -> Sql {

@@ -23,7 +23,7 @@ pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
 }
 
 /// Whether a foreign key can refer to the parent's tenant and key.
-fn has_target(catalogue: &Catalogue, parent: &ParentKey) -> bool {
+pub(super) fn has_target(catalogue: &Catalogue, parent: &ParentKey) -> bool {
     let wanted = [parent.tenant.as_str(), parent.references.as_str()];
     catalogue.relation(parent.table.as_str()).is_some_and(|relation| {
         relation.indexes.iter().any(|index| {
@@ -55,7 +55,8 @@ fn plan_target(model: &Model, parent: &ParentKey, steps: &mut Steps) {
     let up = sql!("ALTER TABLE {} ADD CONSTRAINT {} UNIQUE ({}, {})", table, name, parent.tenant, parent.references);
     let up = once(&table, &name, &up);
     let note = "Builds an index while the table is locked: on a large one, build it concurrently before the plan.";
-    steps.step(Lock::AccessExclusive, note, up, sql!("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table, name));
+    let down = sql!("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table, name);
+    steps.step(Lock::AccessExclusive, note, up, down).scans();
 }
 
 fn plan_key(model: &Model, table: &Table, tenant: &Ident, parent: &ParentKey, steps: &mut Steps) {
@@ -74,7 +75,7 @@ fn plan_key(model: &Model, table: &Table, tenant: &Ident, parent: &ParentKey, st
     let up = once(&child, &name, &up);
     let note = "Reads both tables to check the rows there are; fails if a child names another tenant's parent.";
     let down = sql!("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", child, name);
-    steps.step_with_undo(Lock::ShareRowExclusive, note, up, Lock::AccessExclusive, down);
+    steps.step_with_undo(Lock::ShareRowExclusive, note, up, Lock::AccessExclusive, down).scans();
 }
 
 /// `ADD CONSTRAINT` has no `IF NOT EXISTS`.

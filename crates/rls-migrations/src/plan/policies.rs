@@ -78,16 +78,15 @@ fn floor(table: &Sql, tenant: &Ident, column: Option<&Column>) -> Wanted {
 }
 
 fn access(model: &Model, table: &Sql) -> Wanted {
-    let mut roles = vec![model.app.as_str().to_owned(), model.reader.as_str().to_owned()];
+    let mut roles: Vec<String> = model.users().map(|role| role.as_str().to_owned()).collect();
     roles.sort();
     Wanted {
         name: Ident::own("stockade_access"),
         policy: permissive(Command::All, roles, Some("true".to_owned())),
         create: sql!(
-            "CREATE POLICY stockade_access ON {} AS PERMISSIVE FOR ALL TO {}, {} USING (true) WITH CHECK (true)",
+            "CREATE POLICY stockade_access ON {} AS PERMISSIVE FOR ALL TO {} USING (true) WITH CHECK (true)",
             table,
-            model.app,
-            model.reader
+            Sql::list(model.users())
         ),
     }
 }

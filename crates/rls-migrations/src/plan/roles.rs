@@ -1,14 +1,15 @@
 //! Roles. They belong to the cluster, so another database may be creating the same ones at this moment.
 
-use super::Lock;
 use super::steps::Steps;
-use crate::catalogue::{Catalogue, Role, STOCKADE_OWNER};
+use super::{Lock, Skipped};
+use crate::catalogue::{Catalogue, MAY_CREATE_BACKUP, Role, STOCKADE_OWNER};
 use crate::ident::{Ident, Literal};
 use crate::model::Model;
 use crate::sql::{Sql, sql};
 
 /// What is wrong with the roles there are.
-pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
+pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) -> Vec<Skipped> {
+    let mut skipped = Vec::new();
     let stockade = Ident::own(STOCKADE_OWNER);
     for owner in [&stockade, &model.owner] {
         let Some(role) = catalogue.roles.get(owner.as_str()) else { continue };
@@ -18,25 +19,83 @@ pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
         }
         weaken(owner, role, steps);
     }
-    for name in [&model.app, &model.reader] {
+    for name in model.roles().filter(|name| **name != model.owner) {
         let Some(role) = catalogue.roles.get(name.as_str()) else { continue };
-        weaken(name, role, steps);
+        let bypass = role.bypass && model.backup.as_ref() != Some(name);
+        weaken(name, &Role { bypass, ..role.clone() }, steps);
         for owner in [&stockade, &model.owner] {
-            if role.member_of.iter().any(|member| member == owner.as_str()) {
+            let member = role.member_of.iter().any(|member| member == owner.as_str());
+            if member && (model.migrator.as_ref() != Some(name) || *owner == stockade) {
                 let note = "A member of the owner can act as the owner. Not undone by down.";
                 alter(note, &sql!("REVOKE {} FROM {}", owner, name), steps);
             }
         }
     }
+    for name in [&model.purge, &model.eraser].into_iter().flatten() {
+        if catalogue.roles.get(name.as_str()).is_some_and(|role| role.login) {
+            let note = "A duty is granted to the login of a job, not logged in as. Not undone by down.";
+            alter(note, &sql!("ALTER ROLE {} NOLOGIN", name), steps);
+        }
+    }
+    plan_reader(model, catalogue, steps, &mut skipped);
+    plan_migrator(model, catalogue, steps);
+    plan_backup(model, catalogue, steps, &mut skipped);
+    skipped
+}
+
+fn plan_reader(model: &Model, catalogue: &Catalogue, steps: &mut Steps, skipped: &mut Vec<Skipped>) {
+    match catalogue.roles.get(model.reader.as_str()) {
+        Some(role) if role.read_only => {}
+        Some(role) if !role.alterable => skipped.push(Skipped::ReadOnly(model.reader.as_str().to_owned())),
+        Some(_) => {
+            let note = "A reader's transaction says that it only reads. Not undone by down.";
+            alter(note, &read_only(&model.reader), steps);
+        }
+        None => {}
+    }
+}
+
+fn plan_migrator(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
+    let Some(migrator) = &model.migrator else { return };
+    let Some(role) = catalogue.roles.get(migrator.as_str()) else { return };
+    if role.inherit {
+        let note = "The migrator acts as the owner only after SET ROLE. Not undone by down.";
+        alter(note, &sql!("ALTER ROLE {} NOINHERIT", migrator), steps);
+    }
+    if !role.member_of.iter().any(|member| member == model.owner.as_str()) {
+        let note = "The migrator may become the owner. Not undone by down.";
+        alter(note, &sql!("GRANT {} TO {}", model.owner, migrator), steps);
+    }
+}
+
+fn plan_backup(model: &Model, catalogue: &Catalogue, steps: &mut Steps, skipped: &mut Vec<Skipped>) {
+    let Some(backup) = &model.backup else { return };
+    let role = catalogue.roles.get(backup.as_str());
+    let reads_all = |role: &Role| role.member_of.iter().any(|member| member == "pg_read_all_data");
+    match role {
+        Some(role) if role.bypass && reads_all(role) => {}
+        _ if !catalogue.server.may_create_backup => skipped.push(Skipped::Backup(backup.as_str().to_owned())),
+        Some(_) => {
+            let note =
+                "A dump under row-level security would be empty, and one that lacks a table fails. Not undone by down.";
+            let up = sql!("ALTER ROLE {} BYPASSRLS;\n      GRANT pg_read_all_data TO {}", backup, backup);
+            alter(note, &up, steps);
+        }
+        None => {}
+    }
+}
+
+fn read_only(reader: &Ident) -> Sql {
+    sql!("ALTER ROLE {} SET default_transaction_read_only = on", reader)
 }
 
 /// Whether a role is missing, or the connected role cannot act as an owner.
 pub(super) fn are_missing(model: &Model, catalogue: &Catalogue) -> bool {
     let role = |name: &str| catalogue.roles.get(name);
     let owners = [STOCKADE_OWNER, model.owner.as_str()];
-    let logins = [model.app.as_str(), model.reader.as_str()];
+    let backup = model.backup.as_ref().filter(|_| !catalogue.server.may_create_backup);
     owners.iter().any(|name| role(name).is_none_or(|role| !role.usable))
-        || logins.iter().any(|name| role(name).is_none())
+        || model.roles().filter(|name| Some(*name) != backup).any(|name| role(name.as_str()).is_none())
 }
 
 /// The roles, for a cluster that may not have them. At the head of every plan, also where they are: a plan is written to a
@@ -52,15 +111,30 @@ pub(super) fn create(model: &Model, steps: &mut Steps) {
         );
         alter("Lets a migrating role that is no superuser act for the owner. Not undone by down.", &grant, steps);
     }
-    for name in [&model.app, &model.reader] {
-        create_one(name, &sql!("LOGIN"), steps);
+    create_one(&model.app, &sql!("LOGIN"), steps);
+    create_one(&model.reader, &sql!("LOGIN;\n        {}", read_only(&model.reader)), steps);
+    if let Some(migrator) = &model.migrator {
+        create_one(migrator, &sql!("LOGIN NOINHERIT;\n        GRANT {} TO {}", model.owner, migrator), steps);
+    }
+    for name in [&model.purge, &model.eraser].into_iter().flatten() {
+        create_one(name, &sql!("NOLOGIN"), steps);
+    }
+    if let Some(backup) = &model.backup {
+        let may = Sql::from_catalogue(MAY_CREATE_BACKUP.to_owned());
+        let attributes = sql!("LOGIN BYPASSRLS;\n        GRANT pg_read_all_data TO {}", backup);
+        create_if(backup, &sql!(" AND ({})", may), &attributes, steps);
     }
 }
 
 fn create_one(name: &Ident, attributes: &Sql, steps: &mut Steps) {
+    create_if(name, &sql!(""), attributes, steps);
+}
+
+fn create_if(name: &Ident, condition: &Sql, attributes: &Sql, steps: &mut Steps) {
     let create = sql!(
-        "IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {}) THEN\n        CREATE ROLE {} {};\n      END IF",
+        "IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {}){} THEN\n        CREATE ROLE {} {};\n      END IF",
         Literal::of(name),
+        condition,
         name,
         attributes
     );

@@ -69,7 +69,7 @@ fn plan_schema(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
         steps.step(CATALOGUE, note, up, sql!("ALTER SCHEMA {} OWNER TO {}", schema, former));
     }
     reconcile(&target, None, &facts.grants, &[], steps);
-    for role in [&model.app, &model.reader] {
+    for role in model.users() {
         reconcile(&target, Some(role), &facts.grants, &["USAGE"], steps);
     }
     if model.has_period_guard() {

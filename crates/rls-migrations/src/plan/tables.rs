@@ -56,7 +56,9 @@ fn plan_grants(model: &Model, table: &Table, name: &Sql, relation: &Relation, st
     let app: Vec<&'static str> = table.app_may.iter().map(|privilege| privilege.keyword()).collect();
     reconcile(&target, None, &relation.grants, &[], steps);
     reconcile(&target, Some(&model.app), &relation.grants, &app, steps);
-    reconcile(&target, Some(&model.reader), &relation.grants, &["SELECT"], steps);
+    for (role, wanted) in duties(model, table) {
+        reconcile(&target, Some(role), &relation.grants, wanted, steps);
+    }
     if table.holds_periods {
         let guard = Ident::own(STOCKADE_OWNER);
         reconcile(&target, Some(&guard), &relation.grants, &["SELECT"], steps);
@@ -65,8 +67,21 @@ fn plan_grants(model: &Model, table: &Table, name: &Sql, relation: &Relation, st
     for (target, sequence) in sequences(relation) {
         reconcile(&target, None, &sequence.grants, &[], steps);
         reconcile(&target, Some(&model.app), &sequence.grants, usage, steps);
-        reconcile(&target, Some(&model.reader), &sequence.grants, &[], steps);
+        for (role, _) in duties(model, table) {
+            reconcile(&target, Some(role), &sequence.grants, &[], steps);
+        }
     }
+}
+
+/// What the roles beside the application may do.
+fn duties<'a>(model: &'a Model, table: &Table) -> impl Iterator<Item = (&'a Ident, &'static [&'static str])> {
+    let reads: &[&'static str] = if table.child_of.is_none() { &["SELECT"] } else { &[] };
+    let changeable = table.child_of.is_none() && table.tenant_column().is_some() && !table.append_only;
+    let changes = move |privileges: &'static [&'static str]| if changeable { privileges } else { &[] };
+    let reader = [(&model.reader, reads)].into_iter();
+    let purge = model.purge.iter().map(move |role| (role, changes(&["SELECT", "DELETE"])));
+    let eraser = model.eraser.iter().map(move |role| (role, changes(&["SELECT", "UPDATE"])));
+    reader.chain(purge).chain(eraser)
 }
 
 fn sequences(relation: &Relation) -> impl Iterator<Item = (Target, &Sequence)> {

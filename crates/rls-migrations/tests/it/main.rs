@@ -7,11 +7,17 @@
 )]
 
 mod apply;
+mod discovery;
+mod duties;
 mod guards;
+mod hardening;
 mod isolation;
+mod keys;
 mod lint;
+mod partitions;
 mod plan;
 mod properties;
 mod roles;
 mod snapshot;
 mod support;
+mod upgrade;

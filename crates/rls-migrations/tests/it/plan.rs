@@ -1,7 +1,7 @@
 //! What a plan refuses, and what it says.
 
 use sqlx::PgPool;
-use stockade_rls_migrations::{ErrorKind, Hardening, Lock, Privilege, Roles, Schema, by, date, parent, periods};
+use stockade_rls_migrations::{ErrorKind, Hardening, Lock, Privilege, Roles, Schema, Work, by, date, parent, periods};
 
 use crate::support::{TABLES, connect, freight, run, text};
 
@@ -9,7 +9,10 @@ use crate::support::{TABLES, connect, freight, run, text};
 async fn an_undeclared_table_is_named(pool: PgPool) {
     let mut conn = connect(&pool, "postgres").await;
     run(&mut conn, TABLES).await.unwrap();
-    run(&mut conn, "CREATE TABLE freight.forgotten (); CREATE TABLE freight.\"for\ngotten\" ()").await.unwrap();
+    // One with two parents goes with neither.
+    let tables = "CREATE TABLE freight.\"for\ngotten\" ();
+                  CREATE TABLE freight.forgotten () INHERITS (freight.loads, freight.countries)";
+    run(&mut conn, tables).await.unwrap();
     let error = freight().plan(&mut conn).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Undeclared);
     assert_eq!(error.to_string(), r"undeclared in schema `freight`: `for\ngotten`, `forgotten`");
@@ -41,12 +44,25 @@ async fn what_cannot_be_protected_is_refused(pool: PgPool) {
     for (table, message) in [
         ("CREATE TABLE freight.t (tenant_id text)", "`t.tenant_id`: a tenant column must be of type uuid"),
         (
-            "CREATE TABLE freight.t (tenant_id uuid) PARTITION BY LIST (tenant_id)",
-            "`t`: partitioned and inherited tables are not supported yet",
+            "CREATE TABLE freight.p (tenant_id uuid); CREATE TABLE freight.t () INHERITS (freight.p)",
+            "`t`: a parent that is no tenant table by the same column shows its rows",
         ),
         (
-            "CREATE TABLE freight.p (tenant_id uuid); CREATE TABLE freight.t () INHERITS (freight.p)",
-            "`t`: partitioned and inherited tables are not supported yet",
+            "CREATE TABLE freight.p (tenant_id uuid) PARTITION BY LIST (tenant_id);
+             CREATE TABLE freight.t PARTITION OF freight.p DEFAULT",
+            "`t`: a partition goes with its parent and is not declared",
+        ),
+        (
+            "CREATE SCHEMA IF NOT EXISTS attic; DROP TABLE IF EXISTS attic.old;
+             CREATE TABLE freight.t (tenant_id uuid); CREATE TABLE attic.old () INHERITS (freight.t)",
+            "`attic.old`: a child in another schema than its parent",
+        ),
+        (
+            "CREATE TABLE freight.t (tenant_id uuid) PARTITION BY LIST (tenant_id);
+             CREATE EXTENSION IF NOT EXISTS postgres_fdw;
+             CREATE SERVER IF NOT EXISTS away FOREIGN DATA WRAPPER postgres_fdw;
+             CREATE FOREIGN TABLE freight.far PARTITION OF freight.t DEFAULT SERVER away",
+            "`far`: row-level security does not reach a foreign table",
         ),
     ] {
         run(&mut conn, "DROP SCHEMA IF EXISTS freight CASCADE; CREATE SCHEMA freight").await.unwrap();
@@ -84,37 +100,61 @@ async fn a_contradiction_is_refused(pool: PgPool) {
         ),
         (Schema::new("stockade", Roles::for_app("x")), "`stockade`: this schema is not the application's"),
         (Schema::new("x", Roles::named("o", "public", "r")), "`public`: PostgreSQL reserves this role name"),
-        (Schema::new("x", Roles::named("o", "o", "r")), "`o`: owner, application and reader are three roles"),
+        (Schema::new("x", Roles::named("o", "o", "r")), "`o`: each duty has a role of its own"),
     ] {
         let error = schema.plan(&mut conn).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Declaration, message));
     }
 }
 
-/// Runs each statement alone and asks PostgreSQL which locks it took on the application's tables.
+/// Runs each statement alone and asks PostgreSQL which locks it took on the application's tables, whether it read their rows and
+/// whether they lie in other files since.
 #[sqlx::test]
-async fn each_statement_takes_the_lock_that_it_says(pool: PgPool) {
+async fn each_statement_takes_the_lock_and_does_the_work_that_it_says(pool: PgPool) {
     let mut conn = connect(&pool, "postgres").await;
     run(&mut conn, TABLES).await.unwrap();
-    let plan = freight().plan(&mut conn).await.unwrap();
+    let more = "ALTER TABLE freight.loads ADD UNIQUE (name); CREATE UNIQUE INDEX ON freight.stops (city);
+        CREATE VIEW freight.v AS SELECT * FROM freight.loads;
+        CREATE TABLE freight.event (tenant_id uuid, id int, day date) PARTITION BY RANGE (day);
+        CREATE TABLE freight.event_2024 PARTITION OF freight.event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')";
+    run(&mut conn, more).await.unwrap();
+    let schema = freight()
+        .unique_per_tenant("loads", ["name"])
+        .unique_per_tenant("stops", ["city"])
+        .append_only("event")
+        .unique_per_tenant("event", ["id", "day"]);
+    let plan = schema.plan(&mut conn).await.unwrap();
+    let files = "SELECT string_agg(relfilenode::text, ' ' ORDER BY oid) FROM pg_class
+                  WHERE relkind = 'r' AND relnamespace = 'freight'::regnamespace";
+    let before = text(&mut conn, files).await;
+    let scans =
+        "SELECT sum(seq_scan + coalesce(idx_scan, 0))::text FROM pg_stat_xact_user_tables WHERE schemaname = 'freight'";
     for statement in plan.up().iter().chain(plan.down()) {
         assert!(!statement.note().is_empty() && !statement.note().contains('\n'), "{statement:?}");
         run(&mut conn, "BEGIN").await.unwrap();
+        let unread = text(&mut conn, scans).await;
         run(&mut conn, statement.sql()).await.unwrap();
         let strongest = text(
             &mut conn,
             "SELECT CASE WHEN bool_or(mode = 'AccessExclusiveLock') THEN 'ACCESS EXCLUSIVE'
                          WHEN bool_or(mode = 'ShareRowExclusiveLock') THEN 'SHARE ROW EXCLUSIVE'
+                         WHEN bool_or(mode = 'ShareLock') THEN 'SHARE'
                          WHEN bool_or(mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')) THEN 'another'
                          ELSE 'none (catalogue only)' END
                FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-              WHERE l.pid = pg_backend_pid() AND c.relkind = 'r' AND c.relnamespace = 'freight'::regnamespace",
+              WHERE l.pid = pg_backend_pid() AND c.relkind IN ('r', 'p') AND c.relnamespace = 'freight'::regnamespace",
         )
         .await;
+        let scanned = text(&mut conn, scans).await != unread;
         run(&mut conn, "COMMIT").await.unwrap();
         assert_eq!(statement.lock().to_string(), strongest, "{statement:?}");
+        assert_eq!(statement.work() == Work::Scan, scanned, "{statement:?}");
+        assert_eq!(text(&mut conn, files).await, before, "{statement:?}");
     }
-    assert!(plan.up().iter().any(|statement| statement.lock() == Lock::ShareRowExclusive));
+    for lock in [Lock::Catalogue, Lock::Share, Lock::ShareRowExclusive, Lock::AccessExclusive] {
+        assert!(plan.up().iter().any(|statement| statement.lock() == lock), "{lock}");
+    }
+    assert!(plan.up().iter().chain(plan.down()).all(|statement| statement.work() != Work::Rewrite));
 }
 
 #[sqlx::test]

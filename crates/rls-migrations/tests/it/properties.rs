@@ -18,8 +18,18 @@ struct Table {
     tenant: String,
     date: String,
     kind: Kind,
+    shape: Shape,
+    unique: bool,
     /// What was done to the table before anybody thought of tenants.
     past: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Plain,
+    /// One partition, and one in a partition of its own.
+    Partitioned,
+    Inherited,
 }
 
 #[derive(Debug, Clone)]
@@ -54,14 +64,21 @@ fn table() -> impl Strategy<Value = Table> {
             "ALTER TABLE {t} FORCE ROW LEVEL SECURITY",
             "CREATE POLICY stockade_tenant ON {t} USING ({c} IS NULL)",
             "CREATE POLICY legacy ON {t} USING (true) WITH CHECK (false)",
+            "CREATE UNIQUE INDEX ON {t} (id)",
+            "ALTER TABLE {t} ADD UNIQUE (id)",
+            "CREATE VIEW {v} AS SELECT * FROM {t}",
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA {s} GRANT SELECT, INSERT ON TABLES TO rls_prop_app",
             "ALTER TABLE {t} OWNER TO rls_prop_owner",
         ],
-        0..=9,
+        0..=13,
     );
-    (name(), name(), name(), kind(), past).prop_map(|(name, tenant, date, kind, past)| {
-        // Three names that differ, whatever was drawn.
-        Table { name, tenant: format!("t{tenant}"), date: format!("d{date}"), kind, past }
-    })
+    let shape = prop_oneof![2 => Just(Shape::Plain), 1 => Just(Shape::Partitioned), 1 => Just(Shape::Inherited)];
+    (name(), name(), name(), kind(), shape, any::<bool>(), past).prop_map(
+        |(name, tenant, date, kind, shape, unique, past)| {
+            // Three names that differ, whatever was drawn.
+            Table { name, tenant: format!("t{tenant}"), date: format!("d{date}"), kind, shape, unique, past }
+        },
+    )
 }
 
 #[sqlx::test]
@@ -74,22 +91,22 @@ async fn random_schemas_round_trip(pool: PgPool) {
         run(&mut conn, &create).await.unwrap();
     }
     let mut runner = TestRunner::default();
-    let strategy = (name(), proptest::collection::vec(table(), 1..=4));
+    let strategy = (name(), any::<bool>(), proptest::collection::vec(table(), 1..=4));
     for case in 0..CASES {
-        let (schema, mut tables) = strategy.new_tree(&mut runner).unwrap().current();
+        let (schema, every_duty, mut tables) = strategy.new_tree(&mut runner).unwrap().current();
         for (number, table) in tables.iter_mut().enumerate() {
             table.name.push_str(&number.to_string());
         }
-        println!("case {case}: schema {schema:?}, {tables:#?}");
-        round_trip(&pool, &mut conn, &schema, &tables).await;
+        println!("case {case}: schema {schema:?}, every duty: {every_duty}, {tables:#?}");
+        let roles = if every_duty { Roles::all_for_app("rls_prop") } else { Roles::for_app("rls_prop") };
+        round_trip(&pool, &mut conn, &declare(&schema, roles, &tables), &schema, &tables).await;
         run(&mut conn, &format!("DROP SCHEMA {} CASCADE", quote(&schema))).await.unwrap();
     }
 }
 
-async fn round_trip(pool: &PgPool, conn: &mut PgConnection, schema: &str, tables: &[Table]) {
+async fn round_trip(pool: &PgPool, conn: &mut PgConnection, declared: &Schema, schema: &str, tables: &[Table]) {
     create(conn, schema, tables).await;
     let before = catalogue(conn).await;
-    let declared = declare(schema, tables);
     let plan = declared.plan(conn).await.unwrap();
     plan.apply(conn).await.unwrap_or_else(|error| panic!("{error:?}\n{}", plan.up_sql()));
     let again = declared.plan(conn).await.unwrap();
@@ -132,18 +149,41 @@ async fn create(conn: &mut PgConnection, schema: &str, tables: &[Table]) {
     for table in tables {
         let name = [quote(schema), ".".to_owned(), quote(&table.name)].concat();
         let (tenant, date) = (quote(&table.tenant), quote(&table.date));
-        run(conn, &format!("CREATE TABLE {name} ({tenant} uuid NOT NULL, id int, {date} date)")).await.unwrap();
+        let child = |number: u8| [quote(schema), ".".to_owned(), quote(&format!("{}_{number}", table.name))].concat();
+        let columns = format!("CREATE TABLE {name} ({tenant} uuid NOT NULL, id int, {date} date)");
+        let (statements, members) = match table.shape {
+            Shape::Plain => (columns, vec![name]),
+            Shape::Inherited => {
+                (format!("{columns}; CREATE TABLE {} () INHERITS ({name})", child(0)), vec![name, child(0)])
+            }
+            Shape::Partitioned => {
+                let partitions = format!(
+                    "{columns} PARTITION BY HASH (id);
+                     CREATE TABLE {} PARTITION OF {name} FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+                     CREATE TABLE {} PARTITION OF {name} FOR VALUES WITH (MODULUS 2, REMAINDER 1) PARTITION BY HASH (id);
+                     CREATE TABLE {} PARTITION OF {} FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+                    child(0), child(1), child(2), child(1)
+                );
+                (partitions, vec![name, child(0), child(1), child(2)])
+            }
+        };
+        run(conn, &statements).await.unwrap();
         for past in &table.past {
-            run(conn, &past.replace("{t}", &name).replace("{c}", &tenant)).await.unwrap();
+            // A partition's index that equals one of its parent is taken for it when that is made again.
+            let of_parent = matches!(table.shape, Shape::Partitioned) && past.contains("UNIQUE");
+            for (number, member) in members.iter().take(if of_parent { 1 } else { 4 }).enumerate() {
+                let view = [quote(schema), ".".to_owned(), quote(&format!("v{number}{}", table.name))].concat();
+                let past = past.replace("{t}", member).replace("{c}", &tenant).replace("{v}", &view);
+                run(conn, &past.replace("{s}", &quote(schema))).await.unwrap();
+            }
         }
     }
 }
 
-fn declare(schema: &str, tables: &[Table]) -> Schema {
-    let mut declared = Schema::new(schema, Roles::for_app("rls_prop"))
-        .tenant_table("periods", by("tenant_id"))
-        .tenant_table("parent", by("tenant_id"));
-    for Table { name, tenant, date: day, kind, .. } in tables {
+fn declare(schema: &str, roles: Roles, tables: &[Table]) -> Schema {
+    let mut declared =
+        Schema::new(schema, roles).tenant_table("periods", by("tenant_id")).tenant_table("parent", by("tenant_id"));
+    for Table { name, tenant, date: day, kind, unique, .. } in tables {
         declared = match kind {
             Kind::Shared => declared.shared_reference(name),
             Kind::Exempt => declared.exempt(name, "a test"),
@@ -153,6 +193,9 @@ fn declare(schema: &str, tables: &[Table]) -> Schema {
                 } else {
                     declared.tenant_table(name, by(tenant))
                 };
+                if *unique {
+                    declared = declared.unique_per_tenant(name, ["id"]);
+                }
                 if *append_only {
                     declared = declared.append_only(name);
                 }

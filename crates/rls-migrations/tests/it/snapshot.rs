@@ -13,8 +13,8 @@ pub(crate) async fn catalogue(conn: &mut PgConnection) -> BTreeSet<String> {
                 FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) x) acl
           WHERE n.nspname !~ '^pg_toast|^pg_temp'
          UNION ALL
-         SELECT format('relation %s %s %s %s %s %s', c.oid::regclass, c.relkind, c.relowner::regrole, c.relrowsecurity,
-                       c.relforcerowsecurity, acl.of)
+         SELECT format('relation %s %s %s %s %s %s %s', c.oid::regclass, c.relkind, c.relowner::regrole, c.relrowsecurity,
+                       c.relforcerowsecurity, ARRAY(SELECT unnest(c.reloptions) ORDER BY 1), acl.of)
            FROM pg_class c CROSS JOIN LATERAL (SELECT array_agg(x::text ORDER BY x::text) AS of
                 FROM aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::\"char\" ELSE 'r' END, c.relowner))) x) acl
           WHERE c.relnamespace <> ALL (ARRAY['pg_catalog'::regnamespace, 'information_schema', 'pg_toast'])
@@ -30,13 +30,19 @@ pub(crate) async fn catalogue(conn: &mut PgConnection) -> BTreeSet<String> {
          SELECT format('trigger %s %s %s', t.tgrelid::regclass, t.tgenabled, pg_get_triggerdef(t.oid))
            FROM pg_trigger t WHERE NOT t.tgisinternal
          UNION ALL
+         SELECT format('index %s %s', i.indrelid::regclass, pg_get_indexdef(i.indexrelid)) FROM pg_index i
+          WHERE i.indrelid >= 16384
+         UNION ALL
          SELECT format('constraint %s %s %s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid))
            FROM pg_constraint k WHERE k.conrelid <> 0
          UNION ALL
-         SELECT format('function %s %s %s', p.oid::regprocedure, p.prosrc, acl.of)
+         SELECT format('function %s %s %s %s', p.oid::regprocedure, p.prosrc, p.proconfig, acl.of)
            FROM pg_proc p CROSS JOIN LATERAL (SELECT array_agg(x::text ORDER BY x::text) AS of
                 FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x) acl
           WHERE p.pronamespace <> 'information_schema'::regnamespace
+         UNION ALL
+         SELECT format('defaults %s %s %s %s', d.defaclrole::regrole, d.defaclnamespace::regnamespace, d.defaclobjtype, x)
+           FROM pg_default_acl d, aclexplode(d.defaclacl) x
          UNION ALL
          SELECT format('database %s', array_agg(x::text ORDER BY x::text))
            FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x

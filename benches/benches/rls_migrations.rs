@@ -1,0 +1,111 @@
+//! rls-migrations: planning a schema of 500 tables, beside one round trip to the same server.
+//!
+//! `scripts/with-servers cargo bench -p stockade-benches --bench rls_migrations`. The bar is one second a plan.
+
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
+
+use std::fmt::Write as _;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use stockade_rls_migrations::{Roles, Schema, by, date, parent, periods};
+use tokio::runtime::{Builder, Runtime};
+
+const TABLES: usize = 500;
+
+/// 500 tables: each tenth is append-only, another tenth has a period guard, three tenths hang from another table.
+fn declaration() -> (String, Schema) {
+    let mut sql = "CREATE SCHEMA bench;
+        CREATE TABLE bench.period (tenant_id uuid NOT NULL, ends_on date, closed_at timestamptz);"
+        .to_owned();
+    let mut schema = Schema::new("bench", Roles::for_app("rls_bench")).tenant_table("period", by("tenant_id"));
+    for number in 1..TABLES {
+        let table = format!("table_{number}");
+        write!(
+            sql,
+            "CREATE TABLE bench.{table} (tenant_id uuid NOT NULL, id uuid NOT NULL, parent_id uuid, reference text,
+               day date, amount numeric, note text, state text, created_at timestamptz, changed_at timestamptz,
+               PRIMARY KEY (tenant_id, id));
+             CREATE INDEX ON bench.{table} (tenant_id, created_at);"
+        )
+        .expect("a string takes it");
+        schema = match number % 10 {
+            0 => schema.append_only(&table),
+            1 => schema.period_guard(&table, date("day"), periods("period")),
+            2..=4 => {
+                let above = parent(format!("table_{}", number - number % 10 + 1)).on("parent_id", "id");
+                schema.tenant_table_via(&table, by("tenant_id"), above)
+            }
+            5 => schema.unique_per_tenant(&table, ["reference"]),
+            _ => schema.tenant_table(&table, by("tenant_id")),
+        };
+    }
+    (sql, schema)
+}
+
+async fn run(conn: &mut PgConnection, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.expect("a statement of the benchmark");
+}
+
+async fn connect(database: Option<&str>) -> PgConnection {
+    let url = std::env::var("DATABASE_URL").expect("DATABASE_URL: run this under scripts/with-servers");
+    let options: sqlx::postgres::PgConnectOptions = url.parse().expect("DATABASE_URL is one of PostgreSQL");
+    let options = database.map_or_else(|| options.clone(), |database| options.clone().database(database));
+    PgConnection::connect_with(&options).await.expect("a connection")
+}
+
+/// A database of its own with the tables in it, dropped at the end.
+struct World {
+    runtime: Runtime,
+    admin: PgConnection,
+    database: String,
+    conn: PgConnection,
+    schema: Schema,
+}
+
+impl World {
+    fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let database = format!("rls_bench_{}", std::process::id());
+        let (sql, schema) = declaration();
+        let (admin, conn) = runtime.block_on(async {
+            let mut admin = connect(None).await;
+            run(&mut admin, &format!("CREATE DATABASE {database}")).await;
+            let mut conn = connect(Some(&database)).await;
+            run(&mut conn, &sql).await;
+            (admin, conn)
+        });
+        Self { runtime, admin, database, conn, schema }
+    }
+
+    fn statements(&mut self) -> usize {
+        self.runtime.block_on(self.schema.plan(&mut self.conn)).expect("a plan").up().len()
+    }
+
+    fn close(mut self) {
+        self.runtime.block_on(async {
+            self.conn.close().await.expect("the connection closes");
+            run(&mut self.admin, &format!("DROP DATABASE {}", self.database)).await;
+        });
+    }
+}
+
+fn plan_500_tables(criterion: &mut Criterion) {
+    let mut world = World::new();
+    let mut group = criterion.benchmark_group("plan_500_tables");
+    group.sample_size(10);
+    group.bench_function("round trip floor", |bencher| {
+        bencher.iter(|| world.runtime.block_on(world.conn.ping()).expect("a round trip"));
+    });
+    assert!(world.statements() > TABLES);
+    group.bench_function("first plan", |bencher| bencher.iter(|| world.statements()));
+    let plan = world.runtime.block_on(world.schema.plan(&mut world.conn)).expect("a plan");
+    world.runtime.block_on(plan.apply(&mut world.conn)).expect("the plan is applied");
+    assert_eq!(world.statements(), 0);
+    group.bench_function("nothing to do", |bencher| bencher.iter(|| world.statements()));
+    group.finish();
+    world.close();
+}
+
+criterion_group!(benches, plan_500_tables);
+criterion_main!(benches);
