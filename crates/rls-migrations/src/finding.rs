@@ -28,6 +28,7 @@ impl fmt::Display for Severity {
 pub struct Finding {
     pub(crate) rule: Rule,
     pub(crate) object: String,
+    pub(crate) detail: Option<String>,
     pub(crate) fix: Option<String>,
 }
 
@@ -56,6 +57,12 @@ impl Finding {
         self.rule.why()
     }
 
+    /// What exactly was seen, where the rule and the object do not say it all: which column, which role.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// SQL that repairs it, where the repair does not depend on what the application means. `None` for what the next
     /// [`Plan`](crate::Plan) repairs, and for what somebody has to decide.
     #[must_use]
@@ -66,19 +73,20 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, object, .. } = self;
-        write!(f, "{}: {} `{}`: {}", rule.severity(), rule.id(), object.escape_debug(), rule.why())
+        let Self { rule, object, detail, .. } = self;
+        write!(f, "{}: {} `{}`: {}", rule.severity(), rule.id(), object.escape_debug(), rule.why())?;
+        detail.as_ref().map_or(Ok(()), |detail| write!(f, " ({})", detail.escape_debug()))
     }
 }
 
 /// The facts of a rule in one table: variant, identity, severity, why.
 macro_rules! rules {
-    ($($(#[$doc:meta])* $variant:ident, $id:literal, $severity:ident, $why:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $id:literal, $severity:ident, $why:literal;)+) => {
         /// The rules of [`Schema::health`](crate::Schema::health) and [`Schema::lint`](crate::Schema::lint).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Rule {
-            $($(#[$doc])* $variant,)+
+            $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Rule {
@@ -89,6 +97,12 @@ macro_rules! rules {
             #[must_use]
             pub const fn id(self) -> &'static str {
                 match self { $(Self::$variant => $id,)+ }
+            }
+
+            /// What breaks the rule, in a sentence.
+            #[must_use]
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
 
             /// How bad it is when the rule is broken.
@@ -167,6 +181,70 @@ rules! {
     SetConfig, "set-config", Notice, "an injected SELECT can choose the tenant";
     /// `PUBLIC` may create temporary tables.
     TempTables, "temp-tables", Notice, "a temporary table outlives its tenant on a pooled connection";
+    /// The application or the reader may create roles, create databases or replicate.
+    RoleAttributes, "role-attributes", Error, "a replication connection reads every tenant's rows, and who makes roles makes its own rights";
+    /// A declared privilege that the role does not hold.
+    PrivilegeMissing, "privilege-missing", Warning, "the application is refused what it was declared to do";
+    /// An index of a tenant table that no condition of the application can use.
+    LeakyIndex, "leaky-index", Notice, "below a policy only leakproof conditions use an index; this one reads every row of the tenant";
+    /// A frequent statement whose condition cannot use an index below a policy.
+    LeakyPredicate, "leaky-predicate", Notice, "below a policy only leakproof conditions use an index; this statement reads every row of the tenant";
+    /// A policy that calls an `IMMUTABLE` function which is not.
+    ImmutablePolicy, "immutable-policy", Warning, "a cached plan keeps the first tenant's answer for the next one";
+    /// A policy that calls a `VOLATILE` or parallel-unsafe function.
+    PolicyFunction, "policy-function", Notice, "the function is called for each row, without an index or a parallel plan";
+    /// A policy that lets rows through when there is no context.
+    FailOpenPolicy, "fail-open-policy", Warning, "a connection that forgot its tenant sees more instead of nothing";
+    /// A policy that converts the tenant column or looks the tenant up in another table.
+    SlowPolicy, "slow-policy", Notice, "no index on the tenant serves it, so each statement reads the whole table";
+    /// A sequence whose position the application or everybody can read or set.
+    SequenceReadable, "sequence-readable", Notice, "its numbers tell the volume of all tenants together";
+    /// A tenant table in a publication.
+    Published, "published", Warning, "subscribers get the rows of every tenant, and no policy goes along";
+    /// Large objects that the application can read.
+    LargeObjects, "large-objects", Warning, "a large object has no tenant, and no policy binds it";
+    /// An extension that reaches other connections, pages, files or statements, executable by the application.
+    ReachingExtension, "reaching-extension", Warning, "its functions read past policies or as another session";
+    /// A foreign server or table within the application's reach.
+    ForeignServer, "foreign-server", Warning, "what lies behind it is under no policy of this database";
+    /// Default privileges that hand new tables to the application or to everybody.
+    DefaultPrivileges, "default-privileges", Warning, "a new table is readable before anybody declares it";
+    /// No login may read past `FORCE` for a backup.
+    NoBackupRole, "no-backup-role", Notice, "pg_dump fails for the owner under FORCE, and a backup as superuser is one more superuser";
+    /// A trigger or a foreign key that is switched off.
+    TriggerDisabled, "trigger-disabled", Warning, "what it checked is checked no more";
+    /// A refusing trigger that is not `ENABLE ALWAYS`.
+    TriggerNotAlways, "trigger-not-always", Notice, "a session that calls itself a replica walks past it";
+    /// A session of a role that row-level security does not bind.
+    PrivilegedSession, "privileged-session", Warning, "somebody works as a role that sees every tenant, or that could";
+    /// A `SECURITY DEFINER` function of a superuser or a role with `BYPASSRLS`, executable by the application.
+    DefinerBypasses, "definer-bypasses", Warning, "whoever calls it sees every tenant through it";
+    /// `PUBLIC` may see what other sessions are running.
+    SessionActivity, "session-activity", Notice, "a session can read the statements, and so the context, of others of its role";
+    /// `PUBLIC` may make and read large objects.
+    LargeObjectFunctions, "large-object-functions", Notice, "a large object has no tenant, so what one stores there all can read";
+    /// `PUBLIC` may do something in schema `public`.
+    PublicSchema, "public-schema", Notice, "what is planted there is found by whoever's search path looks there";
+    /// `PUBLIC` may call `pg_notify`.
+    NotifyFunction, "notify-function", Notice, "an injected SELECT can send rows to another tenant's listener";
+    /// `PUBLIC` may end other sessions of its role.
+    SignalFunctions, "signal-functions", Notice, "an injected SELECT can end the sessions of other tenants";
+    /// A role outside the declaration with privileges that no policy binds.
+    StrangerPrivilege, "stranger-privilege", Warning, "TRUNCATE, REFERENCES, TRIGGER and MAINTAIN are not subject to policies";
+    /// The application or the reader owns something.
+    RoleOwns, "role-owns", Warning, "an owner may alter, grant and drop what it owns, policies included";
+    /// A place outside the schema where the application may create objects.
+    OpenSchema, "open-schema", Warning, "a copy or a function made there is under no policy, and a search path may find it";
+    /// A tenant table that is not written to the log.
+    UnloggedTable, "unlogged-table", Warning, "a crash empties it, and no standby or archive has it";
+    /// A constraint of a tenant table that is not validated.
+    NotValidated, "not-validated", Warning, "rows that were there before may belong to another tenant's parent";
+    /// A rewrite rule on a tenant table.
+    TableRule, "table-rule", Warning, "its statements run with the table owner's rights";
+    /// An exempt table that the application may use, or a shared one with a tenant column.
+    ReachableUnprotected, "reachable-unprotected", Notice, "no policy protects its rows, whoever's they are";
+    /// A function marked `LEAKPROOF` that is not PostgreSQL's own.
+    LeakproofFunction, "leakproof-function", Warning, "PostgreSQL runs it on rows that the policy has not let through yet";
 }
 
 impl fmt::Display for Rule {

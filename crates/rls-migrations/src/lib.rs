@@ -21,9 +21,12 @@ mod guard;
 mod data_migration;
 mod plan;
 
+mod drift;
+mod drill;
 mod finding;
 mod health;
 mod lint;
+mod report;
 
 mod refusal;
 
@@ -31,10 +34,13 @@ pub use declaration::{
     DateColumn, Hardening, Parent, ParentTable, Periods, Privilege, TenantColumn, by, date, parent, periods,
 };
 pub use discovery::Discovery;
+pub use drift::{Change, Difference, Drift};
+pub use drill::{Check, Discrepancy, Drill, DrillReport, Part, Snapshot};
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, Rule, Severity};
 pub use health::{Health, PolicyHealth, RoleHealth, ServerVersion, TableHealth, TableKind};
 pub use plan::{Lock, MigrationFiles, Plan, Skipped, Statement, Work};
 pub use refusal::Refusal;
+pub use report::LintReport;
 pub use roles::Roles;
 pub use schema::Schema;

@@ -1,10 +1,16 @@
 //! The rules, applied to a catalogue.
 
 mod design;
+mod exposure;
 mod isolation;
 mod roles;
+mod statements;
+
+use sqlx::{Connection as _, PgConnection};
 
 use crate::catalogue::Catalogue;
+use crate::drift::{Change, Difference};
+use crate::error::{Error, Repr};
 use crate::finding::{Finding, Rule};
 use crate::ident::Ident;
 use crate::model::Model;
@@ -12,40 +18,88 @@ use crate::sql::Sql;
 
 /// What health finds: isolation and guards do not hold, or nearly do not.
 pub(crate) fn isolation(model: &Model, catalogue: &Catalogue) -> Vec<Finding> {
-    let mut report = Report::default();
-    roles::check(model, catalogue, &mut report);
-    isolation::check(model, catalogue, &mut report);
-    report.sorted()
+    compare(model, catalogue).sorted()
 }
 
-/// What lint finds: the same, and weaknesses of the design.
-pub(crate) fn findings(model: &Model, catalogue: &Catalogue) -> Vec<Finding> {
+/// Where the catalogue is not what was declared, in no order.
+pub(crate) fn differences(model: &Model, catalogue: &Catalogue) -> Vec<Difference> {
+    compare(model, catalogue).differences
+}
+
+/// What lint finds: the same as health, and weaknesses of the design and of what lies around the tables.
+pub(crate) async fn findings(
+    model: &Model,
+    catalogue: &Catalogue,
+    conn: &mut PgConnection,
+) -> Result<Vec<Finding>, Error> {
+    let mut report = compare(model, catalogue);
+    design::check(model, catalogue, &mut report);
+    around(model, conn, &mut report).await.map_err(Repr::Read)?;
+    Ok(report.sorted())
+}
+
+fn compare(model: &Model, catalogue: &Catalogue) -> Report {
     let mut report = Report::default();
     roles::check(model, catalogue, &mut report);
     isolation::check(model, catalogue, &mut report);
-    design::check(model, catalogue, &mut report);
-    report.sorted()
+    report
+}
+
+/// The rules that ask the server, one query each.
+async fn around(model: &Model, conn: &mut PgConnection, report: &mut Report) -> Result<(), sqlx::Error> {
+    let mut tx = conn.begin().await?;
+    sqlx::raw_sql("SET LOCAL search_path = pg_catalog").execute(&mut *tx).await?;
+    exposure::check(model, &mut tx, report).await?;
+    statements::check(model, &mut tx, report).await?;
+    tx.rollback().await
 }
 
 #[derive(Debug, Default)]
-struct Report(Vec<Finding>);
+struct Report {
+    findings: Vec<Finding>,
+    differences: Vec<Difference>,
+}
 
 impl Report {
     fn find(&mut self, rule: Rule, object: impl Into<String>) {
-        self.0.push(Finding { rule, object: object.into(), fix: None });
+        self.add(Finding { rule, object: object.into(), detail: None, fix: None });
     }
 
     fn find_with_fix(&mut self, rule: Rule, object: impl Into<String>, fix: &Sql) {
-        self.0.push(Finding { rule, object: object.into(), fix: Some(fix.as_str().to_owned()) });
+        self.add(Finding { rule, object: object.into(), detail: None, fix: Some(fix.as_str().to_owned()) });
     }
 
-    fn sorted(mut self) -> Vec<Finding> {
-        self.0.sort_by(|a, b| {
+    fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// A finding that is also a difference between the declaration and the database.
+    fn differs(&mut self, change: Change, rule: Rule, object: &str, what: impl Into<String>) {
+        let what = what.into();
+        self.add(Finding { rule, object: object.to_owned(), detail: Some(what.clone()), fix: None });
+        self.differences.push(Difference { change, object: object.to_owned(), what });
+    }
+
+    fn differs_with_fix(&mut self, change: Change, rule: Rule, object: &str, what: impl Into<String>, fix: &Sql) {
+        self.differs(change, rule, object, what);
+        if let Some(finding) = self.findings.last_mut() {
+            finding.fix = Some(fix.as_str().to_owned());
+        }
+    }
+
+    /// A difference that is no weakness by itself.
+    fn drifts(&mut self, change: Change, object: &str, what: impl Into<String>) {
+        self.differences.push(Difference { change, object: object.to_owned(), what: what.into() });
+    }
+
+    fn sorted(self) -> Vec<Finding> {
+        let mut findings = self.findings;
+        findings.sort_by(|a, b| {
             let key = |finding: &Finding| (std::cmp::Reverse(finding.severity()), finding.rule());
-            key(a).cmp(&key(b)).then_with(|| a.object.cmp(&b.object))
+            key(a).cmp(&key(b)).then_with(|| (&a.object, &a.detail).cmp(&(&b.object, &b.detail)))
         });
-        self.0.dedup();
-        self.0
+        findings.dedup();
+        findings
     }
 }
 

@@ -29,6 +29,7 @@ use steps::Steps;
 pub(crate) use check::undeclared;
 pub(crate) use keys::has_key;
 pub(crate) use policies::wanted as wanted_policies;
+pub(crate) use tables::duties;
 
 pub use files::MigrationFiles;
 pub use lock::Lock;

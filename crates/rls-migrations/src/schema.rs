@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 
 use crate::catalogue::Catalogue;
 use crate::declaration::{DateColumn, Hardening, Parent, Periods, Privilege, TenantColumn};
+use crate::drift::Drift;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::health::Health;
@@ -166,7 +167,18 @@ impl Schema {
     /// As for [`health`](Self::health).
     pub async fn lint(&self, conn: &mut PgConnection) -> Result<Vec<Finding>, Error> {
         let (model, catalogue) = Catalogue::read(Model::resolve(self)?, conn).await?;
-        Ok(crate::lint::findings(&model, &catalogue))
+        crate::lint::findings(&model, &catalogue, conn).await
+    }
+
+    /// Where the live database is not what is declared: what is missing, reaches further, reaches less far, or was put there by
+    /// somebody else. Reads the catalogue only.
+    ///
+    /// # Errors
+    ///
+    /// As for [`health`](Self::health).
+    pub async fn drift(&self, conn: &mut PgConnection) -> Result<Drift, Error> {
+        let (model, catalogue) = Catalogue::read(Model::resolve(self)?, conn).await?;
+        Ok(Drift::of(&model, &catalogue))
     }
 
     fn and(mut self, statement: Declared) -> Self {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ident::{Ident, Literal};
@@ -78,6 +79,14 @@ impl Sql {
     pub(crate) async fn run(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
         let text = AssertSqlSafe(self.0.as_str());
         sqlx::raw_sql(text).execute(conn).await.map(drop)
+    }
+
+    /// Runs one query without parameters.
+    pub(crate) async fn fetch<T>(&self, conn: &mut PgConnection) -> Result<Vec<T>, sqlx::Error>
+    where
+        T: for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin,
+    {
+        sqlx::query_as(AssertSqlSafe(self.0.as_str())).persistent(false).fetch_all(conn).await
     }
 }
 

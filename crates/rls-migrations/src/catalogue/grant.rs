@@ -26,6 +26,10 @@ impl Grants {
         self.0.get(&grantee.map(str::to_owned)).into_iter().flatten()
     }
 
+    pub(crate) fn grantees(&self) -> impl Iterator<Item = Option<&str>> {
+        self.0.keys().map(Option::as_deref)
+    }
+
     pub(crate) fn add(&mut self, grantee: Option<String>, grant: Grant) {
         self.0.entry(grantee).or_default().insert(grant);
     }

@@ -22,8 +22,8 @@ pub(crate) struct Role {
     pub(crate) alterable: bool,
     /// The roles that it is a direct member of.
     pub(crate) member_of: Vec<String>,
-    /// Roles with rights over rows that it can act as, directly or not: the declared owner, `stockade_owner`, superusers
-    /// and roles with BYPASSRLS.
+    /// Roles with rights over rows that it can act as, directly or not: the declared owner, `stockade_owner`, superusers,
+    /// roles with BYPASSRLS, and PostgreSQL's own that reach all data or the server's files.
     pub(crate) can_become: Vec<String>,
     /// Whether the connected role can act as this one without `SET ROLE`.
     pub(crate) usable: bool,
@@ -46,7 +46,9 @@ pub(super) async fn read(model: &Model, conn: &mut PgConnection) -> Result<BTree
                        WHERE m.member = r.oid ORDER BY 1),
                 ARRAY(SELECT o.rolname::text FROM pg_catalog.pg_roles o
                        WHERE o.oid <> r.oid AND NOT r.rolsuper AND pg_has_role(r.oid, o.oid, 'MEMBER')
-                         AND (o.rolname = $2 OR o.rolname = $3 OR o.rolsuper OR o.rolbypassrls) ORDER BY 1),
+                         AND (o.rolname = $2 OR o.rolname = $3 OR o.rolsuper OR o.rolbypassrls
+                              OR o.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
+                                               'pg_read_all_data', 'pg_write_all_data')) ORDER BY 1),
                 pg_has_role(current_user, r.oid, 'USAGE')
            FROM pg_catalog.pg_roles r
           WHERE r.rolname::text = ANY ($1)",

@@ -59,15 +59,36 @@ fn check_foreign_keys(model: &Model, table: &Table, tenant: &Ident, relation: &R
 }
 
 fn check_policies(model: &Model, table: &Table, relation: &Relation, report: &mut Report) {
-    for (name, policy) in &relation.policies {
-        let texts = [&policy.using, &policy.check];
-        let bare =
-            texts.into_iter().flatten().any(|text| text.contains("current_setting(") && !text.contains("SELECT"));
-        if bare {
-            let name = [table.name.as_str(), ".", name].concat();
-            report.find(Rule::BareSetting, dotted(model, &name));
+    let tenant = table.tenant_column().and_then(|tenant| relation.column(tenant.as_str()));
+    for (name, policy) in relation.policies.iter().filter(|(name, _)| !name.starts_with("stockade_")) {
+        let object = dotted(model, &[table.name.as_str(), ".", name].concat());
+        let texts = [&policy.using, &policy.check].into_iter().flatten();
+        for text in texts {
+            if text.contains("current_setting(") && !text.contains("SELECT") {
+                report.find(Rule::BareSetting, object.as_str());
+            }
+            if fails_open(text) {
+                report.find(Rule::FailOpenPolicy, object.as_str());
+            }
+            if tenant.is_some_and(|tenant| is_slow(text, &tenant.rendered)) {
+                report.find(Rule::SlowPolicy, object.as_str());
+            }
         }
     }
+}
+
+/// Whether an expression, as PostgreSQL writes it, has a way around the context: an alternative for when there is none, a
+/// default for it, or an alternative that is always true.
+fn fails_open(text: &str) -> bool {
+    let reads = ["current_setting(", "current_tenant"].iter().any(|word| text.contains(word));
+    let absent = ["IS NULL", "= ''::text", "IS NOT DISTINCT FROM"].iter().any(|word| text.contains(word));
+    (reads && (text.contains("COALESCE(") || (text.contains(" OR ") && absent))) || text.contains(" OR true")
+}
+
+/// Whether an expression converts the tenant column, or asks another table for the tenants.
+fn is_slow(text: &str, tenant: &str) -> bool {
+    let start = |before: &str, after: &str| text.contains(&[before, tenant, after].concat());
+    start("(", ")::") || start("(", " IN ( SELECT") || start("(", " = ANY (ARRAY( SELECT")
 }
 
 fn check_views(model: &Model, catalogue: &Catalogue, report: &mut Report) {
@@ -92,10 +113,24 @@ fn check_surroundings(model: &Model, catalogue: &Catalogue, report: &mut Report)
         let fix = sql!("ALTER FUNCTION {} SET search_path = pg_catalog, {}, pg_temp", signature, model.schema);
         report.find_with_fix(Rule::DefinerSearchPath, definer.signature.as_str(), &fix);
     }
-    if catalogue.surroundings.hardened.is_open(Hardening::SetConfig) {
-        report.find(Rule::SetConfig, "pg_catalog.set_config");
-    }
-    if catalogue.surroundings.hardened.temp {
-        report.find(Rule::TempTables, "database");
+    let hardened = &catalogue.surroundings.hardened;
+    for hardening in Hardening::ALL {
+        let (rule, object, open) = match hardening {
+            Hardening::PublicSchema if model.schema.as_str() == "public" => continue,
+            Hardening::PublicSchema => (Rule::PublicSchema, "public", !hardened.public_schema.is_empty()),
+            Hardening::TempTables => (Rule::TempTables, "database", hardened.temp),
+            Hardening::SetConfig => (Rule::SetConfig, "pg_catalog.set_config", hardened.is_open(hardening)),
+            Hardening::Activity => {
+                (Rule::SessionActivity, "pg_catalog.pg_stat_get_activity", hardened.is_open(hardening))
+            }
+            Hardening::LargeObjects => (Rule::LargeObjectFunctions, "pg_catalog.lo_*", hardened.is_open(hardening)),
+            Hardening::Notify => (Rule::NotifyFunction, "pg_catalog.pg_notify", hardened.is_open(hardening)),
+            Hardening::Signals => {
+                (Rule::SignalFunctions, "pg_catalog.pg_terminate_backend", hardened.is_open(hardening))
+            }
+        };
+        if open {
+            report.find(rule, object);
+        }
     }
 }

@@ -2,43 +2,55 @@
 
 use super::{Report, dotted};
 use crate::catalogue::{Catalogue, Grant, Grants, Policy, Relation, RelationKind, STOCKADE_OWNER};
+use crate::declaration::Privilege;
+use crate::drift::Change;
 use crate::finding::Rule;
 use crate::guard::{self, GuardFunction};
 use crate::model::{Kind, Model, Table};
-use crate::plan::{has_key, undeclared, wanted_policies};
+use crate::plan::{duties, has_key, undeclared, wanted_policies};
 
 pub(super) fn check(model: &Model, catalogue: &Catalogue, report: &mut Report) {
     for name in undeclared(model, catalogue) {
-        report.find(Rule::UndeclaredTable, dotted(model, &name));
+        report.differs(Change::Foreign, Rule::UndeclaredTable, &dotted(model, &name), "undeclared");
     }
     for table in model.tables.iter().filter(|table| !table.is_exempt()) {
         let object = dotted(model, table.name.as_str());
         let Some(relation) = catalogue.relation(table.name.as_str()) else {
-            report.find(Rule::UnprotectableTable, object);
+            report.differs(Change::Missing, Rule::UnprotectableTable, &object, "no such table");
             continue;
         };
         if relation.owner != model.owner.as_str() {
-            report.find(Rule::WrongOwner, object.as_str());
+            let what = ["belongs to ", &relation.owner].concat();
+            report.differs(Change::Widened, Rule::WrongOwner, &object, what);
         }
-        check_privileges(model, table, relation, &object, report);
+        check_privileges(model, catalogue, table, relation, &object, report);
         check_tenant(model, table, relation, &object, report);
         if let Kind::Tenant { column, parent: Some(parent) } = &table.kind
             && !has_key(model, catalogue, table, column, parent)
         {
-            report.find(Rule::ParentKeyMissing, object.as_str());
+            let what = ["no foreign key to ", parent.table.as_str(), " holds the tenant"].concat();
+            report.differs(Change::Missing, Rule::ParentKeyMissing, &object, what);
         }
         for trigger in guard::triggers(model, table) {
-            let found = relation.triggers.get(trigger.name.as_str());
-            if !found.is_some_and(|found| trigger.is(found)) {
-                report.find(Rule::GuardBroken, object.as_str());
-            }
+            let (change, how) = match relation.triggers.get(trigger.name.as_str()) {
+                Some(found) if trigger.is(found) => continue,
+                Some(_) => (Change::Widened, " is altered or not ENABLE ALWAYS"),
+                None => (Change::Missing, " is missing"),
+            };
+            let what = ["trigger ", trigger.name.as_str(), how].concat();
+            report.differs(change, Rule::GuardBroken, &object, what);
         }
     }
     for function in guard::functions(model) {
-        let found = catalogue.shared.functions.get(function.name.as_str());
-        if !found.is_some_and(|found| function.is_defined_as(found) && GuardFunction::is_kept_by(found)) {
-            report.find(Rule::GuardBroken, dotted_function(&function));
-        }
+        let (change, what) = match catalogue.shared.functions.get(function.name.as_str()) {
+            None => (Change::Missing, "no such function"),
+            Some(found) if !function.is_defined_as(found) => (Change::Widened, "says something else"),
+            Some(found) if !GuardFunction::is_kept_by(found) => {
+                (Change::Widened, "has another owner, or others may run it")
+            }
+            Some(_) => continue,
+        };
+        report.differs(change, Rule::GuardBroken, &dotted_function(&function), what);
     }
     check_guards(model, catalogue, report);
 }
@@ -50,11 +62,13 @@ fn check_guards(model: &Model, catalogue: &Catalogue, report: &mut Report) {
     }
     let lock = catalogue.shared.period_lock.as_ref();
     if !lock.is_some_and(|lock| lock.protected && lock.policy && lock.owner == STOCKADE_OWNER) {
-        report.find(Rule::GuardBroken, "stockade.rls_period_lock");
+        let what = "the lock of the period guards is missing, open or not stockade_owner's";
+        report.differs(Change::Widened, Rule::GuardBroken, "stockade.rls_period_lock", what);
     }
     let holds = |grants: &Grants, privilege: &str| grants.of(Some(STOCKADE_OWNER)).any(|g| g.privilege == privilege);
     if !catalogue.schema.as_ref().is_some_and(|schema| holds(&schema.grants, "USAGE")) {
-        report.find(Rule::GuardBroken, model.schema.as_str());
+        let what = "stockade_owner has no USAGE, so the period guard cannot look";
+        report.differs(Change::Narrowed, Rule::GuardBroken, model.schema.as_str(), what);
     }
     for table in model.tables.iter().filter(|table| table.holds_periods) {
         let Some(relation) = catalogue.relation(table.name.as_str()) else { continue };
@@ -66,7 +80,8 @@ fn check_guards(model: &Model, catalogue: &Catalogue, report: &mut Report) {
             report.find(Rule::PeriodsHidden, [&dotted(model, table.name.as_str()), ".", name].concat());
         }
         if !sees || !holds(&relation.grants, "SELECT") {
-            report.find(Rule::GuardBroken, dotted(model, table.name.as_str()));
+            let what = "stockade_owner may not see the periods";
+            report.differs(Change::Narrowed, Rule::GuardBroken, &dotted(model, table.name.as_str()), what);
         }
     }
 }
@@ -75,27 +90,32 @@ fn check_tenant(model: &Model, table: &Table, relation: &Relation, object: &str,
     let Some(tenant) = table.tenant_column() else { return };
     let column = relation.column(tenant.as_str());
     if relation.kind == RelationKind::Foreign || column.is_none_or(|column| column.data_type != "uuid") {
-        report.find(Rule::UnprotectableTable, object);
+        let what = "a tenant table is no foreign table, and has a tenant column of type uuid";
+        report.differs(Change::Missing, Rule::UnprotectableTable, object, what);
         return;
     }
     if !relation.enabled {
-        report.find(Rule::SecurityDisabled, object);
+        report.differs(Change::Widened, Rule::SecurityDisabled, object, "row-level security is off");
     }
     if !relation.forced {
-        report.find(Rule::SecurityNotForced, object);
+        report.differs(Change::Widened, Rule::SecurityNotForced, object, "the owner is not bound");
     }
     let wanted = wanted_policies(model, table, relation);
     for wanted in wanted.iter().filter(|wanted| wanted.name.as_str() != "stockade_guard") {
-        let found = relation.policies.get(wanted.name.as_str());
-        if found != Some(&wanted.policy) {
-            let rule = if wanted.policy.permissive { Rule::AccessPolicy } else { Rule::TenantPolicy };
-            report.find(rule, object);
-        }
+        let rule = if wanted.policy.permissive { Rule::AccessPolicy } else { Rule::TenantPolicy };
+        let (change, how) = match relation.policies.get(wanted.name.as_str()) {
+            Some(found) if *found == wanted.policy => continue,
+            Some(_) => (Change::Widened, " says something else"),
+            None if wanted.policy.permissive => (Change::Narrowed, " is missing"),
+            None => (Change::Missing, " is missing"),
+        };
+        report.differs(change, rule, object, ["policy ", wanted.name.as_str(), how].concat());
     }
     for (name, policy) in &relation.policies {
         if wanted.iter().any(|wanted| wanted.name.as_str() == name) {
             continue;
         }
+        report.drifts(Change::Foreign, object, ["policy ", name].concat());
         let open = [&policy.using, &policy.check].iter().any(|text| text.as_deref() == Some("true"));
         if policy.permissive && open {
             report.find(Rule::OpenPolicy, [object, ".", name].concat());
@@ -106,16 +126,82 @@ fn check_tenant(model: &Model, table: &Table, relation: &Relation, object: &str,
     }
 }
 
-fn check_privileges(model: &Model, table: &Table, relation: &Relation, object: &str, report: &mut Report) {
+/// One grantee of one object: `None` is `PUBLIC`.
+type Wanted<'a> = (Option<&'a str>, Vec<&'a str>);
+
+fn check_privileges(
+    model: &Model,
+    catalogue: &Catalogue,
+    table: &Table,
+    relation: &Relation,
+    object: &str,
+    report: &mut Report,
+) {
     let app: Vec<&str> = table.app_may.iter().map(|privilege| privilege.keyword()).collect();
-    let reader: &[&str] = if table.child_of.is_none() { &["SELECT"] } else { &[] };
-    let roles = [(None, &[][..]), (Some(model.app.as_str()), &app[..]), (Some(model.reader.as_str()), reader)];
-    for (role, wanted) in roles {
-        let excess = |grant: &Grant| grant.grantable || !wanted.contains(&grant.privilege.as_str());
-        if relation.grants.of(role).any(excess) {
-            report.find(Rule::ExcessPrivilege, object);
+    let duties = || duties(model, table).map(|(role, wanted)| (Some(role.as_str()), wanted.to_vec()));
+    let everyone: [Wanted<'_>; 2] = [(None, vec![]), (Some(model.app.as_str()), app)];
+    let mut wanted: Vec<Wanted<'_>> = everyone.into_iter().chain(duties()).collect();
+    if table.holds_periods {
+        // Its privilege is the period guard's matter.
+        wanted.push((Some(STOCKADE_OWNER), vec!["SELECT"]));
+    }
+    check_grants(model, catalogue, object, &relation.grants, &wanted, Some(Rule::ExcessPrivilege), report);
+    let inserts = table.app_may.contains(&Privilege::Insert);
+    let everyone = [(None, vec![]), (Some(model.app.as_str()), if inserts { vec!["USAGE"] } else { vec![] })];
+    let wanted: Vec<Wanted<'_>> = everyone.into_iter().chain(duties().map(|(role, _)| (role, vec![]))).collect();
+    for sequence in &relation.sequences {
+        let object = [&sequence.schema, ".", &sequence.name].concat();
+        check_grants(model, catalogue, &object, &sequence.grants, &wanted, None, report);
+    }
+}
+
+/// Holds what each role has against what it should have. An excess breaks the rule, if there is one for it.
+pub(super) fn check_grants(
+    model: &Model,
+    catalogue: &Catalogue,
+    object: &str,
+    held: &Grants,
+    wanted: &[Wanted<'_>],
+    excess: Option<Rule>,
+    report: &mut Report,
+) {
+    for (role, wanted) in wanted {
+        let name = role.unwrap_or("PUBLIC");
+        let beyond = |grant: &&Grant| grant.grantable || !wanted.contains(&grant.privilege.as_str());
+        let beyond: Vec<String> = held.of(*role).filter(beyond).map(described).collect();
+        if !beyond.is_empty() {
+            let what = [name, " holds ", &beyond.join(", ")].concat();
+            match excess {
+                Some(rule) => report.differs(Change::Widened, rule, object, what),
+                None => report.drifts(Change::Widened, object, what),
+            }
+        }
+        // What everybody holds is an excess of its own.
+        let holds = |role: Option<&str>, privilege: &str| {
+            held.of(role).any(|grant| grant.column.is_none() && grant.privilege == privilege)
+        };
+        let absent = |privilege: &&&str| !holds(*role, privilege) && !holds(None, privilege);
+        let missing: Vec<&str> = wanted.iter().filter(absent).copied().collect();
+        // That a role is not there is said once.
+        let there = role.is_some_and(|role| role != STOCKADE_OWNER && catalogue.roles.contains_key(role));
+        if !missing.is_empty() && there {
+            let what = [name, " lacks ", &missing.join(", ")].concat();
+            report.differs(Change::Narrowed, Rule::PrivilegeMissing, object, what);
         }
     }
+    let declared =
+        |role: Option<&str>| role == Some(model.owner.as_str()) || wanted.iter().any(|(known, _)| *known == role);
+    for role in held.grantees().filter(|role| !declared(*role)) {
+        let privileges: Vec<String> = held.of(role).map(described).collect();
+        let what = [role.unwrap_or("PUBLIC"), " holds ", &privileges.join(", ")].concat();
+        report.drifts(Change::Foreign, object, what);
+    }
+}
+
+fn described(grant: &Grant) -> String {
+    let Grant { privilege, column, grantable } = grant;
+    let column = column.as_ref().map_or_else(String::new, |column| [" (", column, ")"].concat());
+    [privilege.as_str(), column.as_str(), if *grantable { " with grant option" } else { "" }].concat()
 }
 
 fn dotted_function(function: &GuardFunction) -> String {

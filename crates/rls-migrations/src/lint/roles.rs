@@ -1,12 +1,17 @@
 //! Rules about roles, the context and the server.
 
 use super::Report;
-use crate::catalogue::{Catalogue, STOCKADE_OWNER};
+use super::isolation::check_grants;
+use crate::catalogue::{Catalogue, Role, STOCKADE_OWNER};
+use crate::drift::Change;
 use crate::finding::Rule;
 use crate::health;
 use crate::ident::Ident;
 use crate::model::Model;
 use crate::sql::sql;
+
+/// What a backup is a member of, so that a dump lacks no table.
+const READS_ALL: &str = "pg_read_all_data";
 
 /// How PostgreSQL writes the view that the crates of this family create.
 const CONTEXT: &str =
@@ -15,49 +20,80 @@ const CONTEXT: &str =
 pub(super) fn check(model: &Model, catalogue: &Catalogue, report: &mut Report) {
     check_server(catalogue.server.version, report);
     for owner in [model.owner.clone(), Ident::own(STOCKADE_OWNER)] {
-        match catalogue.roles.get(owner.as_str()) {
-            None => report.find(Rule::RoleMissing, owner.as_str()),
-            Some(role) => {
-                if role.login {
-                    report.find_with_fix(Rule::OwnerLogin, owner.as_str(), &sql!("ALTER ROLE {} NOLOGIN", owner));
-                }
-                if role.superuser || role.bypass {
-                    report.find(Rule::RoleBypasses, owner.as_str());
-                }
-            }
+        let Some(role) = existing(owner.as_str(), catalogue, report) else { continue };
+        if role.login && role.superuser {
+            // Somebody's way in, perhaps the only one: the tables need another owner, not this role another attribute.
+            report.differs(Change::Widened, Rule::OwnerLogin, owner.as_str(), "can log in");
+        } else if role.login {
+            let fix = sql!("ALTER ROLE {} NOLOGIN", owner);
+            report.differs_with_fix(Change::Widened, Rule::OwnerLogin, owner.as_str(), "can log in", &fix);
+        }
+        if role.superuser || role.bypass {
+            report.differs(Change::Widened, Rule::RoleBypasses, owner.as_str(), "superuser or BYPASSRLS");
         }
     }
-    for name in [&model.app, &model.reader] {
-        match catalogue.roles.get(name.as_str()) {
-            None => report.find(Rule::RoleMissing, name.as_str()),
-            Some(role) => {
-                if role.superuser || role.bypass {
-                    let fix = sql!("ALTER ROLE {} NOSUPERUSER NOBYPASSRLS", name);
-                    report.find_with_fix(Rule::RoleBypasses, name.as_str(), &fix);
-                }
-                for other in role.can_become.iter().filter_map(|other| Ident::new(other).ok()) {
-                    // A membership through a third role is not taken away by naming the two ends of it.
-                    if role.member_of.iter().any(|member| member == other.as_str()) {
-                        let fix = sql!("REVOKE {} FROM {}", other, name);
-                        report.find_with_fix(Rule::RoleBypasses, name.as_str(), &fix);
-                    } else {
-                        report.find(Rule::RoleBypasses, name.as_str());
-                    }
-                }
-            }
-        }
+    for name in model.roles().filter(|name| **name != model.owner) {
+        let Some(role) = existing(name.as_str(), catalogue, report) else { continue };
+        check_login(model, name, role, report);
     }
     check_context(catalogue, report);
-    if let Some(facts) = &catalogue.schema {
-        let roles = [None, Some(model.app.as_str()), Some(model.reader.as_str())];
-        let creates = |role| facts.grants.of(role).any(|grant| grant.privilege == "CREATE");
-        if roles.into_iter().any(creates) {
-            report.find(Rule::SchemaCreate, model.schema.as_str());
+    check_schema(model, catalogue, report);
+}
+
+fn existing<'a>(name: &str, catalogue: &'a Catalogue, report: &mut Report) -> Option<&'a Role> {
+    let role = catalogue.roles.get(name);
+    if role.is_none() {
+        report.differs(Change::Missing, Rule::RoleMissing, name, "no such role");
+    }
+    role
+}
+
+/// A role that somebody connects as, or that is granted to one.
+fn check_login(model: &Model, name: &Ident, role: &Role, report: &mut Report) {
+    let is = |duty: &Option<Ident>| duty.as_ref() == Some(name);
+    if role.superuser || (role.bypass && !is(&model.backup)) {
+        let fix = sql!("ALTER ROLE {} NOSUPERUSER NOBYPASSRLS", name);
+        let what = "superuser or BYPASSRLS";
+        report.differs_with_fix(Change::Widened, Rule::RoleBypasses, name.as_str(), what, &fix);
+    }
+    if role.create_role || role.create_db || role.replication {
+        let fix = sql!("ALTER ROLE {} NOCREATEROLE NOCREATEDB NOREPLICATION", name);
+        let what = "CREATEROLE, CREATEDB or REPLICATION";
+        report.differs_with_fix(Change::Widened, Rule::RoleAttributes, name.as_str(), what, &fix);
+    }
+    for other in role.can_become.iter().filter_map(|other| Ident::new(other).ok()) {
+        if (is(&model.migrator) && other == model.owner) || (is(&model.backup) && other.as_str() == READS_ALL) {
+            continue;
         }
-        if facts.owner != model.owner.as_str() {
-            report.find(Rule::WrongOwner, model.schema.as_str());
+        let what = ["can become ", other.as_str()].concat();
+        // A membership through a third role is not taken away by naming the two ends of it.
+        if role.member_of.iter().any(|member| member == other.as_str()) {
+            let fix = sql!("REVOKE {} FROM {}", other, name);
+            report.differs_with_fix(Change::Widened, Rule::RoleBypasses, name.as_str(), what, &fix);
+        } else {
+            report.differs(Change::Widened, Rule::RoleBypasses, name.as_str(), what);
         }
     }
+}
+
+fn check_schema(model: &Model, catalogue: &Catalogue, report: &mut Report) {
+    let Some(facts) = &catalogue.schema else { return };
+    let object = model.schema.as_str();
+    if facts.owner != model.owner.as_str() {
+        report.differs(Change::Widened, Rule::WrongOwner, object, ["belongs to ", &facts.owner].concat());
+    }
+    for role in std::iter::once(None).chain(model.users().map(|role| Some(role.as_str()))) {
+        if facts.grants.of(role).any(|grant| grant.privilege == "CREATE") {
+            let what = [role.unwrap_or("PUBLIC"), " may create objects"].concat();
+            report.differs(Change::Widened, Rule::SchemaCreate, object, what);
+        }
+    }
+    let mut wanted = vec![(None, vec![])];
+    wanted.extend(model.users().map(|role| (Some(role.as_str()), vec!["USAGE"])));
+    if model.has_period_guard() {
+        wanted.push((Some(STOCKADE_OWNER), vec!["USAGE"]));
+    }
+    check_grants(model, catalogue, object, &facts.grants, &wanted, None, report);
 }
 
 fn check_server(version: i32, report: &mut Report) {
@@ -67,15 +103,18 @@ fn check_server(version: i32, report: &mut Report) {
 }
 
 fn check_context(catalogue: &Catalogue, report: &mut Report) {
-    let known =
-        catalogue.shared.context.as_ref().is_some_and(|context| {
-            context.definition == CONTEXT && context.owner == STOCKADE_OWNER && context.readable
-        });
-    if !known {
-        report.find(Rule::ContextView, "stockade.current_tenant");
+    let wrong = match &catalogue.shared.context {
+        None => Some((Change::Missing, "no such view")),
+        Some(context) if context.definition != CONTEXT => Some((Change::Widened, "says something else")),
+        Some(context) if context.owner != STOCKADE_OWNER => Some((Change::Widened, "belongs to somebody else")),
+        Some(context) if !context.readable => Some((Change::Narrowed, "not everybody may read it")),
+        Some(_) => None,
+    };
+    if let Some((change, what)) = wrong {
+        report.differs(change, Rule::ContextView, "stockade.current_tenant", what);
     }
     for name in &catalogue.surroundings.preset_contexts {
-        report.find(Rule::ContextPreset, name.as_str());
+        report.differs(Change::Foreign, Rule::ContextPreset, name, "sets stockade.* for new sessions");
     }
 }
 
@@ -87,8 +126,8 @@ mod tests {
     fn an_old_server_is_found() {
         let mut report = Report::default();
         check_server(150_014, &mut report);
-        assert_eq!(report.0, []);
+        assert_eq!(report.findings, []);
         check_server(150_013, &mut report);
-        assert_eq!(report.0.first().map(crate::Finding::rule), Some(Rule::ServerVersion));
+        assert_eq!(report.findings.first().map(crate::Finding::rule), Some(Rule::ServerVersion));
     }
 }

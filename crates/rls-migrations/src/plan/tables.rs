@@ -74,7 +74,10 @@ fn plan_grants(model: &Model, table: &Table, name: &Sql, relation: &Relation, st
 }
 
 /// What the roles beside the application may do.
-fn duties<'a>(model: &'a Model, table: &Table) -> impl Iterator<Item = (&'a Ident, &'static [&'static str])> {
+pub(crate) fn duties<'a>(
+    model: &'a Model,
+    table: &Table,
+) -> impl Iterator<Item = (&'a Ident, &'static [&'static str])> {
     let reads: &[&'static str] = if table.child_of.is_none() { &["SELECT"] } else { &[] };
     let changeable = table.child_of.is_none() && table.tenant_column().is_some() && !table.append_only;
     let changes = move |privileges: &'static [&'static str]| if changeable { privileges } else { &[] };

@@ -2,7 +2,7 @@
 
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
-use stockade_rls_migrations::{ErrorKind, Roles, Schema, by, date, parent, periods};
+use stockade_rls_migrations::{ErrorKind, Roles, Schema, Severity, by, date, parent, periods};
 
 use crate::snapshot::{assert_same, catalogue};
 use crate::support::{A, TABLES, apply, apply_all, code, commit, connect, freight, protected, run, text};
@@ -228,7 +228,9 @@ async fn two_schemas_share_a_database(pool: PgPool) {
     let rail_plan = apply(&rail, &mut conn).await;
     for schema in [&freight(), &rail] {
         assert!(schema.plan(&mut conn).await.unwrap().is_empty());
-        assert_eq!(schema.lint(&mut conn).await.unwrap(), []);
+        let findings = schema.lint(&mut conn).await.unwrap();
+        let bad: Vec<_> = findings.iter().filter(|finding| finding.severity() > Severity::Notice).collect();
+        assert!(bad.is_empty(), "{bad:?}");
     }
     // The first one's way back leaves what the second one uses.
     freight_plan.revert(&mut conn).await.unwrap();

@@ -8,12 +8,15 @@
 
 mod apply;
 mod discovery;
+mod drift;
+mod drill;
 mod duties;
 mod guards;
 mod hardening;
 mod isolation;
 mod keys;
 mod lint;
+mod observed;
 mod partitions;
 mod plan;
 mod properties;

@@ -66,7 +66,9 @@ async fn a_migrator_without_superuser_is_enough(pool: PgPool) {
     elsewhere.apply(&mut migrator).await.unwrap();
     assert!(freight().health(&mut migrator).await.unwrap().is_sound());
     let open: Vec<_> = freight().lint(&mut migrator).await.unwrap().iter().map(|finding| finding.rule()).collect();
-    assert_eq!(open, [Rule::SetConfig, Rule::TempTables]);
+    for rule in [Rule::SetConfig, Rule::TempTables] {
+        assert!(open.contains(&rule), "{open:?}");
+    }
     elsewhere.revert(&mut migrator).await.unwrap();
     assert!(!freight().health(&mut migrator).await.unwrap().is_sound());
 }

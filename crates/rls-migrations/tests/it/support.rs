@@ -54,6 +54,19 @@ pub(crate) async fn protected(pool: &PgPool) -> PgConnection {
     conn
 }
 
+/// As [`protected`], with what a sound database has around the schema: a role for backups.
+pub(crate) async fn sound(pool: &PgPool) -> PgConnection {
+    let mut conn = protected(pool).await;
+    let role = "DO $$ BEGIN CREATE ROLE rls_test_backup LOGIN BYPASSRLS;
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
+    run(&mut conn, role).await.unwrap();
+    let around = "
+        GRANT USAGE ON SCHEMA freight TO rls_test_backup;
+        GRANT SELECT ON ALL TABLES IN SCHEMA freight TO rls_test_backup;";
+    run(&mut conn, around).await.unwrap();
+    conn
+}
+
 pub(crate) async fn apply_all(schema: &Schema, conn: &mut PgConnection) {
     let plan = apply(schema, conn).await;
     assert!(plan.skipped().is_empty(), "{:?}", plan.skipped());

@@ -1,0 +1,87 @@
+//! rls-migrations reading a live schema of 500 tenant tables: drift, health, lint.
+//!
+//! `DATABASE_URL=.. cargo bench -p stockade-benches --bench rls_drift`. The floor in the same run is one round trip to the same
+//! server; the bar is 100 ms for drift. Makes a database of its own and drops it.
+
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
+use stockade_rls_migrations::{Roles, Schema, by};
+use tokio::runtime::Runtime;
+
+const TABLES: usize = 500;
+
+async fn run(conn: &mut PgConnection, sql: String) {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.expect("the statement runs");
+}
+
+/// Tables as an application has them: a key that begins with the tenant, a few columns, an index.
+fn tables() -> String {
+    let table = |n| {
+        format!(
+            "CREATE TABLE freight.t{n} (tenant_id uuid NOT NULL, id bigint NOT NULL, name text, at timestamptz NOT NULL DEFAULT now(),
+               PRIMARY KEY (tenant_id, id)); CREATE INDEX ON freight.t{n} (tenant_id, at);"
+        )
+    };
+    let tables: String = (0..TABLES).map(table).collect();
+    format!("CREATE SCHEMA freight; {tables}")
+}
+
+fn schema() -> Schema {
+    let schema = Schema::new("freight", Roles::for_app("rls_bench"));
+    (0..TABLES).fold(schema, |schema, n| schema.tenant_table(format!("t{n}"), by("tenant_id")))
+}
+
+async fn prepare(options: &PgConnectOptions, name: &str) -> PgConnection {
+    let mut admin = options.connect().await.expect("DATABASE_URL names a server");
+    run(&mut admin, format!("CREATE DATABASE {name}")).await;
+    let mut conn = options.clone().database(name).connect().await.expect("the new database");
+    run(&mut conn, tables()).await;
+    let plan = schema().plan(&mut conn).await.expect("a plan");
+    plan.apply(&mut conn).await.expect("the plan applies");
+    run(&mut conn, "ANALYZE".to_owned()).await;
+    conn
+}
+
+fn reading(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let url = std::env::var("DATABASE_URL").expect("DATABASE_URL; scripts/with-servers starts a server");
+    let options: PgConnectOptions = url.parse().expect("a URL of PostgreSQL");
+    let name = format!("rls_bench_drift_{}", std::process::id());
+    let mut conn = runtime.block_on(prepare(&options, &name));
+    let schema = schema();
+
+    let mut group = criterion.benchmark_group("rls-migrations, 500 tenant tables");
+    group.sample_size(20).measurement_time(Duration::from_secs(10));
+    group.bench_function("round trip", |bencher| {
+        bencher.iter(|| runtime.block_on(conn.ping()).expect("a ping"));
+    });
+    group.bench_function("drift", |bencher| {
+        bencher.iter(|| {
+            let drift = runtime.block_on(schema.drift(&mut conn)).expect("drift");
+            assert!(drift.is_none(), "{drift}");
+            black_box(drift)
+        });
+    });
+    group.bench_function("health", |bencher| {
+        bencher.iter(|| black_box(runtime.block_on(schema.health(&mut conn)).expect("health")));
+    });
+    group.bench_function("lint", |bencher| {
+        bencher.iter(|| black_box(runtime.block_on(schema.lint(&mut conn)).expect("lint")));
+    });
+    group.finish();
+
+    runtime.block_on(async {
+        conn.close().await.expect("the connection closes");
+        let mut admin = options.connect().await.expect("the server");
+        run(&mut admin, format!("DROP DATABASE {name}")).await;
+    });
+}
+
+criterion_group!(benches, reading);
+criterion_main!(benches);
