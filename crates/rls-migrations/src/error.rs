@@ -50,6 +50,10 @@ pub(crate) enum Repr {
     Apply { number: usize, total: usize, source: sqlx::Error },
     #[error("the transaction failed{}, nothing was changed", Code(.0))]
     Transaction(#[source] sqlx::Error),
+    #[error("the probe was cut short{}, nothing was changed", Code(.0))]
+    Probe(#[source] sqlx::Error),
+    #[error("the application's login cannot connect{}", Code(.0))]
+    Login(#[source] sqlx::Error),
     #[error("the migration folder cannot be used")]
     Io(#[source] std::io::Error),
 }
@@ -67,12 +71,14 @@ impl Error {
             Repr::Unsupported { .. } => ErrorKind::Unsupported,
             Repr::ApplicationRole(_) => ErrorKind::Privilege,
             Repr::Io(_) => ErrorKind::Io,
-            Repr::Read(source) | Repr::Transaction(source) | Repr::Apply { source, .. } => {
-                match sqlstate(source).as_deref() {
-                    Some("42501") => ErrorKind::Privilege,
-                    _ => ErrorKind::Database,
-                }
-            }
+            Repr::Read(source)
+            | Repr::Transaction(source)
+            | Repr::Probe(source)
+            | Repr::Login(source)
+            | Repr::Apply { source, .. } => match sqlstate(source).as_deref() {
+                Some("42501") => ErrorKind::Privilege,
+                _ => ErrorKind::Database,
+            },
         }
     }
 
@@ -81,7 +87,11 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match &*self.0 {
-            Repr::Read(source) | Repr::Transaction(source) | Repr::Apply { source, .. } => {
+            Repr::Read(source)
+            | Repr::Transaction(source)
+            | Repr::Probe(source)
+            | Repr::Login(source)
+            | Repr::Apply { source, .. } => {
                 match source {
                     sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
                     source => matches!(

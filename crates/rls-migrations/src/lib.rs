@@ -28,6 +28,8 @@ mod health;
 mod lint;
 mod report;
 
+mod probe;
+
 mod refusal;
 
 pub use declaration::{
@@ -40,6 +42,7 @@ pub use error::{Error, ErrorKind};
 pub use finding::{Finding, Rule, Severity};
 pub use health::{Health, PolicyHealth, RoleHealth, ServerVersion, TableHealth, TableKind};
 pub use plan::{Lock, MigrationFiles, Plan, Skipped, Statement, Work};
+pub use probe::{Attempt, Probe, ProbeReport, ProbeRow, Scope, Verdict};
 pub use refusal::Refusal;
 pub use report::LintReport;
 pub use roles::Roles;

@@ -4,9 +4,10 @@
 //! [`Fragment`]s, or from PostgreSQL's own rendering of an object ([`Sql::from_catalogue`]).
 
 use std::fmt;
+use std::future::poll_fn;
 
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use crate::ident::{Ident, Literal};
 
@@ -87,6 +88,28 @@ impl Sql {
         T: for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin,
     {
         sqlx::query_as(AssertSqlSafe(self.0.as_str())).persistent(false).fetch_all(conn).await
+    }
+
+    /// Runs statements and gives the one text that the last of them selects.
+    pub(crate) async fn answer(&self, conn: &mut PgConnection) -> Result<String, sqlx::Error> {
+        let text = AssertSqlSafe(self.0.as_str());
+        sqlx::raw_sql(text).fetch_one(conn).await?.try_get(0)
+    }
+
+    /// Runs a `COPY .. TO STDOUT` and gives what it copied. One that is refused before it begins would leave sqlx 0.9.0 one message
+    /// behind the server, so it has to be a query that was seen to run.
+    pub(crate) async fn copy_out(&self, conn: &mut PgConnection) -> Result<String, sqlx::Error> {
+        let mut copied = Vec::new();
+        let mut stream = conn.copy_out_raw(&self.0).await?;
+        while let Some(chunk) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
+            copied.extend_from_slice(&chunk?);
+        }
+        Ok(String::from_utf8_lossy(&copied).into_owned())
+    }
+
+    /// Begins a `COPY .. FROM STDIN` and gives up without a row.
+    pub(crate) async fn copy_nothing_in(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        conn.copy_in_raw(&self.0).await?.abort("nothing to copy").await
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use sqlx::{PgConnection, PgPool};
-use stockade_rls_migrations::{Privilege, Roles, Schema, by, date, parent, periods};
+use stockade_rls_migrations::{Attempt, Privilege, Probe, Roles, Schema, Verdict, by, date, parent, periods};
 
 use crate::snapshot::{assert_same, catalogue};
 use crate::support::{A, B, connect, run, text};
@@ -113,6 +113,22 @@ async fn round_trip(pool: &PgPool, conn: &mut PgConnection, declared: &Schema, s
     assert!(again.is_empty(), "{}", again.up_sql());
     let health = declared.health(conn).await.unwrap();
     assert!(health.is_sound(), "{:?}", health.findings());
+
+    let report = declared.probe(conn, &Probe::new()).await.unwrap();
+    assert!(report.leaks().next().is_none(), "{report}");
+    for table in tables {
+        let Kind::Tenant { .. } = &table.kind else { continue };
+        let object = format!("{schema}.{}", table.name);
+        let seen = |attempt| {
+            report
+                .rows()
+                .iter()
+                .any(|r| r.attempt() == attempt && r.object() == object && *r.verdict() == Verdict::Held)
+        };
+        for attempt in [Attempt::Select, Attempt::Truncate, Attempt::CopyFrom, Attempt::OwnerSelect] {
+            assert!(seen(attempt), "{attempt} on {object}\n{report}");
+        }
+    }
 
     let mut app = connect(pool, "rls_prop_app").await;
     for table in tables {

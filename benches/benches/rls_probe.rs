@@ -1,0 +1,76 @@
+//! rls-migrations' probe of a schema of 500 tables, and of 20 in a quick run.
+//!
+//! `DATABASE_URL=.. cargo bench -p stockade-benches --bench rls_probe`. The number to read is the time of one element, which is a table;
+//! the bar is 2 ms. Without `DATABASE_URL` nothing is measured.
+
+#![expect(clippy::expect_used, clippy::print_stderr, reason = "a benchmark that cannot run should say so and stop")]
+
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use stockade_rls_migrations::{Probe, Roles, Schema, by, parent};
+use tokio::runtime::Builder;
+
+const DATABASE: &str = "stockade_bench_probe";
+
+/// A third of the tables hang from another one, as an application's do.
+async fn prepare(options: &PgConnectOptions, tables: usize) -> (PgConnection, Schema) {
+    let mut root = PgConnection::connect_with(options).await.expect("the server of DATABASE_URL");
+    let create = format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE); CREATE DATABASE {DATABASE}");
+    for statement in create.split("; ") {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut root).await.expect("a new database");
+    }
+    let mut conn = PgConnection::connect_with(&options.clone().database(DATABASE)).await.expect("the new database");
+    let mut ddl = "CREATE SCHEMA bench;".to_owned();
+    let mut schema = Schema::new("bench", Roles::for_app("stockade_bench"));
+    for number in 0..tables {
+        ddl.push_str(&format!(
+            "CREATE TABLE bench.t{number} (tenant_id uuid NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid(), up uuid,
+             name text NOT NULL, status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done')), amount numeric(12, 2),
+             created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (tenant_id, id));"
+        ));
+        let name = format!("t{number}");
+        schema = if number % 3 == 1 {
+            schema.tenant_table_via(name, by("tenant_id"), parent(format!("t{}", number - 1)).on("up", "id"))
+        } else {
+            schema.tenant_table(name, by("tenant_id"))
+        };
+    }
+    sqlx::raw_sql(AssertSqlSafe(ddl)).execute(&mut conn).await.expect("tables");
+    schema.plan(&mut conn).await.expect("a plan").apply(&mut conn).await.expect("a protected schema");
+    (conn, schema)
+}
+
+fn probing(criterion: &mut Criterion) {
+    let Ok(url) = std::env::var("DATABASE_URL") else {
+        eprintln!("rls_probe: without DATABASE_URL nothing is measured");
+        return;
+    };
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let tables = if quick { 20 } else { 500 };
+    let options: PgConnectOptions = url.parse().expect("DATABASE_URL");
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (mut conn, schema) = runtime.block_on(prepare(&options, tables));
+    let mut group = criterion.benchmark_group(format!("rls-migrations, {tables} tables"));
+    group.throughput(Throughput::Elements(tables as u64));
+    group.sample_size(10).measurement_time(Duration::from_secs(10));
+    group.bench_function("probe", |bencher| {
+        bencher.iter(|| {
+            let report = runtime.block_on(schema.probe(&mut conn, &Probe::new())).expect("a report");
+            assert!(report.rows().len() > tables * 50 && report.is_isolated(), "{report}");
+            report
+        });
+    });
+    group.finish();
+    runtime.block_on(async {
+        conn.close().await.expect("an open connection");
+        let mut root = PgConnection::connect_with(&options).await.expect("the server of DATABASE_URL");
+        let drop = format!("DROP DATABASE {DATABASE} WITH (FORCE)");
+        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut root).await.expect("the database goes");
+    });
+}
+
+criterion_group!(benches, probing);
+criterion_main!(benches);
