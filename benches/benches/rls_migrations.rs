@@ -31,7 +31,10 @@ fn declaration() -> (String, Schema) {
         .expect("a string takes it");
         schema = match number % 10 {
             0 => schema.append_only(&table),
-            1 => schema.period_guard(&table, date("day"), periods("period")),
+            1 => {
+                let guarded = schema.tenant_table(&table, by("tenant_id"));
+                guarded.period_guard(&table, date("day"), periods("period"))
+            }
             2..=4 => {
                 let above = parent(format!("table_{}", number - number % 10 + 1)).on("parent_id", "id");
                 schema.tenant_table_via(&table, by("tenant_id"), above)

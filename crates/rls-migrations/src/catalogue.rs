@@ -3,9 +3,11 @@
 //! Everything is read with `search_path = pg_catalog`, so that expressions come back with qualified names, and each
 //! catalogue table is named with its schema, so that a temporary table cannot stand in for it.
 
+mod context;
 mod defaults;
 mod grant;
 mod key;
+mod period_event;
 mod policy;
 mod relation;
 mod role;
@@ -20,14 +22,16 @@ use sqlx::{Connection, PgConnection};
 use crate::error::{Error, Repr};
 use crate::model::Model;
 
+pub(crate) use context::ContextFacts;
 pub(crate) use defaults::Defaults;
 pub(crate) use grant::{Grant, Grants};
 pub(crate) use key::{ForeignKey, Index};
+pub(crate) use period_event::PeriodEvent;
 pub(crate) use policy::{Command, Policy};
 pub(crate) use relation::{Column, Relation, RelationKind, Sequence};
 pub(crate) use role::Role;
 pub(crate) use shared::{Function, OWNER as STOCKADE_OWNER, Shared};
-pub(crate) use surroundings::{Execute, MAY_CREATE_BACKUP, SchemaFacts, Server, Surroundings};
+pub(crate) use surroundings::{Execute, MAY_CREATE_BACKUP, SchemaFacts, Server, Surroundings, View};
 pub(crate) use trigger::Trigger;
 
 #[derive(Debug)]
@@ -38,6 +42,7 @@ pub(crate) struct Catalogue {
     pub(crate) relations: BTreeMap<String, Relation>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) shared: Shared,
+    pub(crate) context: ContextFacts,
     pub(crate) defaults: Vec<Defaults>,
     pub(crate) surroundings: Surroundings,
 }
@@ -69,6 +74,7 @@ impl Catalogue {
             relations,
             roles: role::read(model, &mut tx).await?,
             shared: shared::read(&mut tx).await?,
+            context: context::read(&mut tx).await?,
             defaults: defaults::read(model, &mut tx).await?,
             surroundings: surroundings::read(model, &mut tx).await?,
         };

@@ -59,13 +59,19 @@ pub struct Periods {
     pub(crate) table: String,
     pub(crate) ends_on: String,
     pub(crate) closed_at: String,
+    pub(crate) soft_closed_at: Option<String>,
 }
 
 /// Names the table of fiscal periods, of the same schema. Its columns are `ends_on` (`date`, the last day of the period) and
 /// `closed_at` (any type; the period is closed when it is not null), unless named otherwise.
 #[must_use]
 pub fn periods(table: impl Into<String>) -> Periods {
-    Periods { table: table.into(), ends_on: "ends_on".to_owned(), closed_at: "closed_at".to_owned() }
+    Periods {
+        table: table.into(),
+        ends_on: "ends_on".to_owned(),
+        closed_at: "closed_at".to_owned(),
+        soft_closed_at: None,
+    }
 }
 
 impl Periods {
@@ -80,6 +86,14 @@ impl Periods {
     #[must_use]
     pub fn closed_by(mut self, column: impl Into<String>) -> Self {
         self.closed_at = column.into();
+        self
+    }
+
+    /// Names a column that is not null when the period is softly closed: a posting then needs an adjustment, opened in the same
+    /// transaction with `SELECT stockade.rls_adjust_period('schema.periods', 'reason')`.
+    #[must_use]
+    pub fn soft_closed_by(mut self, column: impl Into<String>) -> Self {
+        self.soft_closed_at = Some(column.into());
         self
     }
 }

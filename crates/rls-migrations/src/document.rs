@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
+use crate::context::Context;
 use crate::declaration::{DateColumn, Hardening, Parent, Periods, Privilege, TenantColumn};
 use crate::error::{Error, Repr};
 use crate::ident::Ident;
@@ -18,6 +19,8 @@ struct Document {
     schema: Name,
     #[serde(skip_serializing_if = "Option::is_none")]
     harden: Option<BTreeSet<Hardening>>,
+    #[serde(default, skip_serializing_if = "Context::is_default")]
+    context: Context,
     roles: RoleNames,
     #[serde(default)]
     tables: BTreeMap<Spanned<Name>, Table>,
@@ -49,6 +52,7 @@ struct Table {
     #[serde(default, skip_serializing_if = "is_absent")]
     append_only: bool,
     period_guard: Option<PeriodGuard>,
+    soft_delete: Option<Name>,
     app_may: Option<BTreeSet<Privilege>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unique_per_tenant: Vec<Vec<Name>>,
@@ -69,6 +73,7 @@ struct PeriodGuard {
     periods: Name,
     ends_on: Option<Name>,
     closed_at: Option<Name>,
+    soft_closed_at: Option<Name>,
 }
 
 /// A name, checked where it stands, so that an error has its line.
@@ -102,8 +107,9 @@ impl Schema {
     /// let schema = Schema::from_toml(r#"
     /// schema = "freight"
     /// roles.for_app = "freight"       # or: roles = { owner = "..", app = "..", reader = ".." }
-    /// # roles.backup = ".."           # and `migrator`, `purge`, `eraser`: only where they are wanted
-    /// # harden = ["set_config"]       # absent: all of them
+    /// roles.backup = "freight_backup" # and `migrator`, `purge`, `eraser`: only where they are wanted
+    /// harden = ["set_config"]         # absent: all of them
+    /// # context = "lease"             # absent: "setting"
     ///
     /// [tables]
     /// loads = { tenant = "tenant_id", app_may = ["select", "insert"], unique_per_tenant = [["reference"]] }
@@ -113,8 +119,9 @@ impl Schema {
     /// countries = { shared = true }
     /// _sqlx_migrations = { exempt = "the ledger of sqlx" }
     /// "#)?;
-    /// # use stockade_rls_migrations::Privilege;
-    /// # assert_eq!(schema, Schema::new("freight", Roles::for_app("freight"))
+    /// # use stockade_rls_migrations::{Hardening, Privilege};
+    /// # assert_eq!(schema, Schema::new("freight", Roles::for_app("freight").with_backup("freight_backup"))
+    /// #     .harden([Hardening::SetConfig])
     /// #     .tenant_table("loads", by("tenant_id"))
     /// #     .app_may("loads", [Privilege::Select, Privilege::Insert])
     /// #     .unique_per_tenant("loads", ["reference"])
@@ -163,7 +170,7 @@ impl Schema {
 
 impl Document {
     fn of(schema: &Schema) -> Self {
-        let Schema { name, roles, statements, hardening } = schema;
+        let Schema { name, roles, statements, hardening, context } = schema;
         let mut tables: BTreeMap<Spanned<Name>, Table> = BTreeMap::new();
         for statement in statements {
             let key = Spanned::new(0..0, Name(statement.table().to_owned()));
@@ -172,6 +179,7 @@ impl Document {
         Self {
             schema: Name(name.clone()),
             harden: (*hardening != BTreeSet::from(Hardening::ALL)).then(|| hardening.clone()),
+            context: *context,
             roles: RoleNames::of(roles),
             tables,
         }
@@ -179,6 +187,7 @@ impl Document {
 
     fn declare(self, place: impl Fn(&str) -> Option<usize>) -> Result<Schema, Error> {
         let mut schema = Schema::new(self.schema.0, self.roles.declare()?);
+        schema = schema.context(self.context);
         if let Some(hardening) = self.harden {
             schema = schema.harden(hardening);
         }
@@ -193,7 +202,7 @@ impl Document {
 
 impl RoleNames {
     fn of(roles: &Roles) -> Self {
-        let Roles { owner, app, reader, migrator, backup, purge, eraser } = roles.clone();
+        let Roles { owner, app, reader, migrator, backup, purge, eraser, investigator: _ } = roles.clone();
         Self {
             for_app: None,
             owner: Some(RoleName(owner)),
@@ -213,14 +222,17 @@ impl RoleNames {
             name.ok_or_else(|| refusal(None, "roles need `for_app`, or all of `owner`, `app` and `reader`".to_owned()))
         };
         let usual = usual.as_ref();
+        let named = Roles::named(
+            pick(self.owner, usual.map(Roles::owner))?,
+            pick(self.app, usual.map(Roles::app))?,
+            pick(self.reader, usual.map(Roles::reader))?,
+        );
         Ok(Roles {
-            owner: pick(self.owner, usual.map(Roles::owner))?,
-            app: pick(self.app, usual.map(Roles::app))?,
-            reader: pick(self.reader, usual.map(Roles::reader))?,
             migrator: self.migrator.map(|role| role.0),
             backup: self.backup.map(|role| role.0),
             purge: self.purge.map(|role| role.0),
             eraser: self.eraser.map(|role| role.0),
+            ..named
         })
     }
 }
@@ -241,14 +253,16 @@ impl Table {
             Declared::Exempt { table: _, reason } => self.exempt = Some(reason.clone()),
             Declared::AppendOnly { table: _ } => self.append_only = true,
             Declared::PeriodGuard { table: _, date, periods } => {
-                let Periods { table, ends_on, closed_at } = periods;
+                let Periods { table, ends_on, closed_at, soft_closed_at } = periods;
                 self.period_guard = Some(PeriodGuard {
                     date: Name(date.0.clone()),
                     periods: Name(table.clone()),
                     ends_on: Some(Name(ends_on.clone())),
                     closed_at: Some(Name(closed_at.clone())),
+                    soft_closed_at: soft_closed_at.clone().map(Name),
                 });
             }
+            Declared::SoftDelete { table: _, column } => self.soft_delete = Some(Name(column.clone())),
             Declared::AppMay { table: _, privileges } => self.app_may = Some(privileges.clone()),
             Declared::UniquePerTenant { table: _, columns } => {
                 self.unique_per_tenant.push(columns.iter().cloned().map(Name).collect());
@@ -281,14 +295,18 @@ impl Table {
         if self.append_only {
             lines.push(Declared::AppendOnly { table: table() });
         }
-        if let Some(PeriodGuard { date, periods, ends_on, closed_at }) = self.period_guard {
+        if let Some(PeriodGuard { date, periods, ends_on, closed_at, soft_closed_at }) = self.period_guard {
             let usual = crate::declaration::periods(periods.0);
             let periods = Periods {
                 ends_on: ends_on.map_or(usual.ends_on, |name| name.0),
                 closed_at: closed_at.map_or(usual.closed_at, |name| name.0),
+                soft_closed_at: soft_closed_at.map(|name| name.0),
                 table: usual.table,
             };
             lines.push(Declared::PeriodGuard { table: table(), date: DateColumn(date.0), periods });
+        }
+        if let Some(column) = self.soft_delete {
+            lines.push(Declared::SoftDelete { table: table(), column: column.0 });
         }
         if let Some(privileges) = self.app_may {
             lines.push(Declared::AppMay { table: table(), privileges });

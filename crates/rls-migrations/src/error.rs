@@ -42,6 +42,8 @@ pub(crate) enum Repr {
     Missing { what: &'static str, name: Name },
     #[error("{name}: {why}")]
     Unsupported { name: Name, why: &'static str },
+    #[error("the database's context is a lease, declared for {0}; a setting would weaken it")]
+    Lowers(Names),
     #[error("connected as {0}, the application's role; a plan is made by the role that migrates")]
     ApplicationRole(Name),
     #[error("the catalogue cannot be read{}", Code(.0))]
@@ -63,7 +65,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
-            Repr::Declaration { .. } => ErrorKind::Declaration,
+            Repr::Declaration { .. } | Repr::Lowers(_) => ErrorKind::Declaration,
             #[cfg(feature = "toml")]
             Repr::Document { .. } => ErrorKind::Declaration,
             Repr::Undeclared { .. } => ErrorKind::Undeclared,

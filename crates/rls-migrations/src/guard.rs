@@ -1,15 +1,16 @@
-//! The guards inside the database: what their functions say and which triggers call them.
-//!
-//! A posting takes a share lock on the row of its tenant in `stockade.rls_period_lock`; every change of a periods table
-//! updates that row. So a close waits for the postings that are on their way, and a posting waits for a close and then
-//! sees it; at the stricter isolation levels it fails with 40001 instead of reading an old snapshot. A lock on the
-//! period's own row would not do: a period that is inserted or lengthened meanwhile is a row nobody locked.
+//! The guards inside the database: their functions and which triggers call them.
 
-use crate::catalogue::{Function, STOCKADE_OWNER, Trigger};
+mod period;
+mod soft_delete;
+
+use crate::catalogue::{Function, STOCKADE_OWNER, Shared, Trigger};
 use crate::ident::{Ident, Literal};
-use crate::model::{Model, PeriodGuard, Table};
+use crate::model::{Model, Table};
 use crate::refusal::Refusal;
 use crate::sql::{Sql, sql};
+
+pub(crate) use period::event_table;
+pub(crate) use soft_delete::{undelete_call, view as deleted_view};
 
 /// The search path of every guard function; `pg_temp` at the end, or PostgreSQL would look there first.
 const SEARCH_PATH: &str = "search_path=pg_catalog, pg_temp";
@@ -24,25 +25,69 @@ const TRUNCATE: i16 = 1 << 5;
 /// A function that should be in schema `stockade`.
 #[derive(Debug)]
 pub(crate) struct GuardFunction {
-    pub(crate) name: Ident,
+    name: Ident,
+    pub(crate) parameters: Sql,
+    pub(crate) returns: &'static str,
     pub(crate) body: Sql,
     pub(crate) definer: bool,
+    callers: Callers,
+}
+
+/// Who may execute a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Callers {
+    /// Triggers only.
+    Nobody,
+    /// Whoever was granted it: to execute it is the permission, so never `PUBLIC`.
+    Granted,
 }
 
 impl GuardFunction {
-    pub(crate) fn qualified(&self) -> Sql {
-        sql!("stockade.{}", self.name)
+    fn of_trigger(name: Ident, body: Sql) -> Self {
+        Self { name, parameters: sql!(""), returns: "trigger", body, definer: true, callers: Callers::Nobody }
+    }
+
+    fn permission(name: Ident, parameters: &'static str, returns: &'static str, body: Sql) -> Self {
+        Self { name, parameters: Sql::fixed(parameters), returns, body, definer: true, callers: Callers::Granted }
+    }
+
+    /// With its parameters, as SQL.
+    pub(crate) fn signature(&self) -> Sql {
+        sql!("stockade.{}({})", self.name, self.parameters)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Whether every schema's guards share it, so that the last one takes it along.
+    pub(crate) fn is_shared_permission(&self) -> bool {
+        self.is_permission() && self.returns == "void"
+    }
+
+    /// Whether to execute it is a permission that somebody grants.
+    pub(crate) fn is_permission(&self) -> bool {
+        self.callers == Callers::Granted
+    }
+
+    pub(crate) fn found<'a>(&self, shared: &'a Shared) -> Option<&'a Function> {
+        shared.functions.get(&(self.name.as_str().to_owned(), self.parameters.as_str().to_owned()))
     }
 
     pub(crate) fn is_defined_as(&self, found: &Function) -> bool {
         found.body == self.body.as_str()
             && found.language == "plpgsql"
+            && found.returns == self.returns
             && found.definer == self.definer
             && found.settings == [SEARCH_PATH]
     }
 
-    pub(crate) fn is_kept_by(found: &Function) -> bool {
-        found.owner == STOCKADE_OWNER && !found.executable
+    pub(crate) fn is_kept_by(&self, found: &Function) -> bool {
+        let open = match self.callers {
+            Callers::Nobody => found.executable,
+            Callers::Granted => found.public,
+        };
+        found.owner == STOCKADE_OWNER && !open
     }
 }
 
@@ -97,16 +142,26 @@ impl GuardTrigger {
 pub(crate) fn functions(model: &Model) -> Vec<GuardFunction> {
     let mut functions = Vec::new();
     if model.tables.iter().any(|table| table.append_only) || model.has_period_guard() {
-        functions.push(GuardFunction { name: refuse_change(), body: refuse_change_body(), definer: false });
+        let refuse = GuardFunction::of_trigger(refuse_change(), refuse_change_body());
+        functions.push(GuardFunction { definer: false, ..refuse });
     }
     if model.has_period_guard() {
-        functions.push(GuardFunction { name: period_change(), body: period_change_body(), definer: true });
+        functions.extend([period::adjust(), period::reopen()]);
     }
     for table in &model.tables {
-        if let (Some(guard), Some(tenant), None) = (&table.period, table.tenant_column(), &table.child_of) {
-            let body = period_guard_body(model, tenant, guard);
-            functions.push(GuardFunction { name: period_guard(model, table), body, definer: true });
+        let (Some(tenant), None) = (table.tenant_column(), &table.child_of) else { continue };
+        if let Some(columns) = &table.holds_periods {
+            let body = period::change_body(model, &table.name, tenant, columns);
+            functions.push(GuardFunction::of_trigger(period_change(model, table), body));
         }
+        if let Some(guard) = &table.period {
+            let body = period::guard_body(model, tenant, guard);
+            functions.push(GuardFunction::of_trigger(period_guard(model, table), body));
+        }
+    }
+    for (table, deletion) in model.soft_deletes() {
+        functions.push(soft_delete::stamp(model, table, deletion));
+        functions.push(soft_delete::undelete(model, table, deletion));
     }
     functions
 }
@@ -131,10 +186,10 @@ pub(crate) fn triggers(model: &Model, table: &Table) -> Vec<GuardTrigger> {
         refuse("stockade_append_only", "BEFORE UPDATE OR DELETE", "ROW", kind, "append-only");
         refuse("stockade_append_only_all", "BEFORE TRUNCATE", "STATEMENT", BEFORE | TRUNCATE, "append-only");
     }
-    if table.period.is_some() || table.holds_periods {
+    if table.period.is_some() || table.holds_periods.is_some() {
         refuse("stockade_period_all", "BEFORE TRUNCATE", "STATEMENT", BEFORE | TRUNCATE, "under a period guard");
     }
-    if let Some(tenant) = table.tenant_column().filter(|_| table.holds_periods) {
+    if table.holds_periods.is_some() {
         triggers.push(GuardTrigger {
             name: Ident::own("stockade_period_change"),
             events: "AFTER INSERT OR UPDATE OR DELETE",
@@ -142,8 +197,20 @@ pub(crate) fn triggers(model: &Model, table: &Table) -> Vec<GuardTrigger> {
             kind: ROW | INSERT | UPDATE | DELETE,
             old_table: false,
             new_table: false,
-            function: period_change(),
-            arguments: vec![lock_key(model, table.root()), Literal::of(tenant)],
+            function: period_change(model, table),
+            arguments: Vec::new(),
+        });
+    }
+    if table.soft_delete.is_some() {
+        triggers.push(GuardTrigger {
+            name: Ident::own("stockade_soft_delete"),
+            events: "BEFORE UPDATE",
+            level: "ROW",
+            kind: ROW | BEFORE | UPDATE,
+            old_table: false,
+            new_table: false,
+            function: soft_delete::stamp_name(model, table),
+            arguments: Vec::new(),
         });
     }
     if table.period.is_some() {
@@ -170,8 +237,8 @@ fn refuse_change() -> Ident {
     Ident::own("rls_refuse_change")
 }
 
-fn period_change() -> Ident {
-    Ident::own("rls_period_change")
+fn period_change(model: &Model, table: &Table) -> Ident {
+    Ident::derived("rls_period_change", &model.schema, table.root())
 }
 
 fn period_guard(model: &Model, table: &Table) -> Ident {
@@ -183,10 +250,6 @@ fn lock_key(model: &Model, periods: &Ident) -> Literal {
     Literal([model.schema.as_str(), ".", periods.as_str()].concat())
 }
 
-fn code(refusal: Refusal) -> Literal {
-    Literal(refusal.sqlstate().to_owned())
-}
-
 fn refuse_change_body() -> Sql {
     sql!(
         "
@@ -195,96 +258,6 @@ BEGIN
     MESSAGE = format('%s.%s is %s: %s refused', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_ARGV[0], TG_OP);
 END
 ",
-        code(Refusal::Unchangeable)
-    )
-}
-
-fn period_change_body() -> Sql {
-    sql!(
-        "
-BEGIN
-  INSERT INTO stockade.rls_period_lock AS l (periods, tenant_id)
-  SELECT DISTINCT TG_ARGV[0], t.tenant_id
-    FROM (VALUES ((to_jsonb(NEW) ->> TG_ARGV[1])::uuid), ((to_jsonb(OLD) ->> TG_ARGV[1])::uuid)) AS t (tenant_id)
-   WHERE t.tenant_id IS NOT NULL
-   ORDER BY t.tenant_id
-  ON CONFLICT (periods, tenant_id) DO UPDATE SET changes = l.changes + 1;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = {}, SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-      MESSAGE = format('%s.%s refuses a period without a tenant', TG_TABLE_SCHEMA, TG_TABLE_NAME);
-  END IF;
-  RETURN NULL;
-END
-",
-        code(Refusal::OutsideTenant)
-    )
-}
-
-fn period_guard_body(model: &Model, tenant: &Ident, guard: &PeriodGuard) -> Sql {
-    let date = &guard.date;
-    let key = lock_key(model, &guard.periods);
-    sql!(
-        "
-#variable_conflict use_variable
-DECLARE
-  context uuid := (SELECT c.tenant_id FROM stockade.current_tenant c);
-  seen bigint;
-  outside boolean;
-  undated boolean;
-  earliest date;
-  closed_through date;
-BEGIN
-  IF TG_OP = 'INSERT' THEN
-    SELECT count(*), bool_or(r.{tenant} IS DISTINCT FROM context), bool_or(r.{date} IS NULL), min(r.{date})
-      INTO seen, outside, undated, earliest
-      FROM new_rows r;
-  ELSIF TG_OP = 'UPDATE' THEN
-    SELECT count(*), bool_or(r.tenant IS DISTINCT FROM context), bool_or(r.is_new AND r.dated IS NULL), min(r.dated)
-      INTO seen, outside, undated, earliest
-      FROM (SELECT o.{tenant}, o.{date}, false FROM old_rows o
-             UNION ALL
-            SELECT n.{tenant}, n.{date}, true FROM new_rows n) AS r (tenant, dated, is_new);
-  ELSE
-    SELECT count(*), bool_or(r.{tenant} IS DISTINCT FROM context), false, min(r.{date})
-      INTO seen, outside, undated, earliest
-      FROM old_rows r;
-  END IF;
-  IF seen = 0 THEN
-    RETURN NULL;
-  END IF;
-  IF outside THEN
-    RAISE EXCEPTION USING ERRCODE = {outside}, SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-      MESSAGE = format('%s.%s is under a period guard: %s outside the context of its tenant', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP),
-      HINT = 'SET LOCAL stockade.tenant_id to the tenant of the rows.';
-  END IF;
-  IF undated THEN
-    RAISE EXCEPTION USING ERRCODE = {undated}, SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-      MESSAGE = format('%s.%s is under a period guard: %s of a row without a date', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP);
-  END IF;
-  LOOP
-    PERFORM 1 FROM stockade.rls_period_lock l WHERE l.periods = {key} AND l.tenant_id = context FOR SHARE;
-    EXIT WHEN FOUND;
-    INSERT INTO stockade.rls_period_lock (periods, tenant_id) VALUES ({key}, context) ON CONFLICT DO NOTHING;
-  END LOOP;
-  closed_through := (SELECT max(p.{ends_on}) FROM {periods} p
-                      WHERE p.{of} = context AND p.{closed_at} IS NOT NULL AND p.{ends_on} >= earliest);
-  IF closed_through IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = {closed}, SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-      MESSAGE = format('%s.%s is closed through %s: %s of a row dated %s refused', TG_TABLE_SCHEMA, TG_TABLE_NAME,
-                       closed_through, TG_OP, earliest);
-  END IF;
-  RETURN NULL;
-END
-",
-        tenant = tenant,
-        date = date,
-        key = key,
-        ends_on = guard.ends_on,
-        closed_at = guard.closed_at,
-        of = guard.tenant,
-        periods = model.qualified(&guard.periods),
-        outside = code(Refusal::OutsideTenant),
-        undated = code(Refusal::Undated),
-        closed = code(Refusal::ClosedPeriod),
+        Literal(Refusal::Unchangeable.sqlstate().to_owned())
     )
 }

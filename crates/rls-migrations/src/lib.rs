@@ -5,6 +5,7 @@ mod error;
 mod ident;
 mod sql;
 
+mod context;
 mod declaration;
 mod roles;
 mod schema;
@@ -32,6 +33,7 @@ mod probe;
 
 mod refusal;
 
+pub use context::Context;
 pub use declaration::{
     DateColumn, Hardening, Parent, ParentTable, Periods, Privilege, TenantColumn, by, date, parent, periods,
 };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::STOCKADE_OWNER;
+use crate::context::Context;
 use crate::declaration::{Hardening, Parent, Periods, Privilege};
 use crate::error::{Error, Name, Repr};
 use crate::ident::Ident;
@@ -25,6 +26,9 @@ pub(crate) struct Model {
     pub(crate) eraser: Option<Ident>,
     pub(crate) tables: Vec<Table>,
     pub(crate) hardening: BTreeSet<Hardening>,
+    pub(crate) context: Context,
+    /// There when a table has soft deletion.
+    pub(crate) investigator: Option<Ident>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,11 +39,19 @@ pub(crate) struct Table {
     pub(crate) kind: Kind,
     pub(crate) append_only: bool,
     pub(crate) period: Option<PeriodGuard>,
-    /// Other tables' period guards read this one.
-    pub(crate) holds_periods: bool,
+    /// How other tables' period guards read this one, if they do.
+    pub(crate) holds_periods: Option<PeriodColumns>,
+    pub(crate) soft_delete: Option<SoftDelete>,
     pub(crate) app_may: BTreeSet<Privilege>,
     /// Each set of columns that is unique within a tenant.
     pub(crate) unique: Vec<Vec<Ident>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct SoftDelete {
+    pub(crate) column: Ident,
+    /// The view over the deleted rows.
+    pub(crate) view: Ident,
 }
 
 #[derive(Debug, Clone)]
@@ -62,8 +74,14 @@ pub(crate) struct PeriodGuard {
     pub(crate) date: Ident,
     pub(crate) periods: Ident,
     pub(crate) tenant: Ident,
+    pub(crate) columns: PeriodColumns,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PeriodColumns {
     pub(crate) ends_on: Ident,
     pub(crate) closed_at: Ident,
+    pub(crate) soft_closed_at: Option<Ident>,
 }
 
 impl Model {
@@ -84,6 +102,8 @@ impl Model {
             eraser: optional(&schema.roles.eraser)?,
             tables: Vec::new(),
             hardening: schema.hardening.clone(),
+            context: schema.context,
+            investigator: None,
         };
         let mut roles = BTreeSet::from([STOCKADE_OWNER]);
         if let Some(twice) = model.roles().find(|role| !roles.insert(role.as_str())) {
@@ -98,7 +118,7 @@ impl Model {
 
     /// Every declared role, the owner first.
     pub(crate) fn roles(&self) -> impl Iterator<Item = &Ident> {
-        let optional = [&self.migrator, &self.backup, &self.purge, &self.eraser];
+        let optional = [&self.migrator, &self.backup, &self.purge, &self.eraser, &self.investigator];
         [&self.owner, &self.app, &self.reader].into_iter().chain(optional.into_iter().flatten())
     }
 
@@ -120,6 +140,12 @@ impl Model {
         self.tables.iter().any(|table| table.period.is_some())
     }
 
+    /// The tables with soft deletion.
+    pub(crate) fn soft_deletes(&self) -> impl Iterator<Item = (&Table, &SoftDelete)> {
+        let roots = self.tables.iter().filter(|table| table.child_of.is_none());
+        roots.filter_map(|table| Some((table, table.soft_delete.as_ref()?)))
+    }
+
     fn declare_kinds(&mut self, schema: &Schema) -> Result<(), Error> {
         let mut parents = Vec::new();
         for statement in &schema.statements {
@@ -134,6 +160,7 @@ impl Model {
                 Declared::Exempt { table, reason } => (table, Kind::Exempt { reason: reason.clone() }),
                 Declared::AppendOnly { .. }
                 | Declared::PeriodGuard { .. }
+                | Declared::SoftDelete { .. }
                 | Declared::AppMay { .. }
                 | Declared::UniquePerTenant { .. } => continue,
             };
@@ -176,16 +203,38 @@ impl Model {
                         return Err(contradiction(&entry.name, "has two period guards"));
                     }
                 }
+                Declared::SoftDelete { table, column } => {
+                    let deletion =
+                        SoftDelete { column: Ident::new(column)?, view: Ident::new(format!("{table}_deleted"))? };
+                    let investigator = Ident::role(schema.roles.investigator())?;
+                    if [&self.owner, &self.app, &self.reader].contains(&&investigator) {
+                        return Err(contradiction(&investigator, "the investigator is a role of its own"));
+                    }
+                    self.investigator = Some(investigator);
+                    let entry = self.entry(table)?;
+                    if entry.tenant_column().is_none() {
+                        return Err(contradiction(&entry.name, "soft deletion needs a tenant table"));
+                    }
+                    if entry.soft_delete.replace(deletion).is_some() {
+                        return Err(contradiction(&entry.name, "is deleted softly in two ways"));
+                    }
+                }
                 _ => {}
             }
         }
-        let circular = self.tables.iter().find(|table| table.period.is_some() && table.holds_periods);
+        if let Some(table) = self.tables.iter().find(|table| table.append_only && table.soft_delete.is_some()) {
+            return Err(contradiction(&table.name, "append-only and deleted softly"));
+        }
+        let circular = self.tables.iter().find(|table| table.period.is_some() && table.holds_periods.is_some());
         circular.map_or(Ok(()), |table| Err(contradiction(&table.name, "a periods table cannot be guarded by periods")))
     }
 
     fn declare_privileges(&mut self, schema: &Schema) -> Result<(), Error> {
         for table in &mut self.tables {
             table.app_may = match &table.kind {
+                Kind::Tenant { .. } if table.soft_delete.is_some() => {
+                    [Privilege::Select, Privilege::Insert, Privilege::Update].into()
+                }
                 Kind::Tenant { .. } if !table.append_only => Privilege::ALL.into(),
                 Kind::Tenant { .. } => [Privilege::Select, Privilege::Insert].into(),
                 Kind::Shared => [Privilege::Select].into(),
@@ -205,6 +254,9 @@ impl Model {
             let changes = [Privilege::Update, Privilege::Delete];
             if entry.append_only && changes.iter().any(|change| privileges.contains(change)) {
                 return Err(contradiction(&entry.name, "append-only, and the application may change it"));
+            }
+            if entry.soft_delete.is_some() && privileges.contains(&Privilege::Delete) {
+                return Err(contradiction(&entry.name, "deleted softly, and the application may delete it"));
             }
             entry.app_may.clone_from(privileges);
         }
@@ -245,14 +297,15 @@ impl Model {
         let Some(tenant) = entry.tenant_column().cloned() else {
             return Err(contradiction(&entry.name, "a periods table must be a tenant table"));
         };
-        entry.holds_periods = true;
-        Ok(PeriodGuard {
-            date,
-            periods: entry.name.clone(),
-            tenant,
+        let columns = PeriodColumns {
             ends_on: Ident::new(&periods.ends_on)?,
             closed_at: Ident::new(&periods.closed_at)?,
-        })
+            soft_closed_at: periods.soft_closed_at.as_ref().map(Ident::new).transpose()?,
+        };
+        if entry.holds_periods.replace(columns.clone()).is_some_and(|former| former != columns) {
+            return Err(contradiction(&entry.name, "its periods are declared in two ways"));
+        }
+        Ok(PeriodGuard { date, periods: entry.name.clone(), tenant, columns })
     }
 
     fn entry(&mut self, table: &str) -> Result<&mut Table, Error> {
@@ -278,7 +331,8 @@ impl Table {
             kind,
             append_only: false,
             period: None,
-            holds_periods: false,
+            holds_periods: None,
+            soft_delete: None,
             app_may: BTreeSet::new(),
             unique: Vec::new(),
         }

@@ -1,6 +1,7 @@
 //! The plan: the statements between the catalogue and the declaration.
 
 mod check;
+mod context;
 mod defaults;
 mod definers;
 mod files;
@@ -9,10 +10,12 @@ mod guards;
 mod hardening;
 mod keys;
 mod lock;
+mod periods;
 mod policies;
 mod roles;
 mod shared;
 mod skipped;
+mod soft_delete;
 mod steps;
 mod tables;
 mod unique;
@@ -29,6 +32,7 @@ use steps::Steps;
 pub(crate) use check::undeclared;
 pub(crate) use keys::has_key;
 pub(crate) use policies::wanted as wanted_policies;
+pub(crate) use soft_delete::has_view;
 pub(crate) use tables::duties;
 
 pub use files::MigrationFiles;
@@ -95,10 +99,12 @@ impl Statement {
 impl Plan {
     pub(crate) fn draw(model: &Model, catalogue: &Catalogue) -> Result<Self, Error> {
         check::refuse(model, catalogue)?;
+        context::refuse(model, catalogue)?;
         let mut steps = Steps::default();
         let mut skipped = roles::plan(model, catalogue, &mut steps);
         shared::plan(model, catalogue, &mut steps);
         tables::plan(model, catalogue, &mut steps);
+        soft_delete::plan(model, catalogue, &mut steps);
         guards::plan(model, catalogue, &mut steps);
         keys::plan(model, catalogue, &mut steps);
         unique::plan(model, catalogue, &mut steps);

@@ -81,7 +81,8 @@ impl Schema {
     /// `conn` belongs to a superuser, or to a role that can `SET ROLE` to the application's. Everything happens in one transaction, or
     /// under a savepoint of sqlx's, that is rolled back: afterwards, also when the future is dropped or the connection is lost,
     /// no row, object or role is left. Serial and identity columns get explicit values, so their sequences stay where they
-    /// are; the default of another column may advance a sequence, which no rollback takes back.
+    /// are; the default of another column may advance a sequence, which no rollback takes back. Close the connection of a probe that
+    /// was dropped half-way: sqlx 0.9 does not wait for the answer to a `COPY` that was cut, and the next statement would get it.
     ///
     /// While it runs it holds the locks of an `INSERT` on every tenant table, and for moments those of an `UPDATE` of its own rows.
     /// `TRUNCATE` and `ALTER TABLE` are only reached where the application's role holds what they need, which is a finding; they wait for

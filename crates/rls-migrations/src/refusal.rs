@@ -31,16 +31,27 @@ pub enum Refusal {
     OutsideTenant,
     /// `SG004`: a posting without a date.
     Undated,
+    /// `SG005`: a row dated on or before the end of a softly closed period, in a transaction that opened no adjustment.
+    SoftlyClosed,
+    /// `SG006`: a change that takes a close back, in a transaction that did not reopen the period.
+    Reopening,
 }
 
 impl Refusal {
+    const ALL: [Self; 6] = [
+        Self::ClosedPeriod,
+        Self::Unchangeable,
+        Self::OutsideTenant,
+        Self::Undated,
+        Self::SoftlyClosed,
+        Self::Reopening,
+    ];
+
     /// The refusal behind an error of sqlx, if it is one.
     #[must_use]
     pub fn of(error: &sqlx::Error) -> Option<Self> {
         let code = sqlstate(error)?;
-        [Self::ClosedPeriod, Self::Unchangeable, Self::OutsideTenant, Self::Undated]
-            .into_iter()
-            .find(|refusal| refusal.sqlstate() == code)
+        Self::ALL.into_iter().find(|refusal| refusal.sqlstate() == code)
     }
 
     /// The SQLSTATE that the guard raises.
@@ -51,6 +62,8 @@ impl Refusal {
             Self::Unchangeable => "SG002",
             Self::OutsideTenant => "SG003",
             Self::Undated => "SG004",
+            Self::SoftlyClosed => "SG005",
+            Self::Reopening => "SG006",
         }
     }
 }
@@ -62,6 +75,8 @@ impl fmt::Display for Refusal {
             Self::Unchangeable => "rows of this table cannot be changed or removed",
             Self::OutsideTenant => "the row is outside the tenant's context",
             Self::Undated => "a posting needs a date",
+            Self::SoftlyClosed => "the period is softly closed and needs an adjustment",
+            Self::Reopening => "a close is taken back by reopening the period",
         })
     }
 }

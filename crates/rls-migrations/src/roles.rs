@@ -8,6 +8,9 @@
 /// - `app`: what the application connects as. Neither owner nor member of an owner, `NOBYPASSRLS`, no superuser.
 /// - `reader`: the same, with `SELECT` only, in transactions that are read-only by default.
 ///
+/// A fourth, the [`investigator`](Self::investigator), is `NOLOGIN`, a group that sees the deleted rows of tables with
+/// [soft deletion](crate::Schema::soft_delete), and no others. It is made only where there are such tables.
+///
 /// Four more are declared where they are wanted:
 ///
 /// - [`migrator`](Self::with_migrator): `LOGIN NOINHERIT`, member of the owner, for the application's own migrations.
@@ -25,6 +28,7 @@ pub struct Roles {
     pub(crate) owner: String,
     pub(crate) app: String,
     pub(crate) reader: String,
+    pub(crate) investigator: String,
     pub(crate) migrator: Option<String>,
     pub(crate) backup: Option<String>,
     pub(crate) purge: Option<String>,
@@ -48,11 +52,12 @@ impl Roles {
             .with_eraser(format!("{name}_eraser"))
     }
 
-    /// Roles that have other names.
+    /// Roles that have other names. The investigator's is that of the application, with `_investigator` for its `_app`.
     #[must_use]
     pub fn named(owner: impl Into<String>, app: impl Into<String>, reader: impl Into<String>) -> Self {
         let (owner, app, reader) = (owner.into(), app.into(), reader.into());
-        Self { owner, app, reader, migrator: None, backup: None, purge: None, eraser: None }
+        let investigator = format!("{}_investigator", app.strip_suffix("_app").unwrap_or(&app));
+        Self { owner, app, reader, investigator, migrator: None, backup: None, purge: None, eraser: None }
     }
 
     /// The login that runs the application's own migrations: `SET ROLE` to the owner is a step of its own, so that a connection
@@ -105,5 +110,11 @@ impl Roles {
     #[must_use]
     pub fn reader(&self) -> &str {
         &self.reader
+    }
+
+    /// The group that sees deleted rows.
+    #[must_use]
+    pub fn investigator(&self) -> &str {
+        &self.investigator
     }
 }

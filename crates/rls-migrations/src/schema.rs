@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::PgConnection;
 
 use crate::catalogue::Catalogue;
+use crate::context::Context;
 use crate::declaration::{DateColumn, Hardening, Parent, Periods, Privilege, TenantColumn};
 use crate::drift::Drift;
 use crate::error::Error;
@@ -42,6 +43,7 @@ pub struct Schema {
     pub(crate) roles: Roles,
     pub(crate) statements: Vec<Declared>,
     pub(crate) hardening: BTreeSet<Hardening>,
+    pub(crate) context: Context,
 }
 
 /// One line of a declaration, as it was written.
@@ -52,6 +54,7 @@ pub(crate) enum Declared {
     Exempt { table: String, reason: String },
     AppendOnly { table: String },
     PeriodGuard { table: String, date: DateColumn, periods: Periods },
+    SoftDelete { table: String, column: String },
     AppMay { table: String, privileges: BTreeSet<Privilege> },
     UniquePerTenant { table: String, columns: Vec<String> },
 }
@@ -60,7 +63,13 @@ impl Schema {
     /// Starts the declaration of the schema `name`, with every [`Hardening`].
     #[must_use]
     pub fn new(name: impl Into<String>, roles: Roles) -> Self {
-        Self { name: name.into(), roles, statements: Vec::new(), hardening: BTreeSet::from(Hardening::ALL) }
+        Self {
+            name: name.into(),
+            roles,
+            statements: Vec::new(),
+            hardening: BTreeSet::from(Hardening::ALL),
+            context: Context::default(),
+        }
     }
 
     /// The rows of `table` belong to the tenant named in `column`.
@@ -123,12 +132,34 @@ impl Schema {
         self.and(Declared::UniquePerTenant { table: table.into(), columns })
     }
 
+    /// Rows of the tenant table `table` are deleted by setting `column`, of type `timestamptz`:
+    /// `UPDATE loads SET deleted_at = now() WHERE id = $1`. From then on the application and the reader do not see them, and the
+    /// application, which may not DELETE, cannot bring them back.
+    ///
+    /// The view `<table>_deleted` shows them to the members of [`Roles::investigator`], within their tenant. The function
+    /// `stockade.rls_undelete_..('{"id": 7}')`, which the plan makes and nobody may execute until it is granted, brings rows back.
+    #[must_use]
+    pub fn soft_delete(self, table: impl Into<String>, column: impl Into<String>) -> Self {
+        self.and(Declared::SoftDelete { table: table.into(), column: column.into() })
+    }
+
     /// What the application's role may do with `table`, where that is not the usual: all four privileges on a tenant table,
-    /// `Select` and `Insert` on an append-only one, `Select` on a shared one.
+    /// `Select` and `Insert` on an append-only one, all but `Delete` on one with soft deletion, `Select` on a shared one.
     #[must_use]
     pub fn app_may(self, table: impl Into<String>, privileges: impl IntoIterator<Item = Privilege>) -> Self {
         let privileges = privileges.into_iter().collect();
         self.and(Declared::AppMay { table: table.into(), privileges })
+    }
+
+    /// How strong the tenant's context is, instead of [`Context::Setting`].
+    ///
+    /// The level is the database's: all its schemas declare the same. A plan raises it and says so; a declaration of
+    /// `Setting` in a database at the level of `Lease` is refused, because it would weaken the other schemas. Only the way
+    /// back of the plans that raised it lowers it, when no schema is left that declares it.
+    #[must_use]
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
     }
 
     /// Which privileges of `PUBLIC` the plan takes away, instead of all of [`Hardening::ALL`].
@@ -147,6 +178,17 @@ impl Schema {
     pub async fn plan(&self, conn: &mut PgConnection) -> Result<Plan, Error> {
         let (model, catalogue) = Catalogue::read(Model::resolve(self)?, conn).await?;
         Plan::draw(&model, &catalogue)
+    }
+
+    /// The function that brings deleted rows of `table` back, as SQL names it: `stockade."rls_undelete_.."`, for a `GRANT EXECUTE`
+    /// and for calls. Its argument is a JSON object of columns and values; its result, how many rows had them all and are back.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Declaration`](crate::ErrorKind::Declaration): `table` has no [`soft_delete`](Self::soft_delete).
+    pub fn undelete_function(&self, table: &str) -> Result<String, Error> {
+        let model = Model::resolve(self)?;
+        crate::guard::undelete_call(&model, table)
     }
 
     /// The facts about isolation on the live database, and what is wrong with them. Reads the catalogue only.
@@ -201,6 +243,7 @@ impl Declared {
             | Self::Exempt { table, .. }
             | Self::AppendOnly { table }
             | Self::PeriodGuard { table, .. }
+            | Self::SoftDelete { table, .. }
             | Self::AppMay { table, .. }
             | Self::UniquePerTenant { table, .. } => table,
         }

@@ -50,6 +50,11 @@ impl Sql {
         Self(text)
     }
 
+    /// Text of the program.
+    pub(crate) fn fixed(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The parts with a comma between them.
     pub(crate) fn list<T: Fragment>(parts: impl IntoIterator<Item = T>) -> Self {
         let parts: Vec<String> = parts.into_iter().map(|part| part.to_string()).collect();

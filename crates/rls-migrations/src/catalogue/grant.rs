@@ -30,6 +30,11 @@ impl Grants {
         self.0.keys().map(Option::as_deref)
     }
 
+    /// What anybody holds.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Grant> {
+        self.0.values().flatten()
+    }
+
     pub(crate) fn add(&mut self, grantee: Option<String>, grant: Grant) {
         self.0.entry(grantee).or_default().insert(grant);
     }

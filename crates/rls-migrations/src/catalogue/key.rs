@@ -48,12 +48,16 @@ pub(super) async fn read(
     relations: &mut BTreeMap<String, Relation>,
     conn: &mut PgConnection,
 ) -> Result<(), sqlx::Error> {
+    // PostgreSQL describes a partitioned index by itself, `ON ONLY`; made again like that it would have no partitions.
     let rows: Vec<IndexRow> = sqlx::query_as(
         "SELECT c.relname::text, x.relname::text, i.indpred IS NULL AND i.indimmediate AND i.indisvalid, i.indisunique,
                 i.indisunique AND i.indpred IS NULL AND i.indimmediate AND i.indisvalid AND NOT i.indisprimary
                 AND NOT i.indnullsnotdistinct
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid),
-                pg_get_constraintdef(u.oid), pg_get_indexdef(i.indexrelid),
+                pg_get_constraintdef(u.oid),
+                CASE WHEN x.relkind = 'I' AND i.indisunique
+                     THEN d.head || substr(pg_get_indexdef(i.indexrelid), length(d.head || 'ONLY ') + 1)
+                     ELSE pg_get_indexdef(i.indexrelid) END,
                 ARRAY(SELECT a.attname::text
                         FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, position)
                         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
@@ -62,6 +66,7 @@ pub(super) async fn read(
            JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
            JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          CROSS JOIN LATERAL (SELECT 'CREATE UNIQUE INDEX ' || quote_ident(x.relname) || ' ON ' AS head) d
            LEFT JOIN pg_catalog.pg_constraint u ON u.conindid = i.indexrelid AND u.conrelid = i.indrelid AND u.contype = 'u'
           WHERE n.nspname = $1
           ORDER BY 1, 2",

@@ -52,10 +52,10 @@ pub(super) async fn read(
     let rows: Vec<Row> = sqlx::query_as(
         r"SELECT c.relname::text, p.polname::text, p.polpermissive, p.polcmd::text,
                  ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r WHERE r.oid = ANY (p.polroles)),
-                 regexp_replace(pg_get_expr(p.polqual, p.polrelid), '\s+FROM stockade\.current_tenant c\)\)$',
-                                ' FROM stockade.current_tenant c))'),
-                 regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), '\s+FROM stockade\.current_tenant c\)\)$',
-                                ' FROM stockade.current_tenant c))')
+                 regexp_replace(pg_get_expr(p.polqual, p.polrelid), '\s+FROM stockade\.(current_\w+) c\)\)$',
+                                ' FROM stockade.\1 c))'),
+                 regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), '\s+FROM stockade\.(current_\w+) c\)\)$',
+                                ' FROM stockade.\1 c))')
             FROM pg_catalog.pg_policy p
             JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,9 +1,10 @@
-//! The roles that the declaration names, and `stockade_owner`.
+//! The roles that the declaration names, `stockade_owner` and `stockade_minter`.
 
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
+use crate::context::MINTER;
 use crate::ident::Ident;
 use crate::model::Model;
 
@@ -22,8 +23,8 @@ pub(crate) struct Role {
     pub(crate) alterable: bool,
     /// The roles that it is a direct member of.
     pub(crate) member_of: Vec<String>,
-    /// Roles with rights over rows that it can act as, directly or not: the declared owner, `stockade_owner`, superusers,
-    /// roles with BYPASSRLS, and PostgreSQL's own that reach all data or the server's files.
+    /// Roles with rights over rows that it can act as, directly or not: the declared owner, `stockade_owner`, `stockade_minter`,
+    /// superusers, roles with BYPASSRLS, and PostgreSQL's own that reach all data or the server's files.
     pub(crate) can_become: Vec<String>,
     /// Whether the connected role can act as this one without `SET ROLE`.
     pub(crate) usable: bool,
@@ -32,7 +33,7 @@ pub(crate) struct Role {
 type Row = (String, bool, bool, bool, bool, bool, bool, bool, bool, bool, Vec<String>, Vec<String>, bool);
 
 pub(super) async fn read(model: &Model, conn: &mut PgConnection) -> Result<BTreeMap<String, Role>, sqlx::Error> {
-    let names: Vec<&str> = model.roles().map(Ident::as_str).chain([super::shared::OWNER]).collect();
+    let names: Vec<&str> = model.roles().map(Ident::as_str).chain([super::shared::OWNER, MINTER]).collect();
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT r.rolname::text, r.rolcanlogin, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb, r.rolreplication,
                 r.rolinherit,
@@ -46,7 +47,7 @@ pub(super) async fn read(model: &Model, conn: &mut PgConnection) -> Result<BTree
                        WHERE m.member = r.oid ORDER BY 1),
                 ARRAY(SELECT o.rolname::text FROM pg_catalog.pg_roles o
                        WHERE o.oid <> r.oid AND NOT r.rolsuper AND pg_has_role(r.oid, o.oid, 'MEMBER')
-                         AND (o.rolname = $2 OR o.rolname = $3 OR o.rolsuper OR o.rolbypassrls
+                         AND (o.rolname = ANY ($2) OR o.rolsuper OR o.rolbypassrls
                               OR o.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
                                                'pg_read_all_data', 'pg_write_all_data')) ORDER BY 1),
                 pg_has_role(current_user, r.oid, 'USAGE')
@@ -54,8 +55,7 @@ pub(super) async fn read(model: &Model, conn: &mut PgConnection) -> Result<BTree
           WHERE r.rolname::text = ANY ($1)",
     )
     .bind(names)
-    .bind(model.owner.as_str())
-    .bind(super::shared::OWNER)
+    .bind([model.owner.as_str(), super::shared::OWNER, MINTER].map(str::to_owned).to_vec())
     .fetch_all(conn)
     .await?;
     let roles = rows.into_iter().map(|row| {

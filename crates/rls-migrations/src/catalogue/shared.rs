@@ -1,8 +1,10 @@
-//! Schema `stockade`: the tenant's context and the guards' functions.
+//! Schema `stockade`: the guards' functions and their lock table.
 
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
+
+use super::period_event::{self, PeriodEvent};
 
 /// Owns schema `stockade` and what lies in it.
 pub(crate) const OWNER: &str = "stockade_owner";
@@ -13,18 +15,10 @@ pub(crate) struct Shared {
     pub(crate) schema_owner: Option<String>,
     /// `PUBLIC` may look into the schema.
     pub(crate) schema_usage: bool,
-    pub(crate) context: Option<Context>,
-    /// This crate's functions (`stockade.rls_*`) by name.
-    pub(crate) functions: BTreeMap<String, Function>,
+    /// This crate's functions (`stockade.rls_*`) by name and parameters.
+    pub(crate) functions: BTreeMap<(String, String), Function>,
     pub(crate) period_lock: Option<PeriodLock>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Context {
-    /// The view's definition on one line.
-    pub(crate) definition: String,
-    pub(crate) owner: String,
-    pub(crate) readable: bool,
+    pub(crate) period_event: Option<PeriodEvent>,
 }
 
 #[derive(Debug)]
@@ -43,6 +37,9 @@ pub(crate) struct Function {
     pub(crate) owner: String,
     /// Somebody besides the owner may execute it.
     pub(crate) executable: bool,
+    /// Everybody may.
+    pub(crate) public: bool,
+    pub(crate) returns: String,
     pub(crate) definition: String,
 }
 
@@ -51,16 +48,6 @@ pub(super) async fn read(conn: &mut PgConnection) -> Result<Shared, sqlx::Error>
         "SELECT o.rolname::text, EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.grantee = 0 AND a.privilege_type = 'USAGE')
            FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
           WHERE n.nspname = 'stockade'",
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let context: Option<(String, String, bool)> = sqlx::query_as(
-        r"SELECT regexp_replace(btrim(pg_get_viewdef(c.oid)), '\s+', ' ', 'g'), o.rolname::text,
-                 EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0 AND a.privilege_type = 'SELECT')
-            FROM pg_catalog.pg_class c
-            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
-           WHERE n.nspname = 'stockade' AND c.relname = 'current_tenant' AND c.relkind = 'v'",
     )
     .fetch_optional(&mut *conn)
     .await?;
@@ -77,30 +64,34 @@ pub(super) async fn read(conn: &mut PgConnection) -> Result<Shared, sqlx::Error>
     Ok(Shared {
         schema_usage: schema.as_ref().is_some_and(|(_, usage)| *usage),
         schema_owner: schema.map(|(owner, _)| owner),
-        context: context.map(|(definition, owner, readable)| Context { definition, owner, readable }),
         functions: read_functions(conn).await?,
+        period_event: period_event::read(conn).await?,
         period_lock: period_lock.map(|(owner, protected, policy)| PeriodLock { owner, protected, policy }),
     })
 }
 
-type FunctionRow = (String, String, String, bool, Vec<String>, String, bool, String);
+type FunctionRow = (String, String, String, String, bool, Vec<String>, String, bool, bool, String, String);
 
-async fn read_functions(conn: &mut PgConnection) -> Result<BTreeMap<String, Function>, sqlx::Error> {
+async fn read_functions(conn: &mut PgConnection) -> Result<BTreeMap<(String, String), Function>, sqlx::Error> {
     let rows: Vec<FunctionRow> = sqlx::query_as(
-        r"SELECT p.proname::text, p.prosrc, l.lanname::text, p.prosecdef, coalesce(p.proconfig, '{}'), o.rolname::text,
+        r"SELECT p.proname::text, pg_get_function_identity_arguments(p.oid), p.prosrc, l.lanname::text, p.prosecdef, coalesce(p.proconfig, '{}'), o.rolname::text,
                  EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
                           WHERE a.grantee <> p.proowner),
-                 pg_get_functiondef(p.oid)
+                 EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0),
+                 pg_get_function_result(p.oid), pg_get_functiondef(p.oid)
             FROM pg_catalog.pg_proc p
             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
             JOIN pg_catalog.pg_language l ON l.oid = p.prolang
             JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
-           WHERE n.nspname = 'stockade' AND p.proname LIKE 'rls\_%' AND p.prokind = 'f' AND p.pronargs = 0",
+           WHERE n.nspname = 'stockade' AND p.proname LIKE 'rls\_%' AND p.prokind = 'f'",
     )
     .fetch_all(conn)
     .await?;
-    let function = |(name, body, language, definer, settings, owner, executable, definition)| {
-        (name, Function { body, language, definer, settings, owner, executable, definition })
-    };
+    let function =
+        |(name, parameters, body, language, definer, settings, owner, executable, public, returns, definition)| {
+            let function =
+                Function { body, language, definer, settings, owner, executable, public, returns, definition };
+            ((name, parameters), function)
+        };
     Ok(rows.into_iter().map(function).collect())
 }

@@ -16,7 +16,7 @@ fn an_error_has_its_line() {
         ("a = { shared = true }\nb = { tenant = \"\" }", "line 5: ``: a name must not be empty"),
         (
             "a = { shared = true }\nb = { tennant = \"t\" }",
-            "line 5: unknown field `tennant`, expected one of `tenant`, `parent`, `shared`, `exempt`, `append_only`, `period_guard`, `app_may`, `unique_per_tenant`",
+            "line 5: unknown field `tennant`, expected one of `tenant`, `parent`, `shared`, `exempt`, `append_only`, `period_guard`, `soft_delete`, `app_may`, `unique_per_tenant`",
         ),
         ("a = { shared = true }\n\nb = { shared = true, tenant = \"t\" }", "line 6: `b`: declared twice"),
         (
@@ -78,9 +78,13 @@ fn declaration() -> impl Strategy<Value = Schema> {
             .append_only(b)
             .unique_per_tenant(a, [&format!("u{b}"), c])
             .unique_per_tenant(a, [c])
-            .period_guard(a, date(&column), periods(e).ending(a))
             .harden(hardening);
-        let schema = if sugar { schema.append_only(f) } else { schema.tenant_table(f, by(f)) };
+        let guarded = |periods| schema.period_guard(a, date(&column), periods);
+        let schema = if sugar {
+            guarded(periods(e).ending(a).soft_closed_by(c)).append_only(f).context(Context::Lease)
+        } else {
+            guarded(periods(e).ending(a)).tenant_table(f, by(f)).soft_delete(f, &column)
+        };
         match may {
             Some(may) => schema.app_may(f, may),
             None => schema,

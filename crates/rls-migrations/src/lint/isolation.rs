@@ -1,13 +1,13 @@
 //! Rules about the tables: is what was declared in force?
 
 use super::{Report, dotted};
-use crate::catalogue::{Catalogue, Grant, Grants, Policy, Relation, RelationKind, STOCKADE_OWNER};
+use crate::catalogue::{Catalogue, Grant, Grants, PeriodEvent, Policy, Relation, RelationKind, STOCKADE_OWNER};
 use crate::declaration::Privilege;
 use crate::drift::Change;
 use crate::finding::Rule;
 use crate::guard::{self, GuardFunction};
 use crate::model::{Kind, Model, Table};
-use crate::plan::{duties, has_key, undeclared, wanted_policies};
+use crate::plan::{duties, has_key, has_view, undeclared, wanted_policies};
 
 pub(super) fn check(model: &Model, catalogue: &Catalogue, report: &mut Report) {
     for name in undeclared(model, catalogue) {
@@ -42,15 +42,19 @@ pub(super) fn check(model: &Model, catalogue: &Catalogue, report: &mut Report) {
         }
     }
     for function in guard::functions(model) {
-        let (change, what) = match catalogue.shared.functions.get(function.name.as_str()) {
+        let (change, what) = match function.found(&catalogue.shared) {
             None => (Change::Missing, "no such function"),
             Some(found) if !function.is_defined_as(found) => (Change::Widened, "says something else"),
-            Some(found) if !GuardFunction::is_kept_by(found) => {
-                (Change::Widened, "has another owner, or others may run it")
-            }
+            Some(found) if !function.is_kept_by(found) => (Change::Widened, "has another owner, or others may run it"),
             Some(_) => continue,
         };
         report.differs(change, Rule::GuardBroken, &dotted_function(&function), what);
+    }
+    for (table, deletion) in model.soft_deletes() {
+        if !has_view(model, catalogue, table, deletion) {
+            let what = "the view over the deleted rows is missing, or runs with its owner's rights";
+            report.differs(Change::Missing, Rule::GuardBroken, &dotted(model, deletion.view.as_str()), what);
+        }
     }
     check_guards(model, catalogue, report);
 }
@@ -65,17 +69,22 @@ fn check_guards(model: &Model, catalogue: &Catalogue, report: &mut Report) {
         let what = "the lock of the period guards is missing, open or not stockade_owner's";
         report.differs(Change::Widened, Rule::GuardBroken, "stockade.rls_period_lock", what);
     }
+    if !catalogue.shared.period_event.as_ref().is_some_and(PeriodEvent::is_sound) {
+        let what = "the log of adjustments and reopenings is missing, open or not stockade_owner's";
+        report.differs(Change::Widened, Rule::GuardBroken, "stockade.rls_period_event", what);
+    }
     let holds = |grants: &Grants, privilege: &str| grants.of(Some(STOCKADE_OWNER)).any(|g| g.privilege == privilege);
     if !catalogue.schema.as_ref().is_some_and(|schema| holds(&schema.grants, "USAGE")) {
         let what = "stockade_owner has no USAGE, so the period guard cannot look";
         report.differs(Change::Narrowed, Rule::GuardBroken, model.schema.as_str(), what);
     }
-    for table in model.tables.iter().filter(|table| table.holds_periods) {
+    for table in model.tables.iter().filter(|table| table.holds_periods.is_some()) {
         let Some(relation) = catalogue.relation(table.name.as_str()) else { continue };
         let wanted = wanted_policies(model, table, relation);
         let guard = wanted.iter().find(|wanted| wanted.name.as_str() == "stockade_guard");
         let sees = guard.is_some_and(|guard| relation.policies.get(guard.name.as_str()) == Some(&guard.policy));
-        let hides = |(name, policy): &(&String, &Policy)| !policy.permissive && *name != "stockade_tenant";
+        let own = |name: &str| wanted.iter().any(|wanted| wanted.name.as_str() == name);
+        let hides = |(name, policy): &(&String, &Policy)| !policy.permissive && !own(name);
         for (name, _) in relation.policies.iter().filter(hides) {
             report.find(Rule::PeriodsHidden, [&dotted(model, table.name.as_str()), ".", name].concat());
         }
@@ -141,8 +150,10 @@ fn check_privileges(
     let duties = || duties(model, table).map(|(role, wanted)| (Some(role.as_str()), wanted.to_vec()));
     let everyone: [Wanted<'_>; 2] = [(None, vec![]), (Some(model.app.as_str()), app)];
     let mut wanted: Vec<Wanted<'_>> = everyone.into_iter().chain(duties()).collect();
-    if table.holds_periods {
-        // Its privilege is the period guard's matter.
+    if table.soft_delete.is_some() && table.child_of.is_none() {
+        // Its privileges are the matter of the guards' functions.
+        wanted.push((Some(STOCKADE_OWNER), vec!["SELECT", "UPDATE"]));
+    } else if table.holds_periods.is_some() {
         wanted.push((Some(STOCKADE_OWNER), vec!["SELECT"]));
     }
     check_grants(model, catalogue, object, &relation.grants, &wanted, Some(Rule::ExcessPrivilege), report);
@@ -205,5 +216,5 @@ fn described(grant: &Grant) -> String {
 }
 
 fn dotted_function(function: &GuardFunction) -> String {
-    ["stockade.", function.name.as_str()].concat()
+    ["stockade.", function.name()].concat()
 }

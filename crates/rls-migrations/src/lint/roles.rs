@@ -3,6 +3,7 @@
 use super::Report;
 use super::isolation::check_grants;
 use crate::catalogue::{Catalogue, Role, STOCKADE_OWNER};
+use crate::context::{Context, View};
 use crate::drift::Change;
 use crate::finding::Rule;
 use crate::health;
@@ -12,10 +13,6 @@ use crate::sql::sql;
 
 /// What a backup is a member of, so that a dump lacks no table.
 const READS_ALL: &str = "pg_read_all_data";
-
-/// How PostgreSQL writes the view that the crates of this family create.
-const CONTEXT: &str =
-    "SELECT (NULLIF(current_setting('stockade.tenant_id'::text, true), ''::text))::uuid AS tenant_id;";
 
 pub(super) fn check(model: &Model, catalogue: &Catalogue, report: &mut Report) {
     check_server(catalogue.server.version, report);
@@ -36,7 +33,7 @@ pub(super) fn check(model: &Model, catalogue: &Catalogue, report: &mut Report) {
         let Some(role) = existing(name.as_str(), catalogue, report) else { continue };
         check_login(model, name, role, report);
     }
-    check_context(catalogue, report);
+    check_context(model, catalogue, report);
     check_schema(model, catalogue, report);
 }
 
@@ -102,16 +99,24 @@ fn check_server(version: i32, report: &mut Report) {
     }
 }
 
-fn check_context(catalogue: &Catalogue, report: &mut Report) {
-    let wrong = match &catalogue.shared.context {
-        None => Some((Change::Missing, "no such view")),
-        Some(context) if context.definition != CONTEXT => Some((Change::Widened, "says something else")),
-        Some(context) if context.owner != STOCKADE_OWNER => Some((Change::Widened, "belongs to somebody else")),
-        Some(context) if !context.readable => Some((Change::Narrowed, "not everybody may read it")),
-        Some(_) => None,
-    };
-    if let Some((change, what)) = wrong {
-        report.differs(change, Rule::ContextView, "stockade.current_tenant", what);
+fn check_context(model: &Model, catalogue: &Catalogue, report: &mut Report) {
+    for view in View::ALL {
+        let wrong = match catalogue.context.view(view) {
+            None => Some((Change::Missing, "no such view")),
+            Some(found) if !found.is(view, model.context) => Some((Change::Widened, "says something else")),
+            Some(found) if found.owner != STOCKADE_OWNER => Some((Change::Widened, "belongs to somebody else")),
+            Some(found) if !found.readable => Some((Change::Narrowed, "not everybody may read it")),
+            Some(_) => None,
+        };
+        if let Some((change, what)) = wrong {
+            report.differs(change, Rule::ContextView, &["stockade.", view.name()].concat(), what);
+        }
+    }
+    let facts = &catalogue.context;
+    let joined = facts.schemas.iter().any(|name| name == model.schema.as_str());
+    if model.context == Context::Lease && !(facts.lease && facts.strangers.is_empty() && joined) {
+        let what = "missing, changed, or open to others than the minter";
+        report.differs(Change::Widened, Rule::ContextView, "stockade.tenant_lease", what);
     }
     for name in &catalogue.surroundings.preset_contexts {
         report.differs(Change::Foreign, Rule::ContextPreset, name, "sets stockade.* for new sessions");

@@ -36,11 +36,18 @@ pub(super) fn refuse(model: &Model, catalogue: &Catalogue) -> Result<(), Error> 
         for column in table.unique.iter().flatten() {
             has_column(&table.name, relation, column)?;
         }
+        if let Some(deletion) = &table.soft_delete {
+            let why = "soft deletion needs a column of type timestamptz";
+            has_type(&table.name, relation, &deletion.column, "timestamp with time zone", why)?;
+        }
         if let Some(guard) = &table.period {
             has_type(&table.name, relation, &guard.date, "date", "a period guard needs a column of type date")?;
             if let Some(periods) = catalogue.relation(guard.periods.as_str()) {
-                has_type(&guard.periods, periods, &guard.ends_on, "date", "a period ends on a date")?;
-                has_column(&guard.periods, periods, &guard.closed_at)?;
+                has_type(&guard.periods, periods, &guard.columns.ends_on, "date", "a period ends on a date")?;
+                has_column(&guard.periods, periods, &guard.columns.closed_at)?;
+                if let Some(soft) = &guard.columns.soft_closed_at {
+                    has_column(&guard.periods, periods, soft)?;
+                }
             }
         }
     }

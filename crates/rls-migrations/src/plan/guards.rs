@@ -1,7 +1,7 @@
-//! The guards' functions, their lock table, and the triggers.
+//! The guards' functions and triggers.
 
-use super::Lock;
 use super::steps::{Steps, drop_if_unused};
+use super::{Lock, periods};
 use crate::catalogue::{Catalogue, Trigger};
 use crate::guard::{self, GuardFunction, GuardTrigger};
 use crate::ident::Ident;
@@ -10,10 +10,13 @@ use crate::sql::{Sql, sql};
 
 pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
     if model.has_period_guard() {
-        plan_lock_table(catalogue, steps);
+        periods::plan_lock(catalogue, steps);
     }
     for function in guard::functions(model) {
-        plan_function(&function, catalogue, steps);
+        plan_function(model, &function, catalogue, steps);
+    }
+    if model.has_period_guard() {
+        periods::plan_events(model, catalogue, steps);
     }
     for table in &model.tables {
         let Some(relation) = catalogue.relation(table.name.as_str()) else { continue };
@@ -32,66 +35,36 @@ pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
     }
 }
 
-fn plan_lock_table(catalogue: &Catalogue, steps: &mut Steps) {
-    let found = catalogue.shared.period_lock.as_ref();
-    if found.is_none() {
-        let note = "One row for each tenant with periods: a posting shares it, a change of the periods takes it. No role but its owner reaches it.";
-        let up = sql!(
-            "CREATE TABLE IF NOT EXISTS stockade.rls_period_lock (
-  periods text NOT NULL,
-  tenant_id uuid NOT NULL,
-  changes bigint NOT NULL DEFAULT 0,
-  PRIMARY KEY (periods, tenant_id)
-)"
-        );
-        let drop = sql!(
-            "IF NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'stockade'::regnamespace AND p.proname LIKE 'rls\\_period\\_guard\\_%') THEN
-    DROP TABLE stockade.rls_period_lock;
-  END IF"
-        );
-        steps.step(Lock::Catalogue, note, up, drop_if_unused(&drop));
-    }
-    if found.is_none_or(|table| table.owner != crate::catalogue::STOCKADE_OWNER) {
-        let up = sql!("ALTER TABLE stockade.rls_period_lock OWNER TO stockade_owner");
-        steps.one_way(Lock::Catalogue, "Its owner is nobody's login.", up);
-    }
-    if found.is_none_or(|table| !table.protected) {
-        let note = "Closed to every role that might be granted it by mistake.";
-        let up = sql!("ALTER TABLE stockade.rls_period_lock ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY");
-        steps.one_way(Lock::Catalogue, note, up);
-    }
-    if found.is_none_or(|table| !table.policy) {
-        let note = "The guards, which run as its owner, lock the row of any tenant.";
-        let up = sql!(
-            "DROP POLICY IF EXISTS stockade_guard ON stockade.rls_period_lock;
-CREATE POLICY stockade_guard ON stockade.rls_period_lock TO stockade_owner USING (true) WITH CHECK (true)"
-        );
-        steps.one_way(Lock::Catalogue, note, up);
-    }
-}
-
-fn plan_function(function: &GuardFunction, catalogue: &Catalogue, steps: &mut Steps) {
-    let name = function.qualified();
-    let found = catalogue.shared.functions.get(function.name.as_str());
+fn plan_function(model: &Model, function: &GuardFunction, catalogue: &Catalogue, steps: &mut Steps) {
+    let name = function.signature();
+    let found = function.found(&catalogue.shared);
     if !found.is_some_and(|found| function.is_defined_as(found)) {
         let rights = if function.definer { sql!("SECURITY DEFINER") } else { sql!("SECURITY INVOKER") };
         let up = sql!(
-            "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql {} SET search_path = pg_catalog, pg_temp AS {}",
+            "CREATE OR REPLACE FUNCTION {} RETURNS {} LANGUAGE plpgsql {} SET search_path = pg_catalog, pg_temp AS {}",
             name,
+            Sql::fixed(function.returns),
             rights,
             function.body.dollar_quoted()
         );
         let down = match found {
             Some(former) => Sql::from_catalogue(former.definition.trim_end().to_owned()),
-            None => drop_if_unused(&sql!("DROP FUNCTION {}()", name)),
+            None if function.is_shared_permission() => {
+                drop_if_unused(&periods::unless_used(&sql!("DROP FUNCTION {}", name)))
+            }
+            None => drop_if_unused(&sql!("DROP FUNCTION {}", name)),
         };
         steps.step(Lock::Catalogue, "What the guard's triggers call.", up, down);
     }
-    if !found.is_some_and(GuardFunction::is_kept_by) {
+    if !found.is_some_and(|found| function.is_kept_by(found)) {
         let note = "The function's owner is nobody's login.";
-        steps.one_way(Lock::Catalogue, note, sql!("ALTER FUNCTION {}() OWNER TO stockade_owner", name));
-        let note = "Nobody may attach the function to a table of their own.";
-        steps.one_way(Lock::Catalogue, note, sql!("REVOKE ALL ON FUNCTION {}() FROM PUBLIC", name));
+        steps.one_way(Lock::Catalogue, note, sql!("ALTER FUNCTION {} OWNER TO stockade_owner", name));
+        let from = match function.is_permission() {
+            true => sql!("PUBLIC"),
+            false => sql!("PUBLIC, {}, {}", model.app, model.reader),
+        };
+        let note = "Nobody may call it or attach it to a table of their own, unless it is granted to them.";
+        steps.one_way(Lock::Catalogue, note, sql!("REVOKE ALL ON FUNCTION {} FROM {}", name, from));
     }
 }
 

@@ -1,18 +1,21 @@
 //! The policies of a tenant table.
 
-use super::Lock;
 use super::steps::Steps;
+use super::{Lock, soft_delete};
 use crate::catalogue::{Column, Command, Policy, Relation, STOCKADE_OWNER};
 use crate::ident::Ident;
 use crate::model::{Model, Table};
 use crate::sql::{Sql, sql};
+
+const ACCESS_NOTE: &str = "Lets the named roles reach the table at all.";
 
 /// A policy of this crate: what it is called, how PostgreSQL would describe it, how it is made.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) name: Ident,
     pub(crate) policy: Policy,
-    create: Sql,
+    pub(super) create: Sql,
+    pub(super) note: &'static str,
 }
 
 /// The policies that a tenant table should have.
@@ -20,7 +23,7 @@ pub(crate) fn wanted(model: &Model, table: &Table, relation: &Relation) -> Vec<W
     let Some(tenant) = table.tenant_column() else { return Vec::new() };
     let name = model.qualified(&table.name);
     let mut policies = vec![floor(&name, tenant, relation.column(tenant.as_str())), access(model, &name)];
-    if table.holds_periods {
+    if table.holds_periods.is_some() {
         policies.push(Wanted {
             name: Ident::own("stockade_guard"),
             policy: permissive(Command::Select, vec![STOCKADE_OWNER.to_owned()], None),
@@ -28,8 +31,11 @@ pub(crate) fn wanted(model: &Model, table: &Table, relation: &Relation) -> Vec<W
                 "CREATE POLICY stockade_guard ON {} AS PERMISSIVE FOR SELECT TO stockade_owner USING (true)",
                 name
             ),
+            note: ACCESS_NOTE,
         });
     }
+    policies.extend(read_only(&name));
+    policies.extend(soft_delete::policies(model, table, relation));
     policies
 }
 
@@ -41,16 +47,12 @@ pub(super) fn plan(model: &Model, table: &Table, relation: &Relation, steps: &mu
         if found == Some(&wanted.policy) {
             continue;
         }
-        let note = match wanted.policy.permissive {
-            true => "Lets the named roles reach the table at all.",
-            false => "The tenant's floor: restrictive, so no other policy can widen it.",
-        };
         let restore = match found {
             Some(former) => sql!("{};\n{}", drop, create_again(&wanted.name, &name, former)),
             None => drop.clone(),
         };
         let up = sql!("{};\n{}", drop, wanted.create);
-        steps.step(Lock::AccessExclusive, note, up, restore);
+        steps.step(Lock::AccessExclusive, wanted.note, up, restore);
     }
 }
 
@@ -74,7 +76,35 @@ fn floor(table: &Sql, tenant: &Ident, column: Option<&Column>) -> Wanted {
             table = table,
             tenant = tenant,
         ),
+        note: "The tenant's floor: restrictive, so no other policy can widen it.",
     }
+}
+
+/// Somebody who looks at a tenant in another's name writes nothing, whatever the application's code tries. Without a lease nobody
+/// says whether writing is allowed, and `NOT NULL` is not true.
+fn read_only(table: &Sql) -> [Wanted; 3] {
+    let refuse = |name, command: Command, clause: &'static str| {
+        let condition = Some("(NOT ( SELECT c.read_only FROM stockade.current_actor c))".to_owned());
+        let (using, check) = if command == Command::Insert { (None, condition) } else { (condition, None) };
+        Wanted {
+            name: Ident::own(name),
+            policy: Policy { permissive: false, command, roles: Vec::new(), using, check },
+            create: sql!(
+                "CREATE POLICY {} ON {} AS RESTRICTIVE FOR {} TO PUBLIC
+  {} (NOT (SELECT c.read_only FROM stockade.current_actor c))",
+                Ident::own(name),
+                table,
+                Sql::fixed(command.keyword()),
+                Sql::fixed(clause)
+            ),
+            note: "Whoever may only read, as in an impersonation, writes nothing.",
+        }
+    };
+    [
+        refuse("stockade_read_only_insert", Command::Insert, "WITH CHECK"),
+        refuse("stockade_read_only_update", Command::Update, "USING"),
+        refuse("stockade_read_only_delete", Command::Delete, "USING"),
+    ]
 }
 
 fn access(model: &Model, table: &Sql) -> Wanted {
@@ -88,10 +118,11 @@ fn access(model: &Model, table: &Sql) -> Wanted {
             table,
             Sql::list(model.users())
         ),
+        note: ACCESS_NOTE,
     }
 }
 
-fn permissive(command: Command, roles: Vec<String>, check: Option<String>) -> Policy {
+pub(super) fn permissive(command: Command, roles: Vec<String>, check: Option<String>) -> Policy {
     Policy { permissive: true, command, roles, using: Some("true".to_owned()), check }
 }
 

@@ -3,6 +3,7 @@
 use super::steps::Steps;
 use super::{Lock, Skipped};
 use crate::catalogue::{Catalogue, MAY_CREATE_BACKUP, Role, STOCKADE_OWNER};
+use crate::context::{Context, MINTER};
 use crate::ident::{Ident, Literal};
 use crate::model::Model;
 use crate::sql::{Sql, sql};
@@ -10,7 +11,7 @@ use crate::sql::{Sql, sql};
 /// What is wrong with the roles there are.
 pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) -> Vec<Skipped> {
     let mut skipped = Vec::new();
-    let stockade = Ident::own(STOCKADE_OWNER);
+    let (stockade, minter) = (Ident::own(STOCKADE_OWNER), Ident::own(MINTER));
     for owner in [&stockade, &model.owner] {
         let Some(role) = catalogue.roles.get(owner.as_str()) else { continue };
         if role.login {
@@ -23,10 +24,10 @@ pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) -> V
         let Some(role) = catalogue.roles.get(name.as_str()) else { continue };
         let bypass = role.bypass && model.backup.as_ref() != Some(name);
         weaken(name, &Role { bypass, ..role.clone() }, steps);
-        for owner in [&stockade, &model.owner] {
+        for owner in [&stockade, &model.owner, &minter] {
             let member = role.member_of.iter().any(|member| member == owner.as_str());
-            if member && (model.migrator.as_ref() != Some(name) || *owner == stockade) {
-                let note = "A member of the owner can act as the owner. Not undone by down.";
+            if member && (model.migrator.as_ref() != Some(name) || *owner != model.owner) {
+                let note = "A member of an owner acts as the owner, a minter for any tenant. Not undone by down.";
                 alter(note, &sql!("REVOKE {} FROM {}", owner, name), steps);
             }
         }
@@ -94,7 +95,9 @@ pub(super) fn are_missing(model: &Model, catalogue: &Catalogue) -> bool {
     let role = |name: &str| catalogue.roles.get(name);
     let owners = [STOCKADE_OWNER, model.owner.as_str()];
     let backup = model.backup.as_ref().filter(|_| !catalogue.server.may_create_backup);
-    owners.iter().any(|name| role(name).is_none_or(|role| !role.usable))
+    let minter = model.context == Context::Lease && role(MINTER).is_none();
+    minter
+        || owners.iter().any(|name| role(name).is_none_or(|role| !role.usable))
         || model.roles().filter(|name| Some(*name) != backup).any(|name| role(name.as_str()).is_none())
 }
 
@@ -123,6 +126,12 @@ pub(super) fn create(model: &Model, steps: &mut Steps) {
         let may = Sql::from_catalogue(MAY_CREATE_BACKUP.to_owned());
         let attributes = sql!("LOGIN BYPASSRLS;\n        GRANT pg_read_all_data TO {}", backup);
         create_if(backup, &sql!(" AND ({})", may), &attributes, steps);
+    }
+    if let Some(investigator) = &model.investigator {
+        create_one(investigator, &sql!("NOLOGIN"), steps);
+    }
+    if model.context == Context::Lease {
+        create_one(&Ident::own(MINTER), &sql!("NOLOGIN"), steps);
     }
 }
 

@@ -1,8 +1,8 @@
-//! Schema `stockade`, the tenant's context, and who may enter the application's schema.
+//! Schema `stockade`, and who may enter the application's schema.
 
-use super::Lock;
 use super::grants::{Target, reconcile};
 use super::steps::{Steps, drop_if_unused};
+use super::{Lock, context};
 use crate::catalogue::{Catalogue, STOCKADE_OWNER};
 use crate::ident::Ident;
 use crate::model::Model;
@@ -25,34 +25,8 @@ pub(super) fn plan(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
         // Left on the way back: other crates look in there too, and the schema goes with its last object.
         steps.one_way(CATALOGUE, note, sql!("GRANT USAGE ON SCHEMA stockade TO PUBLIC"));
     }
-    plan_context(catalogue, steps);
+    context::plan(model, catalogue, steps);
     plan_schema(model, catalogue, steps);
-}
-
-fn plan_context(catalogue: &Catalogue, steps: &mut Steps) {
-    let context = catalogue.shared.context.as_ref();
-    if context.is_none() {
-        let body = sql!(
-            "
-BEGIN
-  IF to_regclass('stockade.current_tenant') IS NULL THEN
-    CREATE VIEW stockade.current_tenant AS SELECT nullif(current_setting('stockade.tenant_id', true), '')::uuid AS tenant_id;
-  END IF;
-END
-"
-        );
-        let note = "The one place that reads the tenant's context; policies compare with it.";
-        let down = drop_if_unused(&sql!("DROP VIEW stockade.current_tenant"));
-        steps.step(CATALOGUE, note, sql!("DO {}", body.dollar_quoted()), down);
-    }
-    if context.is_none_or(|context| context.owner != STOCKADE_OWNER) {
-        let note = "The view's owner is nobody's login. Not undone by down: other crates share the view.";
-        steps.one_way(CATALOGUE, note, sql!("ALTER VIEW stockade.current_tenant OWNER TO stockade_owner"));
-    }
-    if context.is_none_or(|context| !context.readable) {
-        let note = "A policy reads the view as the role that runs the statement. Not undone by down.";
-        steps.one_way(CATALOGUE, note, sql!("GRANT SELECT ON stockade.current_tenant TO PUBLIC"));
-    }
 }
 
 fn plan_schema(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
@@ -72,7 +46,10 @@ fn plan_schema(model: &Model, catalogue: &Catalogue, steps: &mut Steps) {
     for role in model.users() {
         reconcile(&target, Some(role), &facts.grants, &["USAGE"], steps);
     }
-    if model.has_period_guard() {
+    if let Some(investigator) = &model.investigator {
+        reconcile(&target, Some(investigator), &facts.grants, &["USAGE"], steps);
+    }
+    if model.has_period_guard() || model.investigator.is_some() {
         let guard = Ident::own(STOCKADE_OWNER);
         reconcile(&target, Some(&guard), &facts.grants, &["USAGE"], steps);
     }

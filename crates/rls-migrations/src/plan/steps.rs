@@ -57,6 +57,11 @@ impl Steps {
         self.0.append(&mut other.0);
     }
 
+    /// The same statements, which stay on the way back.
+    pub(super) fn without_undo(self) -> Self {
+        Self(self.0.into_iter().map(|step| Step { down: None, ..step }).collect())
+    }
+
     pub(super) fn into_statements(self) -> (Vec<Statement>, Vec<Statement>) {
         let (up, mut down): (Vec<_>, Vec<_>) = self.0.into_iter().map(|step| (step.up, step.down)).unzip();
         down.reverse();

@@ -59,8 +59,10 @@ fn plan_grants(model: &Model, table: &Table, name: &Sql, relation: &Relation, st
     for (role, wanted) in duties(model, table) {
         reconcile(&target, Some(role), &relation.grants, wanted, steps);
     }
-    if table.holds_periods {
-        let guard = Ident::own(STOCKADE_OWNER);
+    let guard = Ident::own(STOCKADE_OWNER);
+    if table.soft_delete.is_some() && table.child_of.is_none() {
+        reconcile(&target, Some(&guard), &relation.grants, &["SELECT", "UPDATE"], steps);
+    } else if table.holds_periods.is_some() {
         reconcile(&target, Some(&guard), &relation.grants, &["SELECT"], steps);
     }
     let usage: &[&'static str] = if table.app_may.contains(&Privilege::Insert) { &["USAGE"] } else { &[] };
@@ -84,7 +86,9 @@ pub(crate) fn duties<'a>(
     let reader = [(&model.reader, reads)].into_iter();
     let purge = model.purge.iter().map(move |role| (role, changes(&["SELECT", "DELETE"])));
     let eraser = model.eraser.iter().map(move |role| (role, changes(&["SELECT", "UPDATE"])));
-    reader.chain(purge).chain(eraser)
+    let investigates: &[&'static str] = if table.soft_delete.is_some() { reads } else { &[] };
+    let investigator = model.investigator.iter().map(move |role| (role, investigates));
+    reader.chain(purge).chain(eraser).chain(investigator)
 }
 
 fn sequences(relation: &Relation) -> impl Iterator<Item = (Target, &Sequence)> {

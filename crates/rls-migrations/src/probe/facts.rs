@@ -42,7 +42,6 @@ pub(super) struct Column {
 }
 
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "four privileges of PostgreSQL, each held or not")]
 pub(super) struct May {
     pub(super) select: bool,
     pub(super) insert: bool,

@@ -54,7 +54,7 @@ pub(super) async fn plant(
             };
             match canaries.insert(name, &row) {
                 Ok(insert) if ground.around.bypasses => {
-                    statements.push((sql!("{} RETURNING ctid::text", insert), filling))
+                    statements.push((sql!("{} RETURNING ctid::text", insert), filling));
                 }
                 Ok(insert) => statements.push((sql!("{} RETURNING ''::text", insert), filling)),
                 Err(why) => failed = why,

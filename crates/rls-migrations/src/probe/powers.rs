@@ -104,7 +104,7 @@ fn add_guards(site: &Site<'_>, reach: Reach<'_>, trials: &mut Trials) {
     else {
         return;
     };
-    let closed = periods.column(guard.closed_at.as_str());
+    let closed = periods.column(guard.columns.closed_at.as_str());
     let closed = closed
         .and_then(|column| Some(super::facts::typed(super::value::of(column, site.canaries.numbers, FRESH)?, column)));
     let fresh = site.canaries.insert(
@@ -117,8 +117,8 @@ fn add_guards(site: &Site<'_>, reach: Reach<'_>, trials: &mut Trials) {
                 "{} UPDATE {} SET {} = CAST('9999-12-31' AS date), {} = {} WHERE {} = {};",
                 admin,
                 periods.qualified,
-                guard.ends_on,
-                guard.closed_at,
+                guard.columns.ends_on,
+                guard.columns.closed_at,
                 closed,
                 tenant,
                 site.a

@@ -116,7 +116,7 @@ impl ProbeReport {
     }
 
     /// The rows of one verdict, those that say the same joined: the first row of each group and the objects of all.
-    pub(super) fn grouped<'a>(&'a self, is: impl Fn(&Verdict) -> bool) -> Vec<(&'a ProbeRow, Vec<&'a str>)> {
+    pub(super) fn grouped(&self, is: impl Fn(&Verdict) -> bool) -> Vec<(&ProbeRow, Vec<&str>)> {
         let mut groups: Vec<(&ProbeRow, Vec<&str>)> = Vec::new();
         let mut position: BTreeMap<(Attempt, &Verdict, &str), usize> = BTreeMap::new();
         for row in self.rows.iter().filter(|row| is(&row.verdict)) {

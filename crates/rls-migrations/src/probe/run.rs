@@ -225,12 +225,12 @@ impl Run<'_> {
             closed.map(|(site, _)| (site, Seen::Error { code: super::judge::REFUSED.to_owned(), names_b: false }));
         let all: Vec<(&Site<'_>, Seen)> = outcomes.chain(refused).collect();
         for (site, seen) in all {
-            self.row(Attempt::CopyTo, site.object(), Expect::NoRows(Control::None), &seen, None);
+            self.row(Attempt::CopyTo, &site.object(), Expect::NoRows(Control::None), &seen, None);
         }
         let tables: Vec<Sql> = sites.iter().map(|site| site.table.clone()).collect();
         let into = copy::into(&enter, &tables, conn).await?;
         for (site, seen) in sites.iter().zip(into) {
-            self.row(Attempt::CopyFrom, site.object(), Expect::Refused(Control::None, &["0A000"]), &seen, None);
+            self.row(Attempt::CopyFrom, &site.object(), Expect::Refused(Control::None, &["0A000"]), &seen, None);
         }
         Ok(())
     }
@@ -302,23 +302,23 @@ impl Run<'_> {
         self.judge(trials, &answers, Some(&controls));
         for (attempt, statements, query) in database::savepoints(site, self.model, &self.context) {
             let seen = copy::sequence(&statements, &query, conn).await?;
-            self.row(attempt, database::OBJECT.to_owned(), Expect::NoRows(Control::Read), &seen, Some(&controls));
+            self.row(attempt, database::OBJECT, Expect::NoRows(Control::Read), &seen, Some(&controls));
         }
         Ok(())
     }
 
     fn judge(&mut self, trials: Trials, seen: &[Seen], controls: Option<&Controls>) {
         for (trial, seen) in trials.list.into_iter().zip(seen) {
-            self.row(trial.attempt, trial.object, trial.expect, seen, controls);
+            self.row(trial.attempt, &trial.object, trial.expect, seen, controls);
         }
         for (attempt, why) in trials.untested {
             self.push(attempt, &trials.object, "not tried", Verdict::Untested(why));
         }
     }
 
-    fn row(&mut self, attempt: Attempt, object: String, expect: Expect, seen: &Seen, controls: Option<&Controls>) {
+    fn row(&mut self, attempt: Attempt, object: &str, expect: Expect, seen: &Seen, controls: Option<&Controls>) {
         let verdict = judge(attempt, expect, seen, controls);
-        self.push(attempt, &object, &seen.text(), verdict);
+        self.push(attempt, object, &seen.text(), verdict);
     }
 
     fn push(&mut self, attempt: Attempt, object: &str, seen: &str, verdict: Verdict) {

@@ -10,9 +10,9 @@ use crate::sql::{Sql, sql};
 
 pub(super) fn add(site: &Site<'_>, trials: &mut Trials) {
     add_changes(site, trials);
-    match (site.fresh(&site.b, Who::B), site.fresh(&site.a, Who::A)) {
-        (Ok(of_b), Ok(of_a)) => add_inserts(site, &of_b, &of_a, trials),
-        (Err(why), _) | (_, Err(why)) => {
+    match site.fresh(&site.b, Who::B) {
+        Ok(of_b) => add_inserts(site, of_b, trials),
+        Err(why) => {
             let inserts = [
                 Attempt::Insert,
                 Attempt::InsertWithoutTenant,
@@ -58,9 +58,9 @@ fn add_changes(site: &Site<'_>, trials: &mut Trials) {
     trials.refused(Attempt::Move, update, sql!("UPDATE {} SET {1} = {2} WHERE {1} = {3}", table, tenant, b, a));
 }
 
-fn add_inserts(site: &Site<'_>, of_b: &Sql, of_a: &Sql, trials: &mut Trials) {
+fn add_inserts(site: &Site<'_>, of_b: Sql, trials: &mut Trials) {
     let insert = Control::Insert;
-    trials.refused(Attempt::Insert, insert, of_b.clone());
+    trials.refused(Attempt::Insert, insert, of_b);
     // A NOT NULL tenant column refuses it after the policy was asked.
     let nobody = vec![(site.tenant.as_str().to_owned(), sql!("NULL"))];
     if let Ok(row) = site.row(&site.a, FRESH, Who::A, nobody) {
@@ -86,7 +86,6 @@ fn add_inserts(site: &Site<'_>, of_b: &Sql, of_a: &Sql, trials: &mut Trials) {
         trials.refused(Attempt::MergeInsert, insert, merge);
     }
     add_oracles(site, trials);
-    let _ = of_a;
 }
 
 /// A row of A with all of B's values: where a unique key leaves the tenant out, they meet.
@@ -115,7 +114,7 @@ fn add_oracles(site: &Site<'_>, trials: &mut Trials) {
 /// What A does to its own row, in the order of [`Controls`](super::judge::Controls).
 pub(super) fn controls(site: &Site<'_>) -> [Body; 4] {
     let (table, tenant, a, column) = (site.table, site.tenant, &site.a, site.changeable());
-    let insert = site.fresh(&site.a, Who::A).map_or_else(|_| sql!("SELECT WHERE false"), |row| row);
+    let insert = site.fresh(&site.a, Who::A).unwrap_or_else(|_| sql!("SELECT WHERE false"));
     [
         Body::Query(sql!("SELECT count(*) FROM {}", site.is(a))),
         Body::Change(insert),

@@ -72,8 +72,8 @@ const MUTATIONS: &[(&str, Change, &str)] = &[
         Widened,
         "stockade.rls_refuse_change",
     ),
-    ("ALTER FUNCTION stockade.rls_period_change() SECURITY INVOKER", Widened, "stockade.rls_period_change"),
-    ("DROP FUNCTION stockade.rls_period_change() CASCADE", Missing, "stockade.rls_period_change"),
+    ("ALTER FUNCTION stockade.rls_period_change_freight_fiscal_period_742aebf7ae5448c2() SECURITY INVOKER", Widened, "stockade.rls_period_change_freight_fiscal_period_742aebf7ae5448c2"),
+    ("DROP FUNCTION stockade.rls_period_change_freight_fiscal_period_742aebf7ae5448c2() CASCADE", Missing, "stockade.rls_period_change_freight_fiscal_period_742aebf7ae5448c2"),
     ("DROP POLICY stockade_guard ON freight.fiscal_period", Narrowed, "freight.fiscal_period"),
     ("ALTER TABLE stockade.rls_period_lock OWNER TO rls_test_app", Widened, "stockade.rls_period_lock"),
     (

@@ -2,20 +2,18 @@
 
 use sqlx::{PgConnection, PgPool};
 use stockade_rls_migrations::Refusal;
-use tokio::sync::Barrier;
 
 use crate::support::{A, B, code, commit, connect, protected, run, text, within};
 
 async fn with_periods(pool: &PgPool) -> PgConnection {
     let mut root = protected(pool).await;
-    for tenant in [A, B] {
+    for (tenant, closed) in [(A, "now()"), (B, "NULL")] {
         let periods = format!(
             "INSERT INTO freight.fiscal_period VALUES
-               ('{tenant}', '2024-01-01', '2024-01-31', now()), ('{tenant}', '2024-02-01', '2024-02-29', NULL)"
+               ('{tenant}', '2024-01-01', '2024-01-31', {closed}), ('{tenant}', '2024-02-01', '2024-02-29', NULL)"
         );
         run(&mut root, &periods).await.unwrap();
     }
-    run(&mut root, &format!("DELETE FROM freight.fiscal_period WHERE tenant_id = '{B}'")).await.unwrap();
     root
 }
 
@@ -158,131 +156,4 @@ async fn a_cascade_does_not_reach_into_a_closed_period(pool: PgPool) {
         let error = within(&mut root, &A.to_string(), &statement).await.unwrap_err();
         assert_eq!(Refusal::of(&error), Some(Refusal::ClosedPeriod), "{change}: {error}");
     }
-}
-
-#[sqlx::test]
-async fn reopening_lets_postings_in_again(pool: PgPool) {
-    let mut root = with_periods(&pool).await;
-    let mut app = connect(&pool, "rls_test_app").await;
-    let post = posting(A, 8, "'2024-01-15'");
-    assert!(commit(&mut app, A, &post).await.is_err());
-    commit(&mut app, A, "UPDATE freight.fiscal_period SET closed_at = NULL").await.unwrap();
-    commit(&mut app, A, &post).await.unwrap();
-    // A later period that is closed closes what came before it.
-    commit(
-        &mut root,
-        A,
-        &format!("INSERT INTO freight.fiscal_period VALUES ('{A}', '2024-03-01', '2024-03-31', now())"),
-    )
-    .await
-    .unwrap();
-    let error = commit(&mut app, A, &posting(A, 9, "'2024-02-15'")).await.unwrap_err();
-    assert_eq!(Refusal::of(&error), Some(Refusal::ClosedPeriod));
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Close {
-    /// The period of the posting itself.
-    Update,
-    /// A later period, which nobody could have locked because it was not there.
-    Insert,
-    /// An earlier, closed period that grows over the posting's date.
-    Lengthen,
-}
-
-impl Close {
-    fn statement(self, tenant: sqlx::types::Uuid) -> String {
-        match self {
-            Self::Update => {
-                "UPDATE freight.fiscal_period SET closed_at = now() WHERE starts_on = '2024-01-01'".to_owned()
-            }
-            Self::Insert => {
-                format!("INSERT INTO freight.fiscal_period VALUES ('{tenant}', '2024-02-01', '2024-02-29', now())")
-            }
-            Self::Lengthen => {
-                "UPDATE freight.fiscal_period SET ends_on = '2024-01-20' WHERE starts_on = '2023-12-01'".to_owned()
-            }
-        }
-    }
-}
-
-/// Many times over: one session posts while another closes. When the closing statement has come back, it holds the lock,
-/// so the postings that are committed at that moment are the last ones that the closed period gets.
-#[sqlx::test]
-async fn close_and_post_cannot_both_win(pool: PgPool) {
-    const TRIALS: u32 = 216;
-    let mut root = protected(&pool).await;
-    let mut witness = connect(&pool, "postgres").await;
-    let (mut closer, mut poster) = (connect(&pool, "rls_test_app").await, connect(&pool, "rls_test_app").await);
-    let (mut posted, mut refused) = (0, 0);
-    for trial in 0..TRIALS {
-        let pick = |divisor: u32, among: u32| usize::try_from(trial / divisor % among).unwrap();
-        let close = [Close::Update, Close::Insert, Close::Lengthen][pick(1, 3)];
-        let level = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"][pick(3, 3)];
-        let pauses = [[0, 0], [0, 2], [2, 0], [1, 3]][pick(9, 4)];
-        let tenant = sqlx::types::Uuid::from_u128(u128::from(trial) + 1000);
-        let periods = format!(
-            "INSERT INTO freight.fiscal_period VALUES
-               ('{tenant}', '2023-12-01', '2023-12-31', now()), ('{tenant}', '2024-01-01', '2024-01-31', NULL)"
-        );
-        run(&mut root, &periods).await.unwrap();
-        let closing = close.statement(tenant);
-        let postings = format!("SELECT count(*)::text FROM freight.gl_posting WHERE tenant_id = '{tenant}'");
-        let barrier = Barrier::new(2);
-        let close_it = async {
-            begin(&mut closer, tenant, level).await;
-            barrier.wait().await;
-            pause(pauses[0]).await;
-            let closed = run(&mut closer, &closing).await;
-            let last = text(&mut witness, &postings).await;
-            pause(2).await;
-            finish(&mut closer, closed).await.map(|()| last)
-        };
-        let post_it = async {
-            begin(&mut poster, tenant, level).await;
-            // A snapshot from before the close, which the stricter levels keep.
-            run(&mut poster, "SELECT FROM freight.gl_posting").await.unwrap();
-            barrier.wait().await;
-            pause(pauses[1]).await;
-            let posted = run(&mut poster, &posting(tenant, 1, "'2024-01-15'")).await;
-            pause(2).await;
-            finish(&mut poster, posted).await
-        };
-        let (close_outcome, post_outcome) = tokio::join!(close_it, post_it);
-        match post_outcome {
-            Ok(()) => posted += 1,
-            Err(error) => {
-                assert!(["SG001", "40001"].contains(&code(&error).as_str()), "{trial}: {error}");
-                refused += 1;
-            }
-        }
-        match close_outcome {
-            Ok(last) => assert_eq!(
-                text(&mut root, &postings).await,
-                last,
-                "{trial}: {close:?}, {level}: posted after the close"
-            ),
-            Err(error) => assert_eq!(code(&error), "40001", "{trial}: {error}"),
-        }
-    }
-    assert!(posted > 0 && refused > 0, "{posted} posted, {refused} refused: the race was not one");
-}
-
-async fn begin(conn: &mut PgConnection, tenant: sqlx::types::Uuid, level: &str) {
-    run(conn, &format!("BEGIN ISOLATION LEVEL {level}; SET LOCAL stockade.tenant_id = '{tenant}'")).await.unwrap();
-}
-
-async fn finish(conn: &mut PgConnection, outcome: Result<u64, sqlx::Error>) -> Result<(), sqlx::Error> {
-    let outcome = match outcome {
-        Ok(_) => run(conn, "COMMIT").await.map(drop),
-        Err(error) => Err(error),
-    };
-    if outcome.is_err() {
-        run(conn, "ROLLBACK").await.unwrap();
-    }
-    outcome
-}
-
-async fn pause(steps: u32) {
-    tokio::time::sleep(std::time::Duration::from_micros(300 * u64::from(steps))).await;
 }

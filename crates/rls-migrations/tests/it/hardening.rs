@@ -100,6 +100,20 @@ async fn each_hardening_stops_its_attack_and_is_given_back(pool: PgPool) {
     }
 }
 
+/// Not one is forgotten, whatever the server's version has.
+#[sqlx::test]
+async fn no_function_of_its_kind_is_left(pool: PgPool) {
+    let mut root = connect(&pool, "postgres").await;
+    run(&mut root, TABLES).await.unwrap();
+    let left = "SELECT coalesce(string_agg(p.oid::regprocedure::text, ', '), '') FROM pg_proc p
+                 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND has_function_privilege('rls_test_app', p.oid, 'EXECUTE')
+                   AND p.proname ~ '^(lo_.*|loread|lowrite|set_config|pg_notify|pg_(cancel|terminate)_backend|pg_stat_get_(backend_)?activity)$'";
+    apply_all(&schema([]), &mut root).await;
+    assert_eq!(text(&mut root, left).await.matches('(').count(), 23, "the control");
+    apply_all(&freight(), &mut root).await;
+    assert_eq!(text(&mut root, left).await, "");
+}
+
 /// Who keeps what the application loses: whoever PostgreSQL has a role for.
 #[sqlx::test]
 async fn monitoring_keeps_what_it_needs(pool: PgPool) {

@@ -73,9 +73,25 @@ const BREAKS: &[(&str, Rule, &str)] = &[
         Rule::GuardBroken,
         "stockade.rls_refuse_change",
     ),
-    ("ALTER FUNCTION stockade.rls_period_change() SET search_path = public", Rule::GuardBroken, "stockade.rls_period_change"),
-    ("ALTER FUNCTION stockade.rls_period_change() OWNER TO rls_test_app", Rule::GuardBroken, "stockade.rls_period_change"),
-    ("GRANT EXECUTE ON FUNCTION stockade.rls_period_change() TO PUBLIC", Rule::GuardBroken, "stockade.rls_period_change"),
+    ("ALTER FUNCTION stockade.rls_adjust_period SET search_path = public", Rule::GuardBroken, "stockade.rls_adjust_period"),
+    ("ALTER FUNCTION stockade.rls_reopen_period OWNER TO rls_test_app", Rule::GuardBroken, "stockade.rls_reopen_period"),
+    ("GRANT EXECUTE ON FUNCTION stockade.rls_reopen_period TO PUBLIC", Rule::GuardBroken, "stockade.rls_reopen_period"),
+    ("GRANT EXECUTE ON FUNCTION stockade.rls_refuse_change TO rls_test_app", Rule::GuardBroken, "stockade.rls_refuse_change"),
+    ("DROP POLICY stockade_tenant ON stockade.rls_period_event", Rule::GuardBroken, "stockade.rls_period_event"),
+    ("ALTER POLICY stockade_tenant ON stockade.rls_period_event USING (true)", Rule::GuardBroken, "stockade.rls_period_event"),
+    ("ALTER TABLE stockade.rls_period_event DISABLE TRIGGER stockade_append_only", Rule::GuardBroken, "stockade.rls_period_event"),
+    ("GRANT INSERT ON stockade.rls_period_event TO rls_test_app", Rule::GuardBroken, "stockade.rls_period_event"),
+    ("DROP POLICY stockade_read_only_update ON freight.loads", Rule::TenantPolicy, "freight.loads"),
+    (
+        "ALTER POLICY stockade_read_only_insert ON freight.loads WITH CHECK (true)",
+        Rule::TenantPolicy,
+        "freight.loads",
+    ),
+    (
+        "CREATE OR REPLACE VIEW stockade.current_actor AS SELECT NULL::uuid AS actor_id, '' AS scopes, false AS read_only",
+        Rule::ContextView,
+        "stockade.current_actor",
+    ),
     ("DROP POLICY stockade_guard ON stockade.rls_period_lock", Rule::GuardBroken, "stockade.rls_period_lock"),
     ("DROP POLICY stockade_guard ON freight.fiscal_period", Rule::GuardBroken, "freight.fiscal_period"),
     (
@@ -212,8 +228,19 @@ const BREAKS: &[(&str, Rule, &str)] = &[
         "default privileges of rls_test_owner",
     ),
     ("ALTER DEFAULT PRIVILEGES FOR ROLE rls_test_owner GRANT SELECT, INSERT ON TABLES TO PUBLIC", Rule::DefaultPrivileges, "default privileges of rls_test_owner"),
-    ("REVOKE SELECT ON freight.loads FROM rls_test_backup", Rule::NoBackupRole, "freight"),
-    ("ALTER ROLE rls_test_backup NOBYPASSRLS", Rule::NoBackupRole, "freight"),
+    // Roles are the cluster's, and other tests have backup roles too: none of them may connect here.
+    (
+        "DO $$ BEGIN EXECUTE format('REVOKE CONNECT ON DATABASE %1$I FROM PUBLIC; GRANT CONNECT ON DATABASE %1$I TO rls_test_backup', current_database()); END $$;
+         REVOKE SELECT ON freight.loads FROM rls_test_backup",
+        Rule::NoBackupRole,
+        "freight",
+    ),
+    (
+        "DO $$ BEGIN EXECUTE format('REVOKE CONNECT ON DATABASE %1$I FROM PUBLIC; GRANT CONNECT ON DATABASE %1$I TO rls_test_backup', current_database()); END $$;
+         ALTER ROLE rls_test_backup NOBYPASSRLS",
+        Rule::NoBackupRole,
+        "freight",
+    ),
     (
         "CREATE TRIGGER mine BEFORE INSERT ON freight.loads FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
          ALTER TABLE freight.loads DISABLE TRIGGER mine",

@@ -15,6 +15,7 @@ const TABLES: &str = "
         FOR VALUES FROM ('2024-01-01') TO ('2025-01-01') PARTITION BY RANGE (day);
     CREATE TABLE ledger.posting_2024_h1 PARTITION OF ledger.posting_2024 FOR VALUES FROM ('2024-01-01') TO ('2024-07-01');
     CREATE TABLE ledger.posting_2025 PARTITION OF ledger.posting FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+    CREATE UNIQUE INDEX posting_id ON ledger.posting (id, day);
     CREATE TABLE ledger.note (tenant_id uuid NOT NULL, id int NOT NULL, body text) PARTITION BY HASH (id);
     CREATE TABLE ledger.note_0 PARTITION OF ledger.note FOR VALUES WITH (MODULUS 1, REMAINDER 0);
     CREATE TABLE ledger.thing (tenant_id uuid NOT NULL, id int NOT NULL);
@@ -27,6 +28,7 @@ fn ledger() -> Schema {
     Schema::new("ledger", Roles::for_app("rls_test"))
         .tenant_table("posting", by("tenant_id"))
         .period_guard("posting", date("day"), periods("period"))
+        .unique_per_tenant("posting", ["id", "day"])
         .append_only("note")
         .tenant_table("thing", by("tenant_id"))
         .tenant_table("van", by("tenant_id"))

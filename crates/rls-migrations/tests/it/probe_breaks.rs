@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sqlx::{Connection as _, PgPool};
-use stockade_rls_migrations::{Attempt, Probe};
+use stockade_rls_migrations::{Attempt, Probe, Rule};
 
 use crate::probe_support::{declared, leaked, login, sound};
 use crate::support::{A, run};
@@ -64,7 +64,7 @@ const BREAKS: &[(&str, &[Attempt])] = &[
     ("ALTER TABLE freight.gl_posting DISABLE TRIGGER stockade_period_insert", &[T::ClosedPeriod]),
     (
         "CREATE OR REPLACE VIEW stockade.current_actor AS
-         SELECT NULL::uuid AS actor_id, ''::text AS scopes, current_setting('stockade.read_only', true) = 'on' AS read_only",
+         SELECT NULL::uuid AS actor_id, ''::text AS scopes, false AS read_only",
         &[T::ReadOnlyWrite],
     ),
     (
@@ -123,16 +123,17 @@ const LEASES: &str = "
     ALTER TABLE stockade.tenant_lease OWNER TO stockade_owner;
     CREATE FUNCTION stockade.mint_lease(digest bytea, tenant_id uuid, lifetime interval, actor_id uuid, scopes text, read_only boolean)
         RETURNS timestamptz LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT now()';
-    REVOKE EXECUTE ON FUNCTION stockade.mint_lease FROM PUBLIC;
-    CREATE OR REPLACE VIEW stockade.current_tenant WITH (security_barrier) AS
+    REVOKE EXECUTE ON FUNCTION stockade.mint_lease FROM PUBLIC;";
+
+const LEASE_VIEW: &str = "CREATE OR REPLACE VIEW stockade.current_tenant WITH (security_barrier) AS
         SELECT l.tenant_id FROM stockade.tenant_lease l
-         WHERE l.digest = sha256(convert_to(current_setting('stockade.lease', true), 'UTF8')) AND l.expires_at > now();";
+         WHERE l.digest = (SELECT sha256(convert_to(current_setting('stockade.lease', true), 'UTF8'))) AND l.expires_at > now();";
 
 const LEASE_BREAKS: &[(&str, &[Attempt])] = &[
     (
         "CREATE OR REPLACE VIEW stockade.current_tenant WITH (security_barrier) AS
          SELECT coalesce(nullif(current_setting('stockade.tenant_id', true), '')::uuid, (SELECT l.tenant_id FROM stockade.tenant_lease l
-          WHERE l.digest = sha256(convert_to(current_setting('stockade.lease', true), 'UTF8')))) AS tenant_id",
+          WHERE l.digest = (SELECT sha256(convert_to(current_setting('stockade.lease', true), 'UTF8'))))) AS tenant_id",
         &[T::StackedSet, T::ConnectionOptions],
     ),
     (
@@ -189,6 +190,7 @@ async fn each_kind_fires_on_the_schema_that_breaks_it(pool: PgPool) {
 async fn each_kind_about_leases_fires(pool: PgPool) {
     let mut conn = sound(&pool).await;
     run(&mut conn, LEASES).await.unwrap();
+    run(&mut conn, LEASE_VIEW).await.unwrap();
     let probe = Probe::new().login(login(&pool, "rls_test_app"));
     let report = declared().probe(&mut conn, &probe).await.unwrap();
     assert!(report.is_isolated(), "{report}");
@@ -203,8 +205,7 @@ async fn each_kind_about_leases_fires(pool: PgPool) {
         for attempt in *attempts {
             assert!(leaked(&report, *attempt), "{attempt} did not fire on: {break_it}\n{report}");
         }
-        let sound = LEASES.rfind("CREATE OR REPLACE VIEW").map(|start| &LEASES[start..]).unwrap();
-        run(&mut conn, sound).await.unwrap();
+        run(&mut conn, LEASE_VIEW).await.unwrap();
     }
 }
 
@@ -271,7 +272,9 @@ async fn every_mutation_is_found(pool: PgPool) {
     let mut conn = sound(&pool).await;
     let clean = declared().probe(&mut conn, &Probe::new()).await.unwrap();
     assert!(clean.is_isolated(), "{clean}");
-    assert_eq!(declared().lint(&mut conn).await.unwrap(), []);
+    // Its function counts as its owner, so that there is one to test.
+    let known: Vec<_> = declared().lint(&mut conn).await.unwrap();
+    assert!(known.iter().all(|finding| finding.rule() == Rule::DefinerBypasses), "{known:?}");
     let (mut by_probe, mut by_lint) = (0, 0);
     for mutation in MUTATIONS {
         let mut tx = conn.begin().await.unwrap();
@@ -280,11 +283,11 @@ async fn every_mutation_is_found(pool: PgPool) {
             declared().probe(&mut tx, &Probe::new()).await.unwrap_or_else(|error| panic!("{mutation}: {error:?}"));
         let findings = declared().lint(&mut tx).await.unwrap();
         by_probe += usize::from(report.leaks().next().is_some());
-        by_lint += usize::from(!findings.is_empty());
+        by_lint += usize::from(findings != known);
         if report.is_isolated() {
             println!("only lint: {mutation}");
         }
-        assert!(!report.is_isolated() || !findings.is_empty(), "not found: {mutation}\n{report}");
+        assert!(!report.is_isolated() || findings != known, "not found: {mutation}\n{report}");
         tx.rollback().await.unwrap();
     }
     println!("{} mutations: {by_probe} by the probe, {by_lint} by lint", MUTATIONS.len());

@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 use stockade_rls_migrations::{Hardening, Privilege, Roles, Rule, Schema, Skipped, by};
 
-use crate::support::{A, TABLES, apply, apply_all, code, commit, connect, freight, run, text, within};
+use crate::support::{A, TABLES, apply, apply_all, code, commit, connect, freight, migrator, run, text, within};
 
 #[sqlx::test]
 async fn privileges_are_those_declared(pool: PgPool) {
@@ -36,17 +36,10 @@ async fn privileges_are_those_declared(pool: PgPool) {
     assert!(within(&mut reader, &tenant, "SELECT FROM freight.loads, freight.countries").await.is_ok());
 }
 
-/// What a managed service gives: no superuser, no ownership of the database.
 #[sqlx::test]
 async fn a_migrator_without_superuser_is_enough(pool: PgPool) {
     let mut conn = connect(&pool, "postgres").await;
-    let role = "DO $$ BEGIN CREATE ROLE rls_test_migrator LOGIN CREATEROLE;
-                EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
-    run(&mut conn, role).await.unwrap();
-    let grant =
-        text(&mut conn, "SELECT format('GRANT CREATE ON DATABASE %I TO rls_test_migrator', current_database())").await;
-    run(&mut conn, &grant).await.unwrap();
-    let mut migrator = connect(&pool, "rls_test_migrator").await;
+    let mut migrator = migrator(&pool).await;
     run(&mut migrator, TABLES).await.unwrap();
 
     let plan = apply(&freight(), &mut migrator).await;

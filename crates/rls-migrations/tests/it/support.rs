@@ -85,6 +85,22 @@ pub(crate) async fn connect(pool: &PgPool, role: &str) -> PgConnection {
     PgConnection::connect_with(&options).await.unwrap()
 }
 
+/// What a managed service gives: no superuser, no ownership of the database. From PostgreSQL 16 on, whoever created the owners'
+/// roles has to lend them: here a superuser's plan in another database may have been first.
+pub(crate) async fn migrator(pool: &PgPool) -> PgConnection {
+    let mut root = connect(pool, "postgres").await;
+    let setup = "DO $$ DECLARE name text; BEGIN
+        FOREACH name IN ARRAY ARRAY['rls_test_migrator LOGIN CREATEROLE', 'rls_test_owner', 'stockade_owner'] LOOP
+          BEGIN EXECUTE 'CREATE ROLE ' || name; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END;
+        END LOOP;
+        EXECUTE format('GRANT CREATE ON DATABASE %I TO rls_test_migrator', current_database());
+        FOR attempt IN 1..20 LOOP
+          BEGIN GRANT rls_test_owner, stockade_owner TO rls_test_migrator; EXIT; EXCEPTION WHEN internal_error THEN NULL; END;
+        END LOOP; END $$";
+    run(&mut root, setup).await.unwrap();
+    connect(pool, "rls_test_migrator").await
+}
+
 pub(crate) async fn run(conn: &mut PgConnection, sql: &str) -> Result<u64, sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.map(|done| done.rows_affected())
 }
