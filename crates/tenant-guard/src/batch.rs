@@ -1,10 +1,9 @@
 //! A batch of one tenant's items, whole or not at all.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::counters::LiveTally;
 use crate::tenant::{TenantId, TenantScoped};
+use crate::watch::Watch;
 
 /// Items of one tenant, on their way to the database.
 ///
@@ -13,7 +12,7 @@ use crate::tenant::{TenantId, TenantScoped};
 pub struct Batch<T> {
     tenant: TenantId,
     items: Result<Vec<T>, Straddle>,
-    tally: Option<Arc<LiveTally>>,
+    watch: Option<Watch>,
 }
 
 /// A batch holds an item of another tenant.
@@ -28,15 +27,32 @@ pub struct Straddle {
     pub index: usize,
 }
 
+impl Straddle {
+    /// The straddling batch that an error of [`TenantTx::bulk_insert`](crate::TenantTx::bulk_insert) carries, if that was what stopped it.
+    #[must_use]
+    pub fn of(error: &sqlx::Error) -> Option<Self> {
+        match error {
+            sqlx::Error::Encode(source) => source.downcast_ref().copied(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Straddle> for sqlx::Error {
+    fn from(straddle: Straddle) -> Self {
+        Self::Encode(Box::new(straddle))
+    }
+}
+
 impl<T: TenantScoped> Batch<T> {
     /// An empty batch. Counts nothing; see [`Guard::batch`](crate::Guard::batch).
     #[must_use]
     pub const fn new(tenant: TenantId) -> Self {
-        Self { tenant, items: Ok(Vec::new()), tally: None }
+        Self { tenant, items: Ok(Vec::new()), watch: None }
     }
 
-    pub(crate) const fn counted(tenant: TenantId, tally: Arc<LiveTally>) -> Self {
-        Self { tenant, items: Ok(Vec::new()), tally: Some(tally) }
+    pub(crate) const fn watched(watch: Watch) -> Self {
+        Self { tenant: watch.tenant_id(), items: Ok(Vec::new()), watch: Some(watch) }
     }
 
     /// Adds an item of the batch's tenant.
@@ -53,8 +69,8 @@ impl<T: TenantScoped> Batch<T> {
         }
         let straddle = Straddle { expected: self.tenant, found, index: items.len() };
         self.items = Err(straddle);
-        if let Some(tally) = &self.tally {
-            tally.refused_batch();
+        if let Some(watch) = &self.watch {
+            watch.refused_batch(straddle);
         }
         Err(straddle)
     }

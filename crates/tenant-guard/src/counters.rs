@@ -1,17 +1,24 @@
 //! What happened, per tenant and in total.
 
-use std::collections::{BTreeMap, HashMap};
+mod registry;
+mod today;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+
+pub use today::Today;
 
 use crate::tenant::TenantId;
+use registry::Registry;
 
 /// The counters of a [`TenantDb`](crate::TenantDb). Clones share them.
 ///
-/// Counting is one atomic addition. A tenant's counters are looked up once per scope, not once per statement.
+/// Counting is one atomic addition, without a lock and without an allocation. A tenant's counters are looked up once per scope, and
+/// allocated at its first.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
-    tenants: Arc<RwLock<HashMap<TenantId, Arc<LiveTally>>>>,
+    tenants: Arc<Registry>,
 }
 
 /// The counts of one tenant, or of all.
@@ -20,12 +27,16 @@ pub struct Counters {
 pub struct Tally {
     /// Statements handed to the database, to run or to prepare.
     pub queries: u64,
+    /// Rows that were read.
+    pub rows: u64,
     /// Statements that the gate refused.
     pub refused_statements: u64,
     /// Batches refused because an item belongs to another tenant.
     pub refused_batches: u64,
     /// Rows of another tenant that were read back and stopped.
     pub foreign_rows: u64,
+    /// Scopes that platform staff opened.
+    pub impersonations: u64,
 }
 
 /// The counters at one moment.
@@ -38,16 +49,11 @@ impl Counters {
     /// Reads all counters.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        Snapshot { tenants: tenants.iter().map(|(tenant, tally)| (*tenant, tally.read())).collect() }
+        Snapshot { tenants: self.tenants.iter().map(|(tenant, tally)| (tenant, tally.read())).collect() }
     }
 
     pub(crate) fn of(&self, tenant: TenantId) -> Arc<LiveTally> {
-        let known = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned();
-        known.unwrap_or_else(|| {
-            let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(tenants.entry(tenant).or_default())
-        })
+        self.tenants.of(tenant)
     }
 }
 
@@ -69,7 +75,7 @@ impl Snapshot {
         self.tenants.iter().map(|(tenant, tally)| (*tenant, *tally))
     }
 
-    /// What was added since an earlier snapshot of the same counters: kept from midnight, it makes "queries today".
+    /// What was added since an earlier snapshot of the same counters. [`Today`] keeps such a snapshot.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self { tenants: self.tenants().map(|(tenant, tally)| (tenant, tally.since(earlier.tenant(tenant)))).collect() }
@@ -78,56 +84,60 @@ impl Snapshot {
 
 impl Tally {
     fn since(self, earlier: Self) -> Self {
-        Self {
-            queries: self.queries.saturating_sub(earlier.queries),
-            refused_statements: self.refused_statements.saturating_sub(earlier.refused_statements),
-            refused_batches: self.refused_batches.saturating_sub(earlier.refused_batches),
-            foreign_rows: self.foreign_rows.saturating_sub(earlier.foreign_rows),
-        }
+        self.with(earlier, u64::saturating_sub)
     }
+
     fn plus(self, other: Self) -> Self {
+        self.with(other, u64::saturating_add)
+    }
+
+    fn with(self, other: Self, combine: fn(u64, u64) -> u64) -> Self {
         Self {
-            queries: self.queries.saturating_add(other.queries),
-            refused_statements: self.refused_statements.saturating_add(other.refused_statements),
-            refused_batches: self.refused_batches.saturating_add(other.refused_batches),
-            foreign_rows: self.foreign_rows.saturating_add(other.foreign_rows),
+            queries: combine(self.queries, other.queries),
+            rows: combine(self.rows, other.rows),
+            refused_statements: combine(self.refused_statements, other.refused_statements),
+            refused_batches: combine(self.refused_batches, other.refused_batches),
+            foreign_rows: combine(self.foreign_rows, other.foreign_rows),
+            impersonations: combine(self.impersonations, other.impersonations),
         }
     }
 }
 
-/// The counters of one tenant while they count. They are independent of each other, so no ordering is needed.
+/// The counters of one tenant while they count.
 #[derive(Debug, Default)]
 pub(crate) struct LiveTally {
-    queries: AtomicU64,
-    refused_statements: AtomicU64,
-    refused_batches: AtomicU64,
-    foreign_rows: AtomicU64,
+    pub(crate) queries: Count,
+    pub(crate) rows: Count,
+    pub(crate) refused_statements: Count,
+    pub(crate) refused_batches: Count,
+    pub(crate) foreign_rows: Count,
+    pub(crate) impersonations: Count,
 }
 
 impl LiveTally {
-    pub(crate) fn query(&self) {
-        self.queries.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn refused_statement(&self) {
-        self.refused_statements.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn refused_batch(&self) {
-        self.refused_batches.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn foreign_row(&self) {
-        self.foreign_rows.fetch_add(1, Ordering::Relaxed);
-    }
-
     fn read(&self) -> Tally {
         Tally {
-            queries: self.queries.load(Ordering::Relaxed),
-            refused_statements: self.refused_statements.load(Ordering::Relaxed),
-            refused_batches: self.refused_batches.load(Ordering::Relaxed),
-            foreign_rows: self.foreign_rows.load(Ordering::Relaxed),
+            queries: self.queries.read(),
+            rows: self.rows.read(),
+            refused_statements: self.refused_statements.read(),
+            refused_batches: self.refused_batches.read(),
+            foreign_rows: self.foreign_rows.read(),
+            impersonations: self.impersonations.read(),
         }
+    }
+}
+
+/// One counter. Counters are independent of each other, so no ordering is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -38,8 +38,14 @@ impl From<Refusal> for sqlx::Error {
 
 const ADMITTED: [&[u8]; 8] = [b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"WITH", b"MERGE", b"VALUES", b"TABLE"];
 
-/// Admits a statement whose first keyword makes it a query or a data change.
-pub(crate) fn check(sql: &str) -> Result<(), Refusal> {
+/// What the gate says to a statement: whether its first keyword makes it a query or a data change.
+///
+/// A scope asks this of every statement by itself. For tests and tools of an application.
+///
+/// # Errors
+///
+/// [`Refusal::NotAQuery`].
+pub fn check_statement(sql: &str) -> Result<(), Refusal> {
     let keyword = first_word(skip_to_statement(sql.as_bytes()));
     if ADMITTED.iter().any(|word| word.eq_ignore_ascii_case(keyword)) { Ok(()) } else { Err(Refusal::NotAQuery) }
 }

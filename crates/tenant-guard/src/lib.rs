@@ -1,23 +1,59 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod actor;
 mod tenant;
 
 mod db;
 mod gate;
 mod tx;
 
+mod cache;
+mod directory;
+mod impersonation;
+#[cfg(feature = "lease")]
+mod lease;
+mod sweep;
+
 mod batch;
-mod counters;
 mod guard;
+mod stream;
+
+mod counters;
+mod event;
+mod watch;
+
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+pub mod sandbox;
+
+#[cfg(feature = "sqlparser")]
+mod statement_guard;
+
+mod guarantee;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 mod error;
 
+#[cfg(feature = "axum")]
+pub mod axum;
+
+pub use actor::{Actor, InvalidScopes, Principal, Scopes};
 pub use batch::{Batch, Straddle};
-pub use counters::{Counters, Snapshot, Tally};
+pub use counters::{Counters, Snapshot, Tally, Today};
 pub use db::TenantDb;
-pub use error::{Error, ErrorKind};
-pub use gate::Refusal;
+pub use directory::{TenantDirectory, TenantStatus};
+pub use error::{BoxError, Error, ErrorKind};
+pub use event::{Event, Impersonation, Observer};
+pub use gate::{Refusal, check_statement};
+pub use guarantee::Guarantee;
 pub use guard::{ForeignRow, Guard, guard};
+pub use impersonation::ImpersonationGrant;
+#[cfg(feature = "lease")]
+pub use lease::{InvalidLifetime, LeaseLifetime, LeaseOffice};
+#[cfg(feature = "sqlparser")]
+pub use statement_guard::{Access, Checked, Dialect, Refused, StatementGuard};
+pub use stream::Guarded;
+pub use sweep::{Outcome, Outcomes, Pace};
 pub use tenant::{TenantId, TenantScoped};
-pub use tx::{ReadTx, TenantTx};
+pub use tx::{ReadOnly, ReadTx, ReadWrite, Savepoint, TenantTx, Tx};

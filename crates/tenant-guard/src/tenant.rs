@@ -15,6 +15,12 @@ use uuid::Uuid;
 pub struct TenantId(Uuid);
 
 impl TenantId {
+    /// The tenant of a UUID, as `From<Uuid>` makes it.
+    #[must_use]
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
     /// The identifier as a UUID.
     #[must_use]
     pub const fn as_uuid(self) -> Uuid {

@@ -2,5 +2,8 @@
 
 #[test]
 fn claims_hold_at_compile_time() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/ui/*.rs");
+    #[cfg(feature = "axum")]
+    cases.compile_fail("tests/ui_axum/*.rs");
 }

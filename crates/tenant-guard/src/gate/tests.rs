@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Refusal, check};
+use super::{Refusal, check_statement};
 
 #[test]
 fn admits_queries_and_data_changes() {
@@ -31,7 +31,7 @@ fn admits_queries_and_data_changes() {
         "/* -- */SELECT 1",
         "-- /*\nSELECT 1",
     ] {
-        assert_eq!(check(sql), Ok(()), "{sql:?}");
+        assert_eq!(check_statement(sql), Ok(()), "{sql:?}");
     }
 }
 
@@ -87,32 +87,32 @@ fn refuses_everything_else() {
         "\0SELECT 1",
         "*SELECT 1",
     ] {
-        assert_eq!(check(sql), Err(Refusal::NotAQuery), "{sql:?}");
+        assert_eq!(check_statement(sql), Err(Refusal::NotAQuery), "{sql:?}");
     }
 }
 
 #[test]
 fn a_semicolon_is_never_skipped() {
-    assert!(check("; SET x.y = 'z'").is_err());
-    assert!(check("(; SET x.y = 'z'").is_err());
-    assert!(check("/**/;SELECT 1").is_err());
+    assert!(check_statement("; SET x.y = 'z'").is_err());
+    assert!(check_statement("(; SET x.y = 'z'").is_err());
+    assert!(check_statement("/**/;SELECT 1").is_err());
 }
 
 #[test]
 fn comments_end_where_the_server_ends_them() {
     // A carriage return ends a line comment: the server would see SET.
-    assert!(check("--\rSET x.y = 'z'--\nSELECT 1").is_err());
+    assert!(check_statement("--\rSET x.y = 'z'--\nSELECT 1").is_err());
     // Comments nest: the server would see SET.
-    assert!(check("/* /* */ SELECT 1; */ SET x.y = 'z'").is_err());
+    assert!(check_statement("/* /* */ SELECT 1; */ SET x.y = 'z'").is_err());
     // A nested opening that shares no character with the first one.
-    assert!(check("/*/*/ SELECT 1 */ SET x.y = 'z'").is_err());
-    assert!(check("/*/ SELECT 1 */ SET x.y = 'z'").is_err());
+    assert!(check_statement("/*/*/ SELECT 1 */ SET x.y = 'z'").is_err());
+    assert!(check_statement("/*/ SELECT 1 */ SET x.y = 'z'").is_err());
 }
 
 proptest! {
     #[test]
     fn any_text_gets_an_answer(sql in any::<String>()) {
-        let _ = check(&sql);
+        let _ = check_statement(&sql);
     }
 
     #[test]
@@ -137,6 +137,6 @@ proptest! {
         ],
     ) {
         let sql = format!("{}{statement}", skipped.concat());
-        prop_assert_eq!(check(&sql).is_ok(), admitted, "{:?}", sql);
+        prop_assert_eq!(check_statement(&sql).is_ok(), admitted, "{:?}", sql);
     }
 }

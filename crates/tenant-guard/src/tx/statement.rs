@@ -9,8 +9,9 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement};
 use sqlx::{Either, Execute, Postgres, SqlStr};
 
+use super::egress::Egress;
 use super::progress::Progress;
-use crate::gate::{self, Refusal};
+use crate::gate::{Refusal, check_statement};
 
 /// A row, or the count that ends a statement.
 pub(super) type Step = Either<PgQueryResult, PgRow>;
@@ -37,7 +38,7 @@ impl Admitted {
 
 /// Admits the text of a statement that is to be prepared.
 pub(super) fn text(sql: SqlStr) -> Result<SqlStr, sqlx::Error> {
-    gate::check(sql.as_str())?;
+    check_statement(sql.as_str())?;
     Ok(sql)
 }
 
@@ -60,23 +61,32 @@ impl Execute<'_, Postgres> for Admitted {
     }
 }
 
-/// The answer of a running statement, noted in the transaction's progress as it comes in.
+/// The answer of a running statement: noted in the transaction's progress as it comes in, its rows counted and compared.
 pub(super) struct Watched<'e> {
     pub(super) steps: BoxStream<'e, Result<Step, sqlx::Error>>,
     pub(super) progress: &'e mut Progress,
+    pub(super) egress: Egress<'e>,
 }
 
 impl Stream for Watched<'_> {
     type Item = Result<Step, sqlx::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.steps.as_mut().poll_next(cx);
-        match &polled {
-            Poll::Pending => {}
-            Poll::Ready(Some(Ok(_)) | None) => self.progress.answered(),
-            Poll::Ready(Some(Err(_))) => self.progress.failed(),
+        let Poll::Ready(step) = self.steps.as_mut().poll_next(cx) else {
+            return Poll::Pending;
+        };
+        let step = step.map(|step| {
+            let step = step?;
+            if let Either::Right(row) = &step {
+                self.egress.check(row)?;
+            }
+            Ok(step)
+        });
+        match &step {
+            Some(Ok(_)) | None => self.progress.answered(),
+            Some(Err(_)) => self.progress.failed(),
         }
-        polled
+        Poll::Ready(step)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

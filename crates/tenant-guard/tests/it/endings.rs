@@ -26,6 +26,28 @@ async fn begun(world: &World) -> TenantTx {
     tx
 }
 
+/// The transaction wrote its one row.
+async fn written(world: World) {
+    assert_eq!(world.rows(A).await, SEEDED + 1);
+    world.end().await;
+}
+
+async fn refused(tx: TenantTx, kind: ErrorKind) {
+    assert_eq!(tx.commit().await.unwrap_err().kind(), kind);
+}
+
+/// Leaves something open on a runtime that ends, whose connections must close.
+async fn on_a_runtime_that_ends(world: World, leave: impl FnOnce(&World) + Send + 'static) {
+    let world = thread::spawn(move || {
+        leave(&world);
+        world
+    })
+    .join()
+    .unwrap();
+    world.no_session().await;
+    nothing_happened(world).await;
+}
+
 /// The pool's only connection works, and nothing of the transaction was written.
 async fn nothing_happened(world: World) {
     world.no_open_transaction().await;
@@ -40,8 +62,7 @@ async fn nothing_happened(world: World) {
 async fn commit_writes(_: PgPoolOptions, options: PgConnectOptions) {
     let world = World::new(options, 1).await;
     begun(&world).await.commit().await.unwrap();
-    assert_eq!(world.rows(A).await, SEEDED + 1);
-    world.end().await;
+    written(world).await;
 }
 
 #[sqlx::test]
@@ -57,11 +78,11 @@ async fn commit_after_a_failure_is_an_error(_: PgPoolOptions, options: PgConnect
     let world = World::new(options, 1).await;
     let mut tx = begun(&world).await;
     sqlx::query(FAILING).execute(&mut tx).await.unwrap_err();
-    assert_eq!(tx.commit().await.unwrap_err().kind(), ErrorKind::StatementFailed);
+    refused(tx, ErrorKind::StatementFailed).await;
 
     let mut tx = begun(&world).await;
     sqlx::query(FAILING).fetch_optional(&mut tx).await.unwrap_err();
-    assert_eq!(tx.commit().await.unwrap_err().kind(), ErrorKind::StatementFailed);
+    refused(tx, ErrorKind::StatementFailed).await;
     nothing_happened(world).await;
 }
 
@@ -72,7 +93,7 @@ async fn commit_after_a_refusal_is_an_error(_: PgPoolOptions, options: PgConnect
     sqlx::query("SAVEPOINT s").execute(&mut tx).await.unwrap_err();
     // The server knows of no failure, and a later success changes nothing.
     sqlx::query("SELECT 1").execute(&mut tx).await.unwrap();
-    assert_eq!(tx.commit().await.unwrap_err().kind(), ErrorKind::StatementFailed);
+    refused(tx, ErrorKind::StatementFailed).await;
     nothing_happened(world).await;
 }
 
@@ -83,8 +104,7 @@ async fn a_missing_row_is_no_failure(_: PgPoolOptions, options: PgConnectOptions
     let missing = sqlx::query("SELECT 1 WHERE false").fetch_one(&mut tx).await;
     assert!(matches!(missing, Err(sqlx::Error::RowNotFound)));
     tx.commit().await.unwrap();
-    assert_eq!(world.rows(A).await, SEEDED + 1);
-    world.end().await;
+    written(world).await;
 }
 
 #[sqlx::test]
@@ -110,7 +130,7 @@ async fn commit_after_an_abandoned_statement_is_an_error(_: PgPoolOptions, optio
         lock.rollback().await.unwrap();
         // The next statement drains the answer of the abandoned one and succeeds.
         sqlx::query("SELECT 1").execute(&mut tx).await.unwrap();
-        assert_eq!(tx.commit().await.unwrap_err().kind(), ErrorKind::StatementAbandoned);
+        refused(tx, ErrorKind::StatementAbandoned).await;
     }
     nothing_happened(world).await;
 }
@@ -121,8 +141,7 @@ async fn statement_that_never_started_is_no_failure(_: PgPoolOptions, options: P
     let mut tx = begun(&world).await;
     drop(sqlx::query(FAILING).execute(&mut tx));
     tx.commit().await.unwrap();
-    assert_eq!(world.rows(A).await, SEEDED + 1);
-    world.end().await;
+    written(world).await;
 }
 
 #[sqlx::test]
@@ -133,8 +152,7 @@ async fn rows_left_unread_are_committed(_: PgPoolOptions, options: PgConnectOpti
     poll_fn(|cx| rows.as_mut().poll_next(cx)).await.unwrap().unwrap();
     drop(rows);
     tx.commit().await.unwrap();
-    assert_eq!(world.rows(A).await, SEEDED + 1);
-    world.end().await;
+    written(world).await;
 }
 
 #[sqlx::test]
@@ -144,7 +162,7 @@ async fn failure_among_rows_left_unread_is_an_error(_: PgPoolOptions, options: P
     let mut rows = sqlx::query("SELECT 1 / (10000 - n) FROM generate_series(1, 10000) n").fetch(&mut tx);
     poll_fn(|cx| rows.as_mut().poll_next(cx)).await.unwrap().unwrap();
     drop(rows);
-    assert_eq!(tx.commit().await.unwrap_err().kind(), ErrorKind::Database);
+    refused(tx, ErrorKind::Database).await;
     nothing_happened(world).await;
 }
 
@@ -258,40 +276,27 @@ async fn commit_on_a_plain_thread_gives_the_connection_back(_: PgPoolOptions, op
 
 #[sqlx::test]
 async fn drop_after_the_runtime_closes(_: PgPoolOptions, options: PgConnectOptions) {
-    let world = World::new(options, 1).await;
-    let world = thread::spawn(move || {
+    on_a_runtime_that_ends(World::new(options, 1).await, |world| {
         let runtime = Runtime::new().unwrap();
-        let open = runtime.block_on(begun(&world));
-        let ended = runtime.block_on(async {
-            // A pool of one: this waits in vain, but it is polled, and gets no connection.
-            cut(1, world.db.begin(tenant(A))).await
-        });
-        assert!(ended.is_none());
+        let open = runtime.block_on(begun(world));
+        // A pool of one: this waits in vain, but it is polled, and gets no connection.
+        assert!(runtime.block_on(cut(1, world.db.begin(tenant(A)))).is_none());
         drop(runtime);
         drop(open);
-        world
     })
-    .join()
-    .unwrap();
-    world.no_session().await;
-    nothing_happened(world).await;
+    .await;
 }
 
 #[sqlx::test]
 async fn runtime_that_ends_during_the_rollback_closes(_: PgPoolOptions, options: PgConnectOptions) {
-    let world = World::new(options, 1).await;
-    let world = thread::spawn(move || {
+    on_a_runtime_that_ends(World::new(options, 1).await, |world| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let open = runtime.block_on(begun(&world));
+        let open = runtime.block_on(begun(world));
         // The rollback is spawned on a runtime that nobody drives any more.
         drop(open);
         drop(runtime);
-        world
     })
-    .join()
-    .unwrap();
-    world.no_session().await;
-    nothing_happened(world).await;
+    .await;
 }
 
 #[sqlx::test]

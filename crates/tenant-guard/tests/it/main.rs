@@ -4,13 +4,31 @@
 
 mod world;
 
+mod actor;
+
 mod cancellation;
 mod counters;
+mod directory;
+mod edges;
 mod endings;
 mod gate;
+mod impersonation;
 mod isolation;
 mod kernel;
+#[cfg(feature = "lease")]
+mod lease;
 mod relay;
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+mod sandbox;
+mod savepoints;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlparser")]
+mod statement_guard;
+mod storm;
+mod sweep;
+#[cfg(feature = "axum")]
+mod web;
 
 #[test]
 fn there_is_a_server() {

@@ -10,7 +10,11 @@ $$;
 CREATE SCHEMA stockade;
 GRANT USAGE ON SCHEMA stockade TO PUBLIC;
 CREATE VIEW stockade.current_tenant AS SELECT nullif(current_setting('stockade.tenant_id', true), '')::uuid AS tenant_id;
-GRANT SELECT ON stockade.current_tenant TO PUBLIC;
+CREATE VIEW stockade.current_actor AS
+    SELECT nullif(current_setting('stockade.actor_id', true), '')::uuid AS actor_id,
+           coalesce(current_setting('stockade.actor_scopes', true), '') AS scopes,
+           coalesce(nullif(current_setting('stockade.read_only', true), ''), 'off') = 'on' AS read_only;
+GRANT SELECT ON stockade.current_tenant, stockade.current_actor TO PUBLIC;
 
 CREATE TABLE loads (
     tenant_id  uuid   NOT NULL,
@@ -23,8 +27,14 @@ ALTER TABLE loads ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON loads
     USING      (tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c))
     WITH CHECK (tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c));
+CREATE POLICY stockade_read_only_insert ON loads AS RESTRICTIVE FOR INSERT
+    WITH CHECK (NOT (SELECT c.read_only FROM stockade.current_actor c));
+CREATE POLICY stockade_read_only_update ON loads AS RESTRICTIVE FOR UPDATE
+    USING (NOT (SELECT c.read_only FROM stockade.current_actor c));
+CREATE POLICY stockade_read_only_delete ON loads AS RESTRICTIVE FOR DELETE
+    USING (NOT (SELECT c.read_only FROM stockade.current_actor c));
 GRANT SELECT, INSERT, UPDATE, DELETE ON loads TO tenant_guard_app;
 
 -- A table whose owner forgot row-level security.
 CREATE TABLE naked (tenant_id uuid NOT NULL);
-GRANT SELECT, INSERT ON naked TO tenant_guard_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON naked TO tenant_guard_app;

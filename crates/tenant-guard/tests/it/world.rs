@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::types::Uuid;
 use sqlx::{ConnectOptions, Connection, FromRow, PgConnection, PgPool};
-use stockade_tenant_guard::{TenantDb, TenantId, TenantScoped};
+use stockade_tenant_guard::{Event, Observer, TenantDb, TenantId, TenantScoped};
 
 pub(crate) const A: Uuid = Uuid::from_u128(0xa);
 pub(crate) const B: Uuid = Uuid::from_u128(0xb);
@@ -18,8 +18,8 @@ pub(crate) const B: Uuid = Uuid::from_u128(0xb);
 /// Rows of each tenant when a world begins.
 pub(crate) const SEEDED: i64 = 3;
 
-pub(crate) fn tenant(id: Uuid) -> TenantId {
-    TenantId::from(id)
+pub(crate) const fn tenant(id: Uuid) -> TenantId {
+    TenantId::new(id)
 }
 
 #[derive(Clone, Debug, FromRow)]
@@ -56,6 +56,26 @@ impl World {
         admin.close().await.unwrap();
         let pool = Self::pool(&options, connections);
         Self { options, db: TenantDb::new(pool.clone()), pool }
+    }
+
+    /// The same world at level 1: the views ask for a lease.
+    #[cfg(feature = "lease")]
+    pub(crate) async fn leased(options: PgConnectOptions, connections: u32) -> Self {
+        let world = Self::new(options, connections).await;
+        let mut admin = world.admin().await;
+        sqlx::raw_sql(include_str!("lease.sql")).execute(&mut admin).await.unwrap();
+        sqlx::raw_sql(include_str!("minter.sql")).execute(&mut admin).await.unwrap();
+        admin.close().await.unwrap();
+        world
+    }
+
+    /// A pool of the login that mints leases.
+    #[cfg(feature = "lease")]
+    pub(crate) fn minter(&self) -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(Duration::from_secs(20))
+            .connect_lazy_with(self.options.clone().username("tenant_guard_minter"))
     }
 
     fn pool(options: &PgConnectOptions, connections: u32) -> PgPool {
@@ -119,6 +139,26 @@ impl World {
 
     pub(crate) async fn end(self) {
         self.pool.close().await;
+    }
+}
+
+/// Keeps the events of a database as text, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal(Arc<Mutex<Vec<String>>>);
+
+impl Journal {
+    pub(crate) fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, event: &str) -> usize {
+        self.read().iter().filter(|line| line.starts_with(event)).count()
+    }
+}
+
+impl Observer for Journal {
+    fn observe(&self, event: Event<'_>) {
+        self.0.lock().unwrap().push(format!("{event:?}"));
     }
 }
 

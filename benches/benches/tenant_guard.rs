@@ -1,0 +1,181 @@
+//! A scoped transaction beside the one that an application would write by hand, and what the guard adds in memory.
+//!
+//! `STOCKADE_DURABLE=1 scripts/with-servers cargo bench -p stockade-benches --bench tenant_guard`. Each round runs every variant once, in an
+//! order that rotates, so that the machine's other load falls on all alike; the ratio to read is between medians of the same run.
+
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
+#![expect(clippy::print_stdout, reason = "what a benchmark is for")]
+
+use std::hint::black_box;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgPool};
+use stockade_tenant_guard::{
+    Actor, LeaseLifetime, LeaseOffice, Principal, Scopes, TenantDb, TenantId, TenantScoped, check_statement,
+};
+use uuid::Uuid;
+
+const TENANTS: usize = 100;
+const QUERY: &str = "SELECT reference, rate_cents FROM guarded WHERE id = $1";
+const QUERY_WHERE: &str = "SELECT reference, rate_cents FROM plain WHERE tenant_id = $1 AND id = $2";
+
+type Row = (String, i64);
+
+struct Item(TenantId);
+
+impl TenantScoped for Item {
+    fn tenant_id(&self) -> TenantId {
+        self.0
+    }
+}
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--test");
+    in_memory(if quick { 1 } else { 2_000 });
+    let Ok(url) = std::env::var("DATABASE_URL") else {
+        println!("tenant_guard: no DATABASE_URL, so nothing was measured on a database; see scripts/with-servers");
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(on_a_database(&url, if quick { 5 } else { 8_000 }));
+}
+
+/// The median of `repetitions` times of a loop of a thousand, per turn.
+fn in_memory(repetitions: usize) {
+    let tenant = TenantId::new(Uuid::from_u128(7));
+    let db = TenantDb::new(runtime_free_pool());
+    let items: Vec<Item> = (0..1_000).map(|_| Item(tenant)).collect();
+    let sql = "/* loads.list */ SELECT id, reference FROM loads WHERE status = $1 ORDER BY id LIMIT 50";
+    let measure = |name: &str, work: &dyn Fn()| {
+        let mut times: Vec<Duration> = (0..repetitions).map(|_| timed(work)).collect();
+        println!("{name:<44} {:>9.1} ns", median(&mut times).as_secs_f64() * 1e9 / 1e3);
+    };
+    measure("statement gate", &|| (0..1_000).for_each(|_| seen(check_statement(black_box(sql)))));
+    let guard = db.guard(tenant);
+    measure("batch guard, an item of a slice", &|| seen(guard.check_batch(black_box(&items))));
+    measure("batch guard, an item pushed", &|| {
+        let mut batch = guard.batch();
+        items.iter().for_each(|item| seen(batch.push(item)));
+    });
+    measure("a tenant's counters looked up", &|| (0..1_000).for_each(|_| seen(db.guard(black_box(tenant)))));
+}
+
+fn runtime_free_pool() -> PgPool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let _context = runtime.enter();
+    PgPoolOptions::new().connect_lazy("postgres://localhost/none").expect("a pool that never connects")
+}
+
+async fn on_a_database(url: &str, rounds: usize) {
+    let admin = PgConnectOptions::from_str(url).expect("DATABASE_URL");
+    let mut server = admin.connect().await.expect("the server");
+    let (plain, leased) =
+        (format!("tg_bench_{}", std::process::id()), format!("tg_bench_lease_{}", std::process::id()));
+    for database in [&plain, &leased] {
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {database}")))
+            .execute(&mut server)
+            .await
+            .expect("a database");
+        let mut connection = admin.clone().database(database).connect().await.expect("the database");
+        sqlx::raw_sql(include_str!("tenant_guard/schema.sql")).execute(&mut connection).await.expect("the schema");
+        if database == &leased {
+            sqlx::raw_sql(include_str!("tenant_guard/lease.sql")).execute(&mut connection).await.expect("leases");
+        }
+        sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await.expect("statistics");
+        connection.close().await.expect("closed");
+    }
+
+    let application = admin.clone().username("tenant_guard_bench").database(&plain);
+    let by_hand = pool(&application);
+    let settings = TenantDb::new(pool(&application));
+    // The owner mints here: what is measured is the reader's side.
+    let office = LeaseOffice::new(pool(&admin.clone().database(&leased)), LeaseLifetime::default());
+    let lease = TenantDb::new(pool(&application.clone().database(&leased))).with_lease(office.clone());
+    let actor = Actor::new(Uuid::from_u128(9)).with_scopes(Scopes::try_from("2101").expect("scopes"));
+
+    let names = [
+        "BEGIN, query WHERE, COMMIT",
+        "the same with set_config (4 trips)",
+        "scope",
+        "scope with an actor",
+        "scope with a lease",
+    ];
+    let mut times = [const { Vec::new() }; 5];
+    for round in 0..rounds + TENANTS {
+        let tenant = Uuid::parse_str(&format!("{:032}", round % TENANTS + 1)).expect("a tenant");
+        let id = i64::try_from(round % 1_000 + 1).expect("an id");
+        let (of, acting) = (TenantId::new(tenant), Principal::new(TenantId::new(tenant), actor.clone()));
+        for turn in 0..5 {
+            let variant = (round + turn) % 5;
+            let began = Instant::now();
+            let row = match variant {
+                0 => hand_written(&by_hand, tenant, id).await,
+                1 => set_config(&by_hand, tenant, id).await,
+                2 => scoped(&settings, of.into(), id).await,
+                3 => scoped(&settings, acting.clone(), id).await,
+                _ => scoped(&lease, of.into(), id).await,
+            };
+            let took = began.elapsed();
+            assert_eq!(row.1, id * 100);
+            // The first rounds prepare statements and mint leases.
+            if let (true, Some(times)) = (round >= TENANTS, times.get_mut(variant)) {
+                times.push(took);
+            }
+        }
+    }
+    let medians = times.map(|mut times| median(&mut times).as_secs_f64() * 1e6);
+    let [floor, ..] = medians;
+    for (name, median) in names.iter().zip(medians) {
+        println!("{name:<44} {median:>9.1} us {:>6.3}", median / floor);
+    }
+
+    drop((by_hand, settings, lease, office));
+    for database in [plain, leased] {
+        let drop = format!("DROP DATABASE {database} WITH (FORCE)");
+        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut server).await.expect("dropped");
+    }
+}
+
+fn pool(options: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect_lazy_with(options.clone())
+}
+
+async fn hand_written(pool: &PgPool, tenant: Uuid, id: i64) -> Row {
+    let mut tx = pool.begin().await.expect("begun");
+    let row = sqlx::query_as(QUERY_WHERE).bind(tenant).bind(id).fetch_one(&mut *tx).await.expect("a row");
+    tx.commit().await.expect("committed");
+    row
+}
+
+async fn set_config(pool: &PgPool, tenant: Uuid, id: i64) -> Row {
+    let mut tx = pool.begin().await.expect("begun");
+    let context = sqlx::query("SELECT set_config('stockade.tenant_id', $1, true)").bind(tenant.to_string());
+    context.execute(&mut *tx).await.expect("a context");
+    let row = sqlx::query_as(QUERY).bind(id).fetch_one(&mut *tx).await.expect("a row");
+    tx.commit().await.expect("committed");
+    row
+}
+
+async fn scoped(db: &TenantDb, principal: Principal, id: i64) -> Row {
+    let mut tx = db.begin(principal).await.expect("begun");
+    let row = sqlx::query_as(QUERY).bind(id).fetch_one(&mut tx).await.expect("a row");
+    tx.commit().await.expect("committed");
+    row
+}
+
+fn seen<T>(result: T) {
+    black_box(result);
+}
+
+fn timed(work: &dyn Fn()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
