@@ -5,6 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub use self::coarse::CoarseClock;
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+mod coarse;
+
 /// A source of time. The limiter's unit (a tick) is one nanosecond.
 ///
 /// A reading that is lower than an earlier one is not believed: the limiter goes on with the highest reading it has
@@ -15,6 +21,18 @@ use std::time::{Duration, Instant};
 pub trait Clock: Send + Sync {
     /// The time since a fixed origin of the clock's own choice.
     fn now(&self) -> Duration;
+
+    /// Whether no reading is ever lower than another that was taken before it, on whatever thread. Then the limiter
+    /// need not remember the highest. `false` unless a clock says otherwise.
+    fn is_monotonic(&self) -> bool {
+        false
+    }
+
+    /// How far behind the time a reading may be, at most: zero unless a clock says otherwise. Windows and locks are
+    /// made longer by it, so that in true time they are not shorter than their rule says.
+    fn resolution(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// The default clock: [`Instant`], which the operating system never sets back.
@@ -40,6 +58,10 @@ impl Default for MonotonicClock {
 impl Clock for MonotonicClock {
     fn now(&self) -> Duration {
         self.origin.elapsed()
+    }
+
+    fn is_monotonic(&self) -> bool {
+        true
     }
 }
 
@@ -85,5 +107,13 @@ impl fmt::Debug for ManualClock {
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Duration {
         (**self).now()
+    }
+
+    fn is_monotonic(&self) -> bool {
+        (**self).is_monotonic()
+    }
+
+    fn resolution(&self) -> Duration {
+        (**self).resolution()
     }
 }

@@ -16,7 +16,7 @@ pub struct Decision {
     pub allowed: bool,
     /// The rule that decides.
     pub rule: RuleId,
-    /// That rule's limit, in units of cost.
+    /// That rule's limit, in units of cost; of a token bucket, its burst.
     pub limit: u32,
     /// Units left after this action, or at present if it was refused or only peeked at.
     pub remaining: u32,
@@ -38,6 +38,21 @@ pub enum Source {
     /// No place was left to count a new key, so it was refused; `remaining` is zero, and the two times say when a place
     /// is free. They are too short where one request names several new keys of one rule that wait for the same place.
     TableFull,
+    /// The table is full, so the key was counted together with others, which may be too high: see
+    /// [`Overflow::Share`](crate::Overflow::Share).
+    Shared,
+    /// An enforced rule and its count in a store.
+    Store,
+    /// Tokens that were charged in a store ahead.
+    Lease,
+    /// A refusal of the store's, less than a second ago.
+    DenyCache,
+    /// The store is down and an enforced rule was asked in this process, with its share of the limit.
+    Fallback,
+    /// The store is down, and nobody is let in.
+    StoreDown,
+    /// The store is down, and nobody was asked.
+    Unchecked,
     /// Only rules in [`Mode::Shadow`](crate::Mode::Shadow) were asked, which never refuse.
     Shadow,
     /// Only rules in [`Mode::Off`](crate::Mode::Off) were asked, which count nothing.

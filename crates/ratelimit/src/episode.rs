@@ -1,12 +1,11 @@
 //! From single refusals to episodes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::event::{Cause, Event, EventKind};
 use crate::fingerprint::Fingerprint;
-use crate::rule::Mode;
+use crate::rule::Rule;
 use crate::state::Tick;
 
 /// The refusals of one key, or of one rule for one cause, since they began.
@@ -22,8 +21,7 @@ pub(crate) struct Episode {
 
 /// Where the events of one rule come from and go to.
 pub(crate) struct Reporter<'a> {
-    pub(crate) rule: Arc<str>,
-    pub(crate) mode: Mode,
+    pub(crate) rule: &'a Rule,
     /// An episode ends after so many nanoseconds without a refusal.
     pub(crate) quiet: u64,
     pub(crate) numbers: &'a AtomicU64,
@@ -40,13 +38,26 @@ impl Reporter<'_> {
         fingerprint: impl FnOnce() -> Fingerprint,
     ) {
         self.close_quiet(open, now);
+        if open.is_none() {
+            self.open(open, now, cause, fingerprint);
+        }
         if let Some(episode) = open {
             episode.last = now.max(episode.last);
             episode.refusals = episode.refusals.saturating_add(1);
-            return;
         }
+    }
+
+    /// Ends the episode, if there is one, and begins another without a refusal.
+    pub(crate) fn open(
+        &mut self,
+        open: &mut Option<Box<Episode>>,
+        now: Tick,
+        cause: Cause,
+        fingerprint: impl FnOnce() -> Fingerprint,
+    ) {
+        self.close(open.take());
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let episode = Episode { number, cause, fingerprint: fingerprint(), first: now, last: now, refusals: 1 };
+        let episode = Episode { number, cause, fingerprint: fingerprint(), first: now, last: now, refusals: 0 };
         self.report(&episode, EventKind::Opened);
         *open = Some(Box::new(episode));
     }
@@ -68,8 +79,8 @@ impl Reporter<'_> {
 
     fn report(&mut self, episode: &Episode, kind: EventKind) {
         self.events.push(Event {
-            rule: Arc::clone(&self.rule),
-            mode: self.mode,
+            rule: self.rule.shared_name(),
+            mode: self.rule.mode(),
             cause: episode.cause,
             fingerprint: episode.fingerprint,
             episode: episode.number,

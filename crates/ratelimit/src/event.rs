@@ -52,7 +52,11 @@ pub enum EventKind {
 pub enum Cause {
     /// The key has used up its limit.
     LimitExceeded,
-    /// New keys could not be counted, because too many others are: somebody may be flooding the rule with keys.
+    /// The key was locked out after too many failures. The episode begins with the lock, before any refusal (after a
+    /// [penalty](crate::Permit::penalize), with the first refusal), and ends with the first attempt after it or when nothing was refused for as long as the rule's first lock.
+    LockedOut,
+    /// New keys could not be counted, because too many others are, or were counted together (then the episode begins
+    /// before any refusal): somebody may be flooding the rule with keys.
     TableFull,
     /// The cost was above the limit of a rule in [`Mode::Shadow`]. An enforced rule reports this as an error.
     CostAboveLimit,

@@ -24,10 +24,12 @@ mod builder;
 mod catalogue;
 mod core;
 mod correction;
+mod episodes;
 mod finding;
 mod request;
 mod ruling;
 mod snapshot;
+mod tally;
 
 /// Named rules and their counts in this process. Clones share both.
 ///
@@ -90,7 +92,7 @@ impl Limiter {
     ///
     /// As [`check`](Self::check).
     pub fn reserve<R: RuleRef>(&self, keys: &[(R, Key)], cost: Cost) -> Result<Reservation, Error> {
-        let ruling = self.core.decide(keys, cost, Intent::Charge)?;
+        let ruling = self.core.decide(keys, cost, Intent::Reserve)?;
         Ok(if ruling.decision.allowed {
             Reservation::Granted(Permit::new(self.clone(), ruling.decision, cost, ruling.charges))
         } else {
@@ -119,6 +121,26 @@ impl Limiter {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.core.snapshot()
+    }
+
+    /// Forgets all that `rule` has counted for `key`, and says whether that was anything: an administrator ends a
+    /// lockout, or its owner has proved who he is another way.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownRule`](crate::ErrorKind::UnknownRule).
+    pub fn forget(&self, rule: impl RuleRef, key: &Key) -> Result<bool, Error> {
+        let entry = self.core.rule(rule)?;
+        Ok(self.core.forget(entry, key))
+    }
+
+    pub(crate) fn succeed(&self, charges: &Charges, cost: u32) {
+        self.core.succeed(charges, cost);
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn id_at(&self, index: usize) -> RuleId {
+        self.core.catalogue.id_at(index)
     }
 
     pub(crate) fn release(&self, charges: &Charges, cost: u32) {

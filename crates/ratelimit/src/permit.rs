@@ -7,12 +7,12 @@ use crate::cost::Cost;
 use crate::decision::Decision;
 use crate::limiter::{Charges, Limiter};
 
-/// The outcome of [`Limiter::reserve`].
+/// The outcome of [`Limiter::reserve`], and of the `reserve` of a limiter that counts elsewhere, with its kind of permit.
 #[derive(Debug)]
 #[must_use = "a refused reservation must stop the action"]
-pub enum Reservation {
+pub enum Reservation<P = Permit> {
     /// The cost has been charged; the action may go on.
-    Granted(Permit),
+    Granted(P),
     /// Nothing has been charged; the action must not go on.
     Refused(Decision),
 }
@@ -47,6 +47,14 @@ impl Permit {
     /// left the window by now is gone already and is not taken back.
     pub fn refund(self) {
         self.limiter.release(&self.charges, self.cost.units());
+    }
+
+    /// Says that the credential was right: takes the charge back as [`refund`](Self::refund) does, and under a
+    /// [lockout](crate::Rule::lockout) rule ends the row of failures, with the lock that this very attempt may have
+    /// completed. Say it for the owner of the key alone: an attacker who signs in to an account of his own must not end
+    /// the row of failures of an address.
+    pub fn succeed(self) {
+        self.limiter.succeed(&self.charges, self.cost.units());
     }
 
     /// Corrects the charge to what the action really cost. Less than was reserved gives back the difference, as

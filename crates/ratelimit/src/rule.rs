@@ -7,29 +7,43 @@ use std::time::Duration;
 
 use crate::error::{Error, Repr};
 use crate::limiter::Catalogue;
+use crate::lockout::Lockout;
 
-/// A named limit: at most `limit` units of cost for each key in any window.
+/// A named limit: at most `limit` units of cost for each key in any window, but see [`gcra`](Rule::gcra).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     name: Arc<str>,
     algorithm: Algorithm,
     limit: NonZeroU32,
+    burst: NonZeroU32,
     window: Duration,
     mode: Mode,
+    lockout: Option<Lockout>,
+    overflow: Overflow,
 }
 
-/// How a rule counts. Both kinds hold the same promise: the cost admitted in any half-open interval `(t - window, t]`
-/// is at most the limit. They differ in memory and in how soon they admit again.
+/// How a rule counts. All kinds but [`Gcra`](Self::Gcra) hold the same promise: the cost admitted in any half-open
+/// interval `(t - window, t]` is at most the limit. They differ in memory and in how soon they admit again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// Every admission is remembered until it leaves the window: 16 bytes each, at most [`Rule::EXACT_MAX`] for a key.
-    /// Refuses only what would break the limit.
+    /// Every admission is remembered until it leaves the window, at most [`Rule::EXACT_MAX`] for a key: 80 bytes a key at a
+    /// limit of 12. Refuses only what would break the limit. In windows above two seconds times are rounded up to a
+    /// power of two of nanoseconds, less than 2^-30 of the window.
     ExactLog,
-    /// A ring of 16 buckets, each a fifteenth of the window: 72 bytes a key at any limit. Everything in a bucket counts
+    /// A ring of 16 buckets, each a fifteenth of the window: 60 bytes a key, 100 at limits above 65,535. Everything in a bucket counts
     /// until the bucket as a whole has left the window, so a refusal means that more than `limit - cost` was admitted
     /// in the last 16/15 of the window (to which rounding to nanoseconds may add 16).
     SlidingWindow,
+    /// A token bucket (the generic cell rate algorithm of ITU-T I.371): room for `limit` units, of which one comes back
+    /// every `window / limit`, in 20 bytes a key. **A window may see up to twice the limit less one**: all of the burst,
+    /// and then every unit as it comes back. For smoothing traffic, not for guarding a secret.
+    Gcra,
+    /// A token bucket with room for `burst` units, of which one comes back every `window / (limit - burst)`. What a
+    /// window can see, the burst and what comes back in a window, is at most the limit.
+    GcraStrict,
+    /// Failures in a row, and locks that grow: see [`Lockout`]. 50 bytes a key.
+    Lockout,
 }
 
 /// What a rule does with its findings.
@@ -46,6 +60,19 @@ pub enum Mode {
     Off,
 }
 
+/// What becomes of a new key when the table is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It is refused until there is a place.
+    #[default]
+    Refuse,
+    /// It is counted in a sketch, together with others: never too low, so the limit holds, and too high for a few when
+    /// there are many. What is counted there counts for one to two windows, up to 4,095 units, and cannot be refunded.
+    /// Takes 64 to 128 bytes more for each slot of the table.
+    Share,
+}
+
 impl Rule {
     /// The highest limit of an [exact](Self::exact) rule.
     pub const EXACT_MAX: u32 = 128;
@@ -57,19 +84,69 @@ impl Rule {
     /// [`EXACT_MAX`](Self::EXACT_MAX).
     #[must_use]
     pub fn exact(name: impl Into<Arc<str>>, limit: NonZeroU32, window: Duration) -> Self {
-        Self { name: name.into(), algorithm: Algorithm::ExactLog, limit, window, mode: Mode::Enforce }
+        Self::new(name.into(), Algorithm::ExactLog, limit, window)
     }
 
     /// A rule that counts in a ring of buckets: for exports, downloads, webhooks.
     #[must_use]
     pub fn window(name: impl Into<Arc<str>>, limit: NonZeroU32, window: Duration) -> Self {
-        Self { name: name.into(), algorithm: Algorithm::SlidingWindow, limit, window, mode: Mode::Enforce }
+        Self::new(name.into(), Algorithm::SlidingWindow, limit, window)
+    }
+
+    /// A token bucket for smoothing traffic: `burst` units at once, and `burst` more spread evenly over every `period`,
+    /// so at most `2 * burst - 1` in any period. The time in which one unit comes back, `period / burst`, is rounded up
+    /// to a nanosecond.
+    #[must_use]
+    pub fn gcra(name: impl Into<Arc<str>>, burst: NonZeroU32, period: Duration) -> Self {
+        Self::new(name.into(), Algorithm::Gcra, burst, period)
+    }
+
+    /// A token bucket that never admits more than `limit` in any window: `burst` units at once, and the rest of the
+    /// limit spread evenly over every window. `burst` is less than `limit`; the smaller it is, the sooner a client that
+    /// has used it up is admitted again.
+    #[must_use]
+    pub fn gcra_strict(name: impl Into<Arc<str>>, limit: NonZeroU32, window: Duration, burst: NonZeroU32) -> Self {
+        Self { burst, ..Self::new(name.into(), Algorithm::GcraStrict, limit, window) }
+    }
+
+    /// A rule that locks a key out for a time after so many failures in a row. Reserve before the credential is
+    /// verified, and call [`Permit::succeed`](crate::Permit::succeed) when it was right: everything else is a failure.
+    #[must_use]
+    pub fn lockout(name: impl Into<Arc<str>>, lockout: Lockout) -> Self {
+        let first = lockout.lock(NonZeroU32::MIN).unwrap_or(Self::WINDOW_MAX);
+        let rule = Self::new(name.into(), Algorithm::Lockout, lockout.failures(), first);
+        Self { lockout: Some(lockout), ..rule }
+    }
+
+    fn new(name: Arc<str>, algorithm: Algorithm, limit: NonZeroU32, window: Duration) -> Self {
+        Self {
+            name,
+            algorithm,
+            limit,
+            burst: limit,
+            window,
+            mode: Mode::Enforce,
+            lockout: None,
+            overflow: Overflow::Refuse,
+        }
     }
 
     /// The same rule in another mode; it begins in [`Mode::Enforce`].
     #[must_use]
     pub fn in_mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same rule with another answer to a full table than [`Overflow::Refuse`]. Not for a lockout.
+    #[must_use]
+    pub fn on_overflow(self, overflow: Overflow) -> Self {
+        Self { overflow, ..self }
+    }
+
+    /// What becomes of a new key when the table is full.
+    #[must_use]
+    pub fn overflow(&self) -> Overflow {
+        self.overflow
     }
 
     /// The name: 1 to 64 characters from `a-z`, `0-9`, `.`, `_` and `-`.
@@ -84,13 +161,20 @@ impl Rule {
         self.algorithm
     }
 
-    /// The cost admitted for a key in any window, at most.
+    /// The cost admitted for a key in any window, at most; of a [`gcra`](Self::gcra) rule, the burst; of a
+    /// [`lockout`](Self::lockout) rule, the failures in a row that lock it.
     #[must_use]
     pub fn limit(&self) -> NonZeroU32 {
         self.limit
     }
 
-    /// The length of the window.
+    /// The highest cost admitted at once: the limit, unless the rule is a [strict](Self::gcra_strict) token bucket.
+    #[must_use]
+    pub fn burst(&self) -> NonZeroU32 {
+        self.burst
+    }
+
+    /// The length of the window; of a [`lockout`](Self::lockout) rule, the length of the first lock.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.window
@@ -102,8 +186,40 @@ impl Rule {
         self.mode
     }
 
+    #[cfg(feature = "toml")]
+    pub(crate) fn named(self, name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn longer_by(self, time: Duration) -> Self {
+        Self { window: self.window.saturating_add(time), ..self }
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn limited_to(self, limit: NonZeroU32) -> Self {
+        Self { limit, ..self }
+    }
+
     pub(crate) fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)
+    }
+
+    /// The terms of a [`lockout`](Self::lockout) rule.
+    #[must_use]
+    pub fn lockout_terms(&self) -> Option<&Lockout> {
+        self.lockout.as_ref()
+    }
+
+    /// The nanoseconds in which a token bucket of that window gets one unit back, at least 1; 0 if the rule is of another kind or
+    /// gets none back.
+    pub(crate) fn interval(&self, window: Duration) -> u128 {
+        let units = match self.algorithm {
+            Algorithm::ExactLog | Algorithm::SlidingWindow | Algorithm::Lockout => 0,
+            Algorithm::Gcra => self.limit.get(),
+            Algorithm::GcraStrict => self.limit.get().saturating_sub(self.burst.get()),
+        };
+        NonZeroU32::new(units).map_or(0, |units| window.as_nanos().div_ceil(u128::from(units.get())))
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
@@ -117,6 +233,18 @@ impl Rule {
         }
         if self.algorithm == Algorithm::ExactLog && self.limit.get() > Self::EXACT_MAX {
             return bad("an exact rule has a limit of at most 128");
+        }
+        if let Some(problem) = self.lockout.as_ref().and_then(Lockout::problem) {
+            return bad(problem);
+        }
+        if self.algorithm == Algorithm::Lockout && self.overflow == Overflow::Share {
+            return bad("a lock cannot be counted together with others");
+        }
+        if self.algorithm == Algorithm::GcraStrict && self.burst >= self.limit {
+            return bad("its burst is not below its limit");
+        }
+        if self.interval(self.window).saturating_mul(u128::from(self.burst.get())) > Self::WINDOW_MAX.as_nanos() {
+            return bad("its burst takes longer than 366 days to come back");
         }
         Ok(())
     }

@@ -1,14 +1,23 @@
-//! What a rule remembers of one key.
+//! What a rule remembers of one key: a few words in the table.
 //!
-//! Both algorithms come down to a list of charges, oldest first, each with the tick at which it stops counting. All
-//! questions are answered from that list, in integers.
+//! A log and a ring come down to a list of charges, oldest first, each with the tick at which it stops counting; a token
+//! bucket to the one tick at which it is full again. All questions are answered from these, in integers. Words that
+//! are all zero are the state of a key that was never charged.
 
+use std::time::Duration;
+
+use crate::lockout::Lockout;
 use crate::rule::{Algorithm, Rule};
+use crate::table::Cells;
 
 use self::exact_log::ExactLog;
+use self::failures::Failures;
+use self::gcra::Gcra;
 use self::sliding_window::SlidingWindow;
 
 mod exact_log;
+mod failures;
+mod gcra;
 mod sliding_window;
 
 /// Nanoseconds since the clock's origin.
@@ -21,9 +30,16 @@ pub(crate) const LAST_TICK: Tick = u64::MAX / 2;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) algorithm: Algorithm,
+    /// What counts at one time, at most: the burst of a token bucket.
     pub(crate) limit: u32,
     /// In nanoseconds.
     pub(crate) window: u64,
+    /// The nanoseconds in which a token bucket gets one unit back. With the limit, a product of at most
+    /// [`Rule::WINDOW_MAX`].
+    pub(crate) interval: u64,
+    pub(crate) lockout: Option<Lockout>,
+    /// By how many nanoseconds a lock is longer than it says.
+    pub(crate) slack: u64,
 }
 
 /// A cost that counts while the time is before `until`.
@@ -44,82 +60,107 @@ pub(crate) struct Outlook {
     pub(crate) reset: u64,
 }
 
-#[derive(Debug)]
-pub(crate) enum State {
-    Exact(ExactLog),
-    Window(Box<SlidingWindow>),
-}
-
 impl Terms {
-    pub(crate) fn of(rule: &Rule) -> Self {
+    /// The terms of a rule under a clock whose readings may be late by `slack`.
+    pub(crate) fn of(rule: &Rule, slack: Duration) -> Self {
+        let window = rule.period().saturating_add(slack);
         Self {
             algorithm: rule.algorithm(),
-            limit: rule.limit().get(),
-            window: u64::try_from(rule.period().as_nanos()).unwrap_or(LAST_TICK),
+            limit: rule.burst().get(),
+            window: nanoseconds(window),
+            interval: u64::try_from(rule.interval(window)).unwrap_or(LAST_TICK),
+            lockout: rule.lockout_terms().copied(),
+            slack: nanoseconds(slack),
         }
     }
 
-    pub(crate) fn fresh(&self) -> State {
+    /// The words of state of a key.
+    pub(crate) fn words(&self) -> usize {
         match self.algorithm {
-            Algorithm::ExactLog => State::Exact(ExactLog::default()),
-            Algorithm::SlidingWindow => State::Window(Box::default()),
+            Algorithm::ExactLog => ExactLog::words(self),
+            Algorithm::SlidingWindow => SlidingWindow::words(self),
+            Algorithm::Gcra | Algorithm::GcraStrict => Gcra::WORDS,
+            Algorithm::Lockout => Failures::WORDS,
         }
     }
-}
 
-impl State {
     /// How `cost` would fare at `now`. Changes nothing.
-    pub(crate) fn outlook(&self, terms: &Terms, now: Tick, cost: u32) -> Outlook {
-        match self {
-            Self::Exact(log) => outlook(log.charges(terms), terms, now, cost),
-            Self::Window(ring) => outlook(ring.charges(terms), terms, now, cost),
+    pub(crate) fn outlook(&self, cells: Cells<'_>, now: Tick, cost: u32) -> Outlook {
+        match self.algorithm {
+            Algorithm::ExactLog => outlook(ExactLog::new(self, cells).charges(), self, now, cost),
+            Algorithm::SlidingWindow => outlook(SlidingWindow::new(self, cells).charges(), self, now, cost),
+            Algorithm::Gcra | Algorithm::GcraStrict => Gcra::load(cells).outlook(self, now, cost),
+            Algorithm::Lockout => Failures::load(cells).outlook(self, now, cost),
         }
     }
 
     /// The tick from which this state cannot be told from a fresh one, whatever is asked of it.
-    pub(crate) fn fresh_at(&self, terms: &Terms) -> Tick {
+    pub(crate) fn fresh_at(&self, cells: Cells<'_>) -> Tick {
         let until = |charge: Charge| charge.until;
-        match self {
-            Self::Exact(log) => log.charges(terms).map(until).max(),
-            Self::Window(ring) => ring.charges(terms).map(until).max(),
-        }
-        .unwrap_or(0)
-    }
-
-    /// Charges `cost`, or as much of it as the limit has room for. `now` is never before that of an earlier call.
-    pub(crate) fn charge(&mut self, terms: &Terms, now: Tick, cost: u32) {
-        let room = terms.limit.saturating_sub(self.outlook(terms, now, 0).used);
-        let cost = cost.min(room);
-        if cost > 0 {
-            match self {
-                Self::Exact(log) => log.charge(terms, now, cost),
-                Self::Window(ring) => ring.charge(terms, now, cost),
-            }
+        match self.algorithm {
+            Algorithm::ExactLog => ExactLog::new(self, cells).charges().last().map_or(0, until),
+            Algorithm::SlidingWindow => SlidingWindow::new(self, cells).charges().last().map_or(0, until),
+            Algorithm::Gcra | Algorithm::GcraStrict => Gcra::load(cells).full_at(),
+            Algorithm::Lockout => Failures::load(cells).forgotten_at(self),
         }
     }
 
-    /// Takes back `cost` of what was charged at `at`, if it is still remembered.
-    pub(crate) fn release(&mut self, terms: &Terms, at: Tick, cost: u32) {
-        match self {
-            Self::Exact(log) => log.release(at, cost),
-            Self::Window(ring) => ring.release(terms, at, cost),
+    /// Charges `cost`, for which there is room. `now` is never before that of an earlier call.
+    pub(crate) fn charge(&self, cells: Cells<'_>, now: Tick, cost: u32) {
+        match self.algorithm {
+            Algorithm::ExactLog => ExactLog::new(self, cells).charge(now, cost),
+            Algorithm::SlidingWindow => SlidingWindow::new(self, cells).charge(now, cost),
+            Algorithm::Gcra | Algorithm::GcraStrict => Gcra::load(cells).charge(self, now, cost).store(cells),
+            Algorithm::Lockout => Failures::load(cells).charge(self, now, cost).store(cells),
+        }
+    }
+
+    /// Charges `cost`, or as much of it as the limit has room for.
+    pub(crate) fn surcharge(&self, cells: Cells<'_>, now: Tick, cost: u32) {
+        let room = self.limit.saturating_sub(self.outlook(cells, now, 0).used);
+        if room > 0 {
+            self.charge(cells, now, cost.min(room));
+        }
+    }
+
+    /// Takes back `cost` of what was charged at `at`, as far as it is still remembered at `now`.
+    pub(crate) fn release(&self, cells: Cells<'_>, at: Tick, now: Tick, cost: u32) {
+        match self.algorithm {
+            Algorithm::ExactLog => ExactLog::new(self, cells).release(at, cost),
+            Algorithm::SlidingWindow => SlidingWindow::new(self, cells).release(at, cost),
+            Algorithm::Gcra | Algorithm::GcraStrict => Gcra::load(cells).release(self, at, now, cost).store(cells),
+            Algorithm::Lockout => Failures::load(cells).release(self, at, now, cost).store(cells),
+        }
+    }
+
+    /// As [`release`](Self::release), after a success: the failures before it no longer count either.
+    pub(crate) fn succeed(&self, cells: Cells<'_>, at: Tick, now: Tick, cost: u32) {
+        match self.algorithm {
+            Algorithm::Lockout => Failures::load(cells).succeed(at).store(cells),
+            _ => self.release(cells, at, now, cost),
         }
     }
 }
 
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(LAST_TICK)
+}
+
 fn outlook(charges: impl Iterator<Item = Charge> + Clone, terms: &Terms, now: Tick, cost: u32) -> Outlook {
     let live = charges.filter(|charge| charge.until > now);
-    let used = live.clone().fold(0_u32, |sum, charge| sum.saturating_add(charge.cost));
-    let reset = live.clone().map(|charge| charge.until).max().unwrap_or(now);
+    let (used, reset) =
+        live.clone().fold((0_u32, now), |(sum, _), charge| (sum.saturating_add(charge.cost), charge.until));
     // A cost above the limit never fits; the caller has dealt with it.
     let mut excess = used.saturating_add(cost).saturating_sub(terms.limit);
     let mut wait = 0;
-    for charge in live {
-        if excess == 0 {
-            break;
+    if excess > 0 {
+        for charge in live {
+            excess = excess.saturating_sub(charge.cost);
+            wait = charge.until.saturating_sub(now);
+            if excess == 0 {
+                break;
+            }
         }
-        excess = excess.saturating_sub(charge.cost);
-        wait = charge.until.saturating_sub(now);
     }
     Outlook { used, wait, reset: reset.saturating_sub(now) }
 }

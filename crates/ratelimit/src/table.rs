@@ -1,78 +1,199 @@
 //! The keys of one rule, in a table that never grows.
 //!
-//! A key may lie in one of two buckets of eight slots, which its hash chooses. A new key takes a free slot, or the slot
+//! A key may lie in one of two buckets of eight slots, which its hash chooses. A new key takes a vacant slot, or the slot
 //! of a key whose state cannot be told from a fresh one; if all sixteen are in use it gets none. So no traffic on other
-//! keys can make the table forget a charge that still counts. The table is cut into shards, each behind its own lock.
+//! keys can make the table forget a charge that still counts.
+//!
+//! A key that has a slot is found and latched without a lock. Locks, one for every few buckets, are for those who may
+//! give a slot to another key, and for requests that hold several slots at a time; who needs them takes them before his
+//! first latch. So who waits for a lock holds no latch, and who waits for a latch waits for somebody who waits for
+//! nothing but a later latch.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use crate::key::Key;
+use crate::state::{Terms, Tick};
 
+use self::cells::{Line, WORDS};
+use self::slot::{FLAGS, LATCHED};
+use self::sync::{Mutex, MutexGuard};
+
+pub(crate) use self::cells::{Cells, low};
 pub(crate) use self::hash::Tagger;
-pub(crate) use self::shard::{Shard, Slot};
+pub(crate) use self::sketch::Sketch;
+pub(crate) use self::slot::Slot;
 
+mod cells;
 mod hash;
-mod shard;
+mod sketch;
+mod slot;
+mod sync;
 
-const SLOTS: usize = 8;
+#[cfg(all(test, loom))]
+mod model;
 
-/// Shards of fewer slots than this would fill unevenly.
-const SHARD_SLOTS: usize = 1024;
-const MAX_SHARDS: usize = 64;
+const MAX_GATES: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    shards: Box<[Mutex<Shard>]>,
+    /// Of every bucket the line of its tags, and then the lines of its states.
+    lines: Box<[Line]>,
     buckets: usize,
+    /// Words of state for a key, which is also how many lines of state a bucket has.
+    words: usize,
+    gates: Box<[Mutex<()>]>,
 }
 
 /// Where a key may lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    pub(crate) shard: usize,
-    tag: u128,
+    tag: u64,
     first: usize,
     second: usize,
 }
 
+/// The right to give the slots of a place to other keys.
+pub(crate) type Gate<'a> = MutexGuard<'a, ()>;
+
 impl Table {
-    /// A table for `capacity` keys at a load of two thirds, at which two choices of eight slots hardly ever overflow.
-    pub(crate) fn new(capacity: usize) -> Self {
-        let slots = capacity.saturating_add(capacity.div_ceil(2));
-        let shards = (slots / SHARD_SLOTS).clamp(1, MAX_SHARDS);
-        let buckets = slots.div_ceil(shards * SLOTS);
-        Self { shards: (0..shards).map(|_| Mutex::new(Shard::new(buckets))).collect(), buckets }
+    /// A table for `capacity` keys of `words` words at a load of four fifths, at which two choices of eight slots
+    /// overflow for one key in five thousand.
+    pub(crate) fn new(capacity: usize, words: usize) -> Self {
+        let slots = capacity.saturating_add(capacity.div_ceil(4));
+        let buckets = slots.div_ceil(WORDS).max(1);
+        let lines = buckets.saturating_mul(words.saturating_add(1));
+        Self {
+            lines: (0..lines).map(|_| Line::empty()).collect(),
+            buckets,
+            words,
+            gates: (0..buckets.min(MAX_GATES)).map(|_| Mutex::new(())).collect(),
+        }
     }
 
     pub(crate) fn place(&self, tagger: &Tagger, key: &Key) -> Place {
-        let tag = tagger.tag(key);
-        let [shard, first, offset] =
-            hash::spread(tag, [self.shards.len(), self.buckets, self.buckets.saturating_sub(1)]);
+        let [tag, spread] = tagger.tag(key);
+        let first = hash::reduce(spread, self.buckets);
+        let offset = hash::reduce(spread.rotate_left(32), self.buckets.saturating_sub(1));
         // Two different buckets, wherever there are two.
-        let second = first.saturating_add(1).saturating_add(offset) % self.buckets.max(1);
-        Place { shard, tag, first, second }
+        let second = first.saturating_add(1).saturating_add(offset) % self.buckets;
+        // No tag is the word of a vacant slot.
+        Place { tag: (tag & !FLAGS).max(FLAGS + 1), first, second }
     }
 
-    /// The shard of a place of this table. The lock of a thread that panicked is taken all the same: nothing in this
-    /// crate can panic between the first and the last change of a state.
-    #[expect(clippy::indexing_slicing, reason = "`place` reduces the number to the count of shards, which is not 0")]
-    pub(crate) fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
-        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+    /// The key's slot, if it has one, latched. Wait-free but for threads that hold the very slot.
+    pub(crate) fn latch(&self, place: &Place) -> Option<Slot<'_>> {
+        self.latch_in(place.first, place.tag).or_else(|| self.latch_in(place.second, place.tag))
     }
 
-    /// Every shard, locked one at a time.
-    pub(crate) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The number of the key's slot, if it has one. It stays true as long as the place's gates are held.
+    pub(crate) fn find(&self, place: &Place) -> Option<usize> {
+        let own = |word: &sync::AtomicU64| word.load(Ordering::Relaxed) & !FLAGS == place.tag;
+        self.near(place).find(|(word, ..)| own(word)).map(|(_, index, _)| index)
+    }
+
+    /// The slot of that number, latched, whosever it is; `None` if it is vacant or there is none.
+    pub(crate) fn latch_at(&self, index: usize) -> Option<Slot<'_>> {
+        let (word, index, cells) = self.slot(index / WORDS, index % WORDS)?;
+        loop {
+            let tag = word.load(Ordering::Relaxed) & !FLAGS;
+            if tag == 0 {
+                return None;
+            }
+            if let Some(slot) = Slot::latch(word, tag, index, cells) {
+                return Some(slot);
+            }
+        }
+    }
+
+    /// The numbers of the gates of a place, in order.
+    pub(crate) fn gates(&self, place: &Place) -> impl Iterator<Item = usize> + use<> {
+        let count = self.gates.len().max(1);
+        let (one, other) = (place.first % count, place.second % count);
+        let second = (one != other).then_some(one.max(other));
+        [Some(one.min(other)), second].into_iter().flatten()
+    }
+
+    /// Closes a gate to others. A thread that panicked left nothing unfinished behind it.
+    pub(crate) fn close(&self, gate: usize) -> Option<Gate<'_>> {
+        self.gates.get(gate).map(|gate| gate.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gives a slot to a key that has none, fresh and latched; nothing if all are in use. The caller has closed the
+    /// place's gates, and closes the former key's episode if the slot is still marked with one.
+    pub(crate) fn occupy(&self, place: &Place, terms: &Terms, now: Tick) -> Option<Slot<'_>> {
+        let free = |bucket: usize| self.bucket(bucket).filter(|at| free_at(at, terms) <= now).count();
+        // The emptier first, so that both fill evenly.
+        let (mut one, mut other) = (place.first, place.second);
+        if free(other) > free(one) {
+            (one, other) = (other, one);
+        }
+        let slots = self.bucket(one).chain(self.bucket(other)).filter(|at| free_at(at, terms) <= now);
+        slots.filter_map(|(word, index, cells)| Slot::try_latch(word, index, cells)).find_map(|mut slot| {
+            // What was read without the latch may have changed.
+            let free = slot.is_vacant() || terms.fresh_at(slot.cells) <= now;
+            free.then(|| {
+                slot.give_to(place.tag);
+                slot
+            })
+        })
+    }
+
+    /// Whether a new key can have a slot here now.
+    pub(crate) fn has_room(&self, place: &Place, terms: &Terms, now: Tick) -> bool {
+        self.near(place).any(|at| free_at(&at, terms) <= now)
+    }
+
+    /// The earliest tick at which a new key can have a slot here.
+    pub(crate) fn room_at(&self, place: &Place, terms: &Terms) -> Tick {
+        self.near(place).map(|at| free_at(&at, terms)).min().unwrap_or(Tick::MAX)
     }
 
     pub(crate) fn slots(&self) -> usize {
-        self.shards.len().saturating_mul(self.buckets).saturating_mul(SLOTS)
+        self.buckets.saturating_mul(WORDS)
+    }
+
+    fn latch_in(&self, bucket: usize, tag: u64) -> Option<Slot<'_>> {
+        let (tags, states) = self.lines(bucket)?;
+        let own = |word: &sync::AtomicU64| word.load(Ordering::Relaxed) & !FLAGS == tag;
+        let slot = tags.0.iter().position(own)?;
+        let index = bucket.saturating_mul(WORDS).saturating_add(slot);
+        Slot::latch(tags.0.get(slot)?, tag, index, Cells::new(states, slot, self.words))
+    }
+
+    fn near(&self, place: &Place) -> impl Iterator<Item = At<'_>> {
+        let second = (place.second != place.first).then_some(place.second);
+        self.bucket(place.first).chain(second.into_iter().flat_map(|second| self.bucket(second)))
+    }
+
+    fn bucket(&self, bucket: usize) -> impl Iterator<Item = At<'_>> {
+        self.lines(bucket).into_iter().flat_map(move |(tags, states)| {
+            tags.0.iter().enumerate().map(move |(slot, word)| {
+                (word, bucket.saturating_mul(WORDS).saturating_add(slot), Cells::new(states, slot, self.words))
+            })
+        })
+    }
+
+    /// The tags of a bucket and its states.
+    fn lines(&self, bucket: usize) -> Option<(&Line, &[Line])> {
+        let stride = self.words.saturating_add(1);
+        let start = bucket.saturating_mul(stride);
+        self.lines.get(start..start.saturating_add(stride))?.split_first()
+    }
+
+    fn slot(&self, bucket: usize, slot: usize) -> Option<At<'_>> {
+        self.bucket(bucket).nth(slot)
     }
 }
 
-impl Place {
-    fn buckets(&self) -> impl Iterator<Item = usize> + use<> {
-        let second = (self.second != self.first).then_some(self.second);
-        [Some(self.first), second].into_iter().flatten()
+/// A slot: its word, its number, its state.
+type At<'a> = (&'a sync::AtomicU64, usize, Cells<'a>);
+
+/// From when the slot is free, as far as that can be told without its latch: never while another thread has it.
+fn free_at((word, _, cells): &At<'_>, terms: &Terms) -> Tick {
+    match word.load(Ordering::Relaxed) {
+        0 => 0,
+        word if word & LATCHED != 0 => Tick::MAX,
+        _ => terms.fresh_at(*cells),
     }
 }

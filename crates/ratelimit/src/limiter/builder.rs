@@ -42,9 +42,10 @@ impl LimiterBuilder {
 
     /// How many keys each rule has room for at the same time: 65,536 unless said otherwise, at most 2^28.
     ///
-    /// The tables are allocated when the limiter is built, 72 bytes for a key of the capacity. A key that is in use
-    /// adds its state: 16 bytes for every remembered admission of an exact rule, 72 bytes for a window rule, and about
-    /// 64 bytes more while it is being refused. Keys of one rule take no room from another.
+    /// The tables are allocated when the limiter is built, and never grow: for a key of the capacity 20 bytes of a token
+    /// bucket, 20 and 5 for each unit of the limit of an exact rule, 60 bytes of a window rule (100 if its limit is
+    /// above 65,535), 50 bytes of a lockout. A key takes about 150 bytes more while it is being refused. Keys of one rule
+    /// take no room from another.
     pub fn capacity(self, keys: usize) -> Self {
         Self { capacity: keys, ..self }
     }

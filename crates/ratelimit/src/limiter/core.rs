@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::episode::{Episode, Reporter};
@@ -9,9 +10,11 @@ use crate::error::{Error, Repr};
 use crate::event::{Cause, Event, Observer};
 use crate::fingerprint::FingerprintKey;
 use crate::limiter::Catalogue;
-use crate::rule::{Mode, Rule, RuleRef};
+use crate::limiter::episodes::Episodes;
+use crate::limiter::tally::Tally;
+use crate::rule::{Algorithm, Mode, Overflow, Rule, RuleRef};
 use crate::state::{LAST_TICK, Terms, Tick};
-use crate::table::{Table, Tagger};
+use crate::table::{Sketch, Table, Tagger};
 
 pub(crate) struct Core {
     pub(super) catalogue: Catalogue,
@@ -24,8 +27,8 @@ pub(crate) struct Core {
     pub(super) fingerprints: FingerprintKey,
     /// The number of the next episode.
     episodes: AtomicU64,
-    pub(super) allowed: AtomicU64,
-    pub(super) refused: AtomicU64,
+    pub(super) allowed: Tally,
+    pub(super) refused: Tally,
 }
 
 /// A rule and all that it knows.
@@ -33,10 +36,12 @@ pub(crate) struct Entry {
     pub(super) rule: Rule,
     pub(super) terms: Terms,
     pub(super) table: Table,
+    pub(super) sketch: Option<Sketch>,
     /// Refusals, by cause.
     pub(super) exceeded: AtomicU64,
     pub(super) table_full: AtomicU64,
     pub(super) above_limit: AtomicU64,
+    pub(super) episodes: Episodes,
     /// Episodes that belong to no slot.
     shared: Mutex<SharedEpisodes>,
 }
@@ -58,15 +63,15 @@ impl Core {
     ) -> Self {
         Self {
             catalogue,
-            rules: rules.into_iter().map(|rule| Entry::new(rule, capacity)).collect(),
+            rules: rules.into_iter().map(|rule| Entry::new(rule, capacity, clock.resolution())).collect(),
             tagger: Tagger::new(),
             clock,
             latest: AtomicU64::new(0),
             observer,
             fingerprints,
             episodes: AtomicU64::new(0),
-            allowed: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            allowed: Tally::default(),
+            refused: Tally::default(),
         }
     }
 
@@ -87,21 +92,18 @@ impl Core {
         self.rules.get(index).ok_or_else(|| Repr::ForeignRule.into())
     }
 
-    /// The time, which never goes back. Read it while the shard that it is for is locked: then the times at which any
-    /// one key is charged are in the order in which its shard was locked.
+    /// The time, which never goes back. Read it while the slot that it is for is latched: then the times at which any
+    /// one key is charged are in the order in which its slot was latched.
     pub(super) fn now(&self) -> Tick {
         let reading = u64::try_from(self.clock.now().as_nanos()).unwrap_or(LAST_TICK).min(LAST_TICK);
+        if self.clock.is_monotonic() {
+            return reading;
+        }
         self.latest.fetch_max(reading, Ordering::Relaxed).max(reading)
     }
 
     pub(super) fn reporter<'a>(&'a self, entry: &'a Entry, events: &'a mut Vec<Event>) -> Reporter<'a> {
-        Reporter {
-            rule: entry.rule.shared_name(),
-            mode: entry.rule.mode(),
-            quiet: entry.terms.window,
-            numbers: &self.episodes,
-            events,
-        }
+        Reporter { rule: &entry.rule, quiet: entry.terms.window, numbers: &self.episodes, events }
     }
 
     /// Hands events over. Call it with no lock held.
@@ -112,17 +114,10 @@ impl Core {
     pub(super) fn sweep(&self) {
         let mut events = Vec::new();
         for entry in self.rules.iter().filter(|entry| entry.rule.mode() != Mode::Off) {
-            for mut shard in entry.table.shards() {
-                let now = self.now();
-                let mut reporter = self.reporter(entry, &mut events);
-                for place in shard.slots_mut() {
-                    if let Some(slot) = place {
-                        reporter.close_quiet(&mut slot.episode, now);
-                    }
-                    let idle = |slot: &mut _| entry.is_idle(slot, now);
-                    // Freed here, so that a slot that is not needed again does not keep its memory.
-                    drop(place.take_if(idle));
-                }
+            for index in entry.episodes.slots() {
+                let Some(mut slot) = entry.table.latch_at(index) else { continue };
+                let (now, mut reporter) = (self.now(), self.reporter(entry, &mut events));
+                entry.episodes.change(&mut slot, |open| reporter.close_quiet(open, now));
             }
             entry.close_shared(&mut self.reporter(entry, &mut events), self.now());
         }
@@ -131,17 +126,27 @@ impl Core {
 }
 
 impl Entry {
-    fn new(rule: Rule, capacity: usize) -> Self {
+    fn new(rule: Rule, capacity: usize, slack: Duration) -> Self {
         let capacity = if rule.mode() == Mode::Off { 1 } else { capacity };
+        let terms = Terms::of(&rule, slack);
+        let table = Table::new(capacity, terms.words());
+        let shares = rule.overflow() == Overflow::Share && rule.mode() != Mode::Off;
         Self {
-            terms: Terms::of(&rule),
+            sketch: shares.then(|| Sketch::new(table.slots(), &terms)),
+            table,
+            terms,
             rule,
-            table: Table::new(capacity),
             exceeded: AtomicU64::new(0),
             table_full: AtomicU64::new(0),
             above_limit: AtomicU64::new(0),
+            episodes: Episodes::none(),
             shared: Mutex::default(),
         }
+    }
+
+    /// What a key has done that this rule refuses.
+    pub(super) fn breach(&self) -> Cause {
+        if self.rule.algorithm() == Algorithm::Lockout { Cause::LockedOut } else { Cause::LimitExceeded }
     }
 
     /// Counts a refusal that belongs to no slot.
@@ -149,9 +154,19 @@ impl Entry {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let open = match cause {
             Cause::CostAboveLimit => &mut shared.above_limit,
-            Cause::TableFull | Cause::LimitExceeded => &mut shared.table_full,
+            Cause::TableFull | Cause::LimitExceeded | Cause::LockedOut => &mut shared.table_full,
         };
         reporter.refused(open, now, cause, || key.fingerprint(self.rule.name(), None));
+    }
+
+    /// Opens the episode of the full table, unless it is open.
+    pub(super) fn report_overflow(&self, reporter: &mut Reporter<'_>, now: Tick, key: &FingerprintKey) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        reporter.close_quiet(&mut shared.table_full, now);
+        if shared.table_full.is_none() {
+            let fingerprint = || key.fingerprint(self.rule.name(), None);
+            reporter.open(&mut shared.table_full, now, Cause::TableFull, fingerprint);
+        }
     }
 
     pub(super) fn open_shared(&self) -> usize {
@@ -163,9 +178,5 @@ impl Entry {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         reporter.close_quiet(&mut shared.table_full, now);
         reporter.close_quiet(&mut shared.above_limit, now);
-    }
-
-    fn is_idle(&self, slot: &crate::table::Slot, now: Tick) -> bool {
-        slot.episode.is_none() && slot.state.fresh_at(&self.terms) <= now
     }
 }

@@ -1,96 +1,122 @@
 //! What each rule of a request says.
 
-use std::sync::MutexGuard;
-
 use crate::episode::Reporter;
 use crate::event::Cause;
+use crate::fingerprint::FingerprintKey;
 use crate::limiter::core::Entry;
 use crate::limiter::request::Target;
-use crate::rule::Mode;
+use crate::rule::{Algorithm, Mode};
 use crate::state::{Outlook, Tick};
-use crate::table::Shard;
-
-/// A locked shard and what the request wants of it.
-pub(super) struct Group<'a> {
-    pub(super) shard: MutexGuard<'a, Shard>,
-    pub(super) findings: Vec<Finding<'a>>,
-}
+use crate::table::{Sketch, Slot};
 
 /// What one rule says of one key.
 pub(super) struct Finding<'a> {
     pub(super) target: Target<'a>,
+    /// The key's slot, latched, if it has one. If it has none, its place's gates are closed to others.
+    pub(super) slot: Option<Slot<'a>>,
     pub(super) outlook: Outlook,
     /// Why the cost is not admitted, if it is not.
     pub(super) refusal: Option<Cause>,
     pub(super) charged: bool,
-}
-
-impl<'a> Group<'a> {
-    pub(super) fn lock(targets: &[Target<'a>]) -> Option<Self> {
-        let first = targets.first()?;
-        let findings = targets.iter().map(|target| Finding::new(*target)).collect();
-        Some(Self { shard: first.entry.table.lock(first.place.shard), findings })
-    }
-
-    pub(super) fn inspect(&mut self, now: Tick, cost: u32) {
-        for finding in &mut self.findings {
-            finding.inspect(&self.shard, now, cost);
-        }
-    }
+    /// The sketch that counts the key, if it has no slot.
+    pub(super) sketch: Option<&'a Sketch>,
 }
 
 impl<'a> Finding<'a> {
-    fn new(target: Target<'a>) -> Self {
-        Self { target, outlook: Outlook::default(), refusal: None, charged: false }
+    pub(super) fn new(target: Target<'a>, slot: Option<Slot<'a>>) -> Self {
+        Self { target, slot, outlook: Outlook::default(), refusal: None, charged: false, sketch: None }
     }
 
     pub(super) fn is_enforced(&self) -> bool {
         self.target.entry.rule.mode() == Mode::Enforce
     }
 
-    pub(super) fn inspect(&mut self, shard: &Shard, now: Tick, cost: u32) {
-        let Target { entry, place, .. } = self.target;
-        match shard.find(&place) {
+    pub(super) fn inspect(&mut self, now: Tick, cost: u32) {
+        let terms = &self.target.entry.terms;
+        match &self.slot {
             Some(slot) => {
-                self.outlook = slot.state.outlook(&entry.terms, now, cost);
-                let fits = self.outlook.used.saturating_add(cost) <= entry.terms.limit;
-                self.refusal = (!fits).then_some(Cause::LimitExceeded);
+                self.outlook = terms.outlook(slot.cells, now, cost);
+                let fits = self.outlook.used.saturating_add(cost) <= terms.limit;
+                self.refusal = (!fits).then_some(self.target.entry.breach());
             }
-            // A key without a slot is fresh; all that can refuse it is that there is no slot for it.
-            None if shard.room_at(&place, &entry.terms) > now => self.refuse_for_room(shard, now),
-            None => {}
+            None => self.inspect_new(now, cost),
         }
-        if cost > entry.terms.limit {
+        if cost > terms.limit {
             self.refusal = Some(Cause::CostAboveLimit);
         }
     }
 
-    /// Charges the cost, unless it turns out that there is no slot for it.
-    pub(super) fn charge(&mut self, shard: &mut Shard, now: Tick, cost: u32, reporter: &mut Reporter<'_>) {
-        let Target { entry: Entry { terms, .. }, place, .. } = self.target;
-        if shard.find(&place).is_none()
-            && let Some(former) = shard.occupy(&place, terms, now)
-        {
-            reporter.close(former);
+    /// A key without a slot is fresh, unless it is counted in the sketch; it stays there until it is fresh there too.
+    fn inspect_new(&mut self, now: Tick, cost: u32) {
+        let Target { entry: Entry { terms, table, sketch, .. }, place, .. } = self.target;
+        let full = !table.has_room(&place, terms, now);
+        match sketch {
+            None if full => self.refuse_for_room(now),
+            None => {}
+            Some(sketch) => {
+                let outlook = sketch.outlook(&place, terms, now, cost);
+                if full || outlook.used > 0 {
+                    self.outlook = outlook;
+                    self.sketch = Some(sketch);
+                    self.refusal = (outlook.wait > 0).then_some(Cause::TableFull);
+                }
+            }
         }
-        let Some(slot) = shard.find_mut(&place) else { return self.refuse_for_room(shard, now) };
-        reporter.close_quiet(&mut slot.episode, now);
-        slot.state.charge(terms, now, cost);
-        self.outlook = slot.state.outlook(terms, now, 0);
+    }
+
+    /// Charges the cost, unless it turns out that there is no slot for it.
+    pub(super) fn charge(&mut self, now: Tick, cost: u32, reporter: &mut Reporter<'_>) {
+        let Target { entry: Entry { terms, table, episodes, .. }, place, .. } = self.target;
+        if self.slot.is_none() && self.sketch.is_none() {
+            self.slot = table.occupy(&place, terms, now);
+            if let Some(slot) = self.slot.as_mut().filter(|slot| slot.is_reported()) {
+                episodes.change(slot, |open| reporter.close(open.take()));
+            }
+        }
+        if let Some(sketch) = self.sketch {
+            sketch.charge(&place, now, cost);
+            self.outlook = sketch.outlook(&place, terms, now, 0);
+            self.charged = true;
+            return;
+        }
+        let Some(slot) = &self.slot else { return self.refuse_for_room(now) };
+        terms.charge(slot.cells, now, cost);
+        let reset = terms.fresh_at(slot.cells).saturating_sub(now);
+        self.outlook = Outlook { used: self.outlook.used.saturating_add(cost), wait: 0, reset };
         self.charged = true;
     }
 
-    pub(super) fn undo(&mut self, shard: &mut Shard, now: Tick, cost: u32) {
-        let Target { entry, place, .. } = self.target;
-        if let Some(slot) = shard.find_mut(&place) {
-            slot.state.release(&entry.terms, now, cost);
-            self.outlook = slot.state.outlook(&entry.terms, now, 0);
+    /// Reports what the charge ends or begins.
+    pub(super) fn report(&mut self, now: Tick, reporter: &mut Reporter<'_>, key: &FingerprintKey) {
+        let Target { entry: Entry { rule, terms, episodes, .. }, key: subject, .. } = self.target;
+        let Some(slot) = &mut self.slot else {
+            return self.target.entry.report_overflow(reporter, now, key);
+        };
+        let is_lockout = rule.algorithm() == Algorithm::Lockout;
+        if is_lockout && self.outlook.used >= terms.limit {
+            let fingerprint = || key.fingerprint(rule.name(), Some(subject));
+            episodes.change(slot, |open| reporter.open(open, now, Cause::LockedOut, fingerprint));
+        } else if slot.is_reported() {
+            episodes.change(slot, |open| match is_lockout {
+                // There is no lock, so the one that was reported has ended.
+                true => reporter.close(open.take()),
+                false => reporter.close_quiet(open, now),
+            });
+        }
+    }
+
+    pub(super) fn undo(&mut self, now: Tick, cost: u32) {
+        let terms = &self.target.entry.terms;
+        if let Some(slot) = &self.slot {
+            terms.release(slot.cells, now, now, cost);
+            self.outlook = terms.outlook(slot.cells, now, 0);
         }
         self.charged = false;
     }
 
-    fn refuse_for_room(&mut self, shard: &Shard, now: Tick) {
-        let wait = shard.room_at(&self.target.place, &self.target.entry.terms).saturating_sub(now);
+    fn refuse_for_room(&mut self, now: Tick) {
+        let Target { entry: Entry { terms, table, .. }, place, .. } = self.target;
+        let wait = table.room_at(&place, terms).saturating_sub(now);
         self.outlook = Outlook { used: 0, wait, reset: wait };
         self.refusal = Some(Cause::TableFull);
     }

@@ -1,8 +1,9 @@
 //! The decision itself.
 //!
-//! All shards of a request are locked, in one order, before the first of them is asked, and released after the last has
-//! been charged. So a decision is one step for every other thread: none sees some rules charged and others not, and
-//! none is refused because of a charge that is about to be undone.
+//! A request that names several keys holds all their slots before the first of them is asked, and lets go of them after
+//! the last has been charged. So a decision is one step for every other thread: none sees some rules charged and
+//! others not, and none is refused because of a charge that is about to be undone. A request for one key that has a
+//! slot, which is what most are, needs no more than the latch of that slot.
 
 use std::cmp::Reverse;
 use std::sync::atomic::Ordering;
@@ -15,8 +16,8 @@ use crate::event::{Cause, Event};
 use crate::key::Key;
 use crate::limiter::core::Core;
 use crate::limiter::correction::Charges;
-use crate::limiter::finding::{Finding, Group};
-use crate::limiter::request::Target;
+use crate::limiter::finding::Finding;
+use crate::limiter::request::Hold;
 use crate::rule::RuleRef;
 use crate::state::Tick;
 
@@ -24,6 +25,8 @@ use crate::state::Tick;
 pub(super) enum Intent {
     Peek,
     Charge,
+    /// To charge, and to remember what was charged.
+    Reserve,
 }
 
 pub(super) struct Ruling {
@@ -33,95 +36,118 @@ pub(super) struct Ruling {
 
 impl Core {
     pub(super) fn decide<R: RuleRef>(&self, keys: &[(R, Key)], cost: Cost, intent: Intent) -> Result<Ruling, Error> {
-        let targets = self.targets(keys, cost)?;
-        let cost = cost.units();
         let mut events = Vec::new();
-        let mut groups: Vec<Group<'_>> = targets.chunk_by(Target::same_shard).filter_map(Group::lock).collect();
-        let now = self.now();
-        groups.iter_mut().for_each(|group| group.inspect(now, cost));
-
-        if intent == Intent::Charge {
-            if !refused(&groups) {
-                self.charge(&mut groups, now, cost, &mut events);
+        let ruling = match self.decide_at_once(keys, cost, intent, &mut events)? {
+            Some(ruling) => ruling,
+            None => {
+                let mut hold = Hold::take(&self.targets(keys, cost)?);
+                match self.rule_on(&mut hold.findings, cost.units(), intent, &mut events) {
+                    Some(ruling) => ruling,
+                    None => self.unasked(keys)?,
+                }
             }
-            self.count_refusals(&mut groups, now, &mut events);
-        }
-        let ruling = match deciding(&groups) {
-            Some(finding) => self.ruling(finding, &groups, now),
-            None => self.unasked(keys)?,
         };
-        drop(groups);
-
-        if intent == Intent::Charge {
-            let counter = if ruling.decision.allowed { &self.allowed } else { &self.refused };
-            counter.fetch_add(1, Ordering::Relaxed);
+        if intent != Intent::Peek {
+            if ruling.decision.allowed { &self.allowed } else { &self.refused }.add_one();
         }
         self.deliver(&events);
         Ok(ruling)
     }
 
+    /// The decision about one key that has a slot.
+    fn decide_at_once<R: RuleRef>(
+        &self,
+        keys: &[(R, Key)],
+        cost: Cost,
+        intent: Intent,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<Ruling>, Error> {
+        let [(rule, key)] = keys else { return Ok(None) };
+        let Some(target) = self.target(*rule, key, cost)? else { return Ok(None) };
+        let Some(slot) = target.entry.table.latch(&target.place) else { return Ok(None) };
+        Ok(self.rule_on(&mut [Finding::new(target, Some(slot))], cost.units(), intent, events))
+    }
+
+    /// Asks all rules that are held, and charges them if all admit; nothing if there are none.
+    fn rule_on(
+        &self,
+        findings: &mut [Finding<'_>],
+        cost: u32,
+        intent: Intent,
+        events: &mut Vec<Event>,
+    ) -> Option<Ruling> {
+        let now = self.now();
+        findings.iter_mut().for_each(|finding| finding.inspect(now, cost));
+        if intent != Intent::Peek {
+            if !refused(findings) {
+                self.charge(findings, now, cost, events);
+            }
+            self.count_refusals(findings, now, events);
+        }
+        deciding(findings).map(|finding| Ruling {
+            decision: self.decision(finding),
+            charges: if intent == Intent::Reserve { Charges::of(findings, now) } else { Charges::default() },
+        })
+    }
+
     /// Charges every finding that admits, or none if the request's own new keys turn out to crowd each other out.
-    fn charge(&self, groups: &mut [Group<'_>], now: Tick, cost: u32, events: &mut Vec<Event>) {
-        for group in &mut *groups {
-            for finding in group.findings.iter_mut().filter(|finding| finding.refusal.is_none()) {
+    fn charge(&self, findings: &mut [Finding<'_>], now: Tick, cost: u32, events: &mut Vec<Event>) {
+        for finding in findings.iter_mut().filter(|finding| finding.refusal.is_none()) {
+            let mut reporter = self.reporter(finding.target.entry, events);
+            finding.charge(now, cost, &mut reporter);
+        }
+        let refused = refused(findings);
+        for finding in findings.iter_mut().filter(|finding| finding.charged) {
+            if refused {
+                finding.undo(now, cost);
+            } else {
                 let mut reporter = self.reporter(finding.target.entry, events);
-                finding.charge(&mut group.shard, now, cost, &mut reporter);
-            }
-        }
-        if refused(groups) {
-            for group in groups {
-                for finding in group.findings.iter_mut().filter(|finding| finding.charged) {
-                    finding.undo(&mut group.shard, now, cost);
-                }
+                finding.report(now, &mut reporter, &self.fingerprints);
             }
         }
     }
 
-    fn count_refusals(&self, groups: &mut [Group<'_>], now: Tick, events: &mut Vec<Event>) {
-        for group in groups {
-            for Finding { target, refusal, .. } in &group.findings {
-                let Some(cause) = *refusal else { continue };
-                let entry = target.entry;
-                let counter = match cause {
-                    Cause::LimitExceeded => &entry.exceeded,
-                    Cause::TableFull => &entry.table_full,
-                    Cause::CostAboveLimit => &entry.above_limit,
-                };
-                counter.fetch_add(1, Ordering::Relaxed);
+    fn count_refusals(&self, findings: &mut [Finding<'_>], now: Tick, events: &mut Vec<Event>) {
+        for Finding { target, slot, refusal, .. } in findings {
+            let Some(cause) = *refusal else { continue };
+            let entry = target.entry;
+            let counter = match cause {
+                Cause::LimitExceeded | Cause::LockedOut => &entry.exceeded,
+                Cause::TableFull => &entry.table_full,
+                Cause::CostAboveLimit => &entry.above_limit,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
 
-                let mut reporter = self.reporter(entry, events);
-                match group.shard.find_mut(&target.place) {
-                    Some(slot) if cause == Cause::LimitExceeded => {
-                        let fingerprint = || self.fingerprints.fingerprint(entry.rule.name(), Some(target.key));
-                        reporter.refused(&mut slot.episode, now, cause, fingerprint);
-                    }
-                    _ => entry.refused_shared(&mut reporter, now, cause, &self.fingerprints),
+            let mut reporter = self.reporter(entry, events);
+            match slot {
+                Some(slot) if matches!(cause, Cause::LimitExceeded | Cause::LockedOut) => {
+                    let fingerprint = || self.fingerprints.fingerprint(entry.rule.name(), Some(target.key));
+                    entry.episodes.change(slot, |open| reporter.refused(open, now, cause, fingerprint));
                 }
+                _ => entry.refused_shared(&mut reporter, now, cause, &self.fingerprints),
             }
         }
     }
 
-    fn ruling(&self, finding: &Finding<'_>, groups: &[Group<'_>], now: Tick) -> Ruling {
-        let Finding { target, outlook, refusal, .. } = finding;
+    fn decision(&self, finding: &Finding<'_>) -> Decision {
+        let Finding { target, outlook, refusal, sketch, .. } = finding;
         let enforced = finding.is_enforced();
         let limit = target.entry.terms.limit;
         let full = *refusal == Some(Cause::TableFull);
-        let decision = Decision {
+        Decision {
             allowed: !(enforced && refusal.is_some()),
             rule: self.catalogue.id_at(target.index),
             limit,
-            remaining: if full { 0 } else { limit.saturating_sub(outlook.used) },
+            remaining: if full && sketch.is_none() { 0 } else { limit.saturating_sub(outlook.used) },
             retry_after: if enforced { Duration::from_nanos(outlook.wait) } else { Duration::ZERO },
             reset_after: Duration::from_nanos(outlook.reset),
             source: match enforced {
+                true if sketch.is_some() => Source::Shared,
                 true if full => Source::TableFull,
                 true => Source::Memory,
                 false => Source::Shadow,
             },
-        };
-        let charged = groups.iter().flat_map(|group| &group.findings).filter(|finding| finding.charged);
-        let places = charged.map(|finding| (finding.target.index, finding.target.place)).collect();
-        Ruling { decision, charges: Charges { places, at: now } }
+        }
     }
 
     /// The answer to a request all of whose rules are off.
@@ -142,20 +168,16 @@ impl Core {
     }
 }
 
-fn refused(groups: &[Group<'_>]) -> bool {
-    findings(groups).any(|finding| finding.is_enforced() && finding.refusal.is_some())
+fn refused(findings: &[Finding<'_>]) -> bool {
+    findings.iter().any(|finding| finding.is_enforced() && finding.refusal.is_some())
 }
 
 /// Of enforced rules, the one with the longest wait if any refuses, else the one with the least room; else of the
 /// others the one with the least room.
-fn deciding<'a, 'g>(groups: &'g [Group<'a>]) -> Option<&'g Finding<'a>> {
-    findings(groups).max_by_key(|finding| {
+fn deciding<'a, 'f>(findings: &'f [Finding<'a>]) -> Option<&'f Finding<'a>> {
+    findings.iter().max_by_key(|finding| {
         let room = finding.target.entry.terms.limit.saturating_sub(finding.outlook.used);
         let wait = finding.refusal.map(|_| finding.outlook.wait);
         (finding.is_enforced(), wait, Reverse(room), finding.outlook.reset)
     })
-}
-
-fn findings<'a, 'g>(groups: &'g [Group<'a>]) -> impl Iterator<Item = &'g Finding<'a>> {
-    groups.iter().flat_map(|group| &group.findings)
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::limiter::core::{Core, Entry};
 use crate::rule::{Rule, RuleId};
+use crate::table::Slot;
 
 /// A limiter's counts since it was built. Each number is exact; taken while requests run, they may be of slightly
 /// different moments.
@@ -46,19 +47,15 @@ impl Core {
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot {
             rules: self.entries().iter().enumerate().map(|(index, entry)| self.count(index, entry)).collect(),
-            allowed: self.allowed.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
+            allowed: self.allowed.sum(),
+            refused: self.refused.sum(),
         }
     }
 
     fn count(&self, index: usize, entry: &Entry) -> RuleSnapshot {
-        let mut keys_tracked = 0_usize;
-        let mut open_episodes = entry.open_shared();
-        for shard in entry.table.shards() {
-            let now = self.now();
-            keys_tracked += shard.slots().filter(|slot| slot.state.fresh_at(&entry.terms) > now).count();
-            open_episodes += shard.slots().filter(|slot| slot.episode.is_some()).count();
-        }
+        let in_use = |slot: &Slot<'_>| entry.terms.fresh_at(slot.cells) > self.now();
+        let slots = (0..entry.table.slots()).filter_map(|index| entry.table.latch_at(index));
+        let keys_tracked = slots.filter(in_use).count();
         let table_full = entry.table_full.load(Ordering::Relaxed);
         let others = [&entry.exceeded, &entry.above_limit].map(|counter| counter.load(Ordering::Relaxed));
         RuleSnapshot {
@@ -68,7 +65,7 @@ impl Core {
             slots: entry.table.slots(),
             refusals: others.iter().sum::<u64>() + table_full,
             table_full,
-            open_episodes,
+            open_episodes: entry.open_shared().saturating_add(entry.episodes.count()),
         }
     }
 }

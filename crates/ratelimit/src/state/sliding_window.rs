@@ -7,59 +7,85 @@
 //! means that more than N - cost was admitted since (k - B)w, which is less than (B + 1)w ago.
 
 use crate::state::{Charge, Terms, Tick};
+use crate::table::{Cells, low};
 
 const PARTS: u64 = 15;
 
 /// One bucket more than the parts of a window, because a window seldom begins where a bucket does.
 const BUCKETS: usize = 16;
 
-#[derive(Debug, Default)]
-pub(crate) struct SlidingWindow {
-    /// The newest bucket, counted from the clock's origin.
-    head: u64,
-    /// The cost of bucket `k` at `k` modulo 16, for the buckets from `head - 15` to `head`.
-    costs: [u32; BUCKETS],
+/// The ring of one key: its first word is the newest bucket, counted from the clock's origin; then the costs of the
+/// buckets from `head - 15` to `head`, that of bucket `k` at `k` modulo 16, four in a word where the limit allows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlidingWindow<'a> {
+    cells: Cells<'a>,
+    width: u64,
+    /// The bits of a cost.
+    bits: usize,
 }
 
-impl SlidingWindow {
-    pub(super) fn charges(&self, terms: &Terms) -> impl Iterator<Item = Charge> + Clone {
-        let width = width(terms);
-        (self.head.saturating_sub(PARTS)..=self.head)
+impl<'a> SlidingWindow<'a> {
+    pub(super) fn words(terms: &Terms) -> usize {
+        BUCKETS * bits(terms) / 64 + 1
+    }
+
+    pub(super) fn new(terms: &Terms, cells: Cells<'a>) -> Self {
+        Self { cells, width: terms.window.div_ceil(PARTS).max(1), bits: bits(terms) }
+    }
+
+    pub(super) fn charges(self) -> impl Iterator<Item = Charge> + Clone {
+        let head = self.head();
+        (head.saturating_sub(PARTS)..=head)
             .map(move |bucket| Charge {
-                until: bucket.saturating_add(PARTS + 1).saturating_mul(width),
-                cost: self.costs.get(slot(bucket)).copied().unwrap_or_default(),
+                until: bucket.saturating_add(PARTS + 1).saturating_mul(self.width),
+                cost: self.cost(bucket),
             })
             .filter(|charge| charge.cost > 0)
     }
 
-    pub(super) fn charge(&mut self, terms: &Terms, now: Tick, cost: u32) {
-        let bucket = now / width(terms);
-        let passed = bucket.saturating_sub(self.head).min(PARTS + 1);
+    pub(super) fn charge(self, now: Tick, cost: u32) {
+        let (bucket, head) = (now / self.width, self.head());
+        let passed = bucket.saturating_sub(head).min(PARTS + 1);
         for step in 0..passed {
-            self.alter(bucket.saturating_sub(step), |_| 0);
+            self.put(bucket.saturating_sub(step), 0);
         }
-        self.head = self.head.max(bucket);
-        self.alter(bucket, |sum| sum.saturating_add(cost));
+        self.cells.put(0, head.max(bucket));
+        self.put(bucket, self.cost(bucket).saturating_add(cost));
     }
 
-    pub(super) fn release(&mut self, terms: &Terms, at: Tick, cost: u32) {
-        let bucket = at / width(terms);
-        if bucket.saturating_add(PARTS) >= self.head {
-            self.alter(bucket, |sum| sum.saturating_sub(cost));
+    pub(super) fn release(self, at: Tick, cost: u32) {
+        let bucket = at / self.width;
+        if bucket.saturating_add(PARTS) >= self.head() {
+            self.put(bucket, self.cost(bucket).saturating_sub(cost));
         }
     }
 
-    fn alter(&mut self, bucket: u64, change: impl FnOnce(u32) -> u32) {
-        if let Some(cost) = self.costs.get_mut(slot(bucket)) {
-            *cost = change(*cost);
-        }
+    fn head(self) -> u64 {
+        self.cells.at(0)
+    }
+
+    fn cost(self, bucket: u64) -> u32 {
+        let (word, shift) = self.locate(bucket);
+        low((self.cells.at(word) >> shift) & self.mask())
+    }
+
+    /// A sum within the limit, which the bits can hold.
+    fn put(self, bucket: u64, cost: u32) {
+        let (word, shift) = self.locate(bucket);
+        let others = self.cells.at(word) & !(self.mask() << shift);
+        self.cells.put(word, others | ((u64::from(cost) & self.mask()) << shift));
+    }
+
+    fn locate(self, bucket: u64) -> (usize, usize) {
+        let bit = usize::try_from(bucket % (PARTS + 1)).unwrap_or_default() * self.bits;
+        (1 + bit / 64, bit % 64)
+    }
+
+    fn mask(self) -> u64 {
+        (1 << self.bits) - 1
     }
 }
 
-fn width(terms: &Terms) -> u64 {
-    terms.window.div_ceil(PARTS).max(1)
-}
-
-fn slot(bucket: u64) -> usize {
-    usize::try_from(bucket % (PARTS + 1)).unwrap_or_default()
+fn bits(terms: &Terms) -> usize {
+    if terms.limit <= u32::from(u16::MAX) { 16 } else { 32 }
 }

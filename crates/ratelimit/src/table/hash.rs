@@ -4,33 +4,32 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::key::Key;
 
-/// A keyed hash of 128 bits: two SipHash-1-3 with seeds of their own, drawn from the operating system when the limiter
-/// is built. Nobody outside the process can choose keys that collide or that crowd one bucket. Two of a billion keys
-/// share a tag by chance with a probability below 2^-68; they would then share a limit, which is the strict side.
+/// A keyed hash of 128 bits: SipHash-1-3 of the key, and of the key and one more byte, with a seed drawn from the
+/// operating system when the limiter is built. Nobody outside the process can choose keys that collide or that crowd
+/// one bucket. The first half is the tag, less two bits for flags; the second chooses the buckets. Two of a million keys
+/// share tag and bucket by chance with a probability of 2^-39; they would then share a limit, which is the strict side.
 pub(crate) struct Tagger {
-    seeds: [RandomState; 2],
+    seed: RandomState,
 }
 
 impl Tagger {
     pub(crate) fn new() -> Self {
-        Self { seeds: [RandomState::new(), RandomState::new()] }
+        Self { seed: RandomState::new() }
     }
 
-    pub(super) fn tag(&self, key: &Key) -> u128 {
-        self.seeds.iter().fold(0, |tag, seed| {
-            let mut hasher = seed.build_hasher();
-            hasher.write(key.encoded());
-            (tag << 64) | u128::from(hasher.finish())
-        })
+    /// The tag and the number that spreads the keys.
+    pub(super) fn tag(&self, key: &Key) -> [u64; 2] {
+        let mut hasher = self.seed.build_hasher();
+        hasher.write(key.encoded());
+        let tag = hasher.finish();
+        // No key's encoding is another's with one byte more.
+        hasher.write_u8(0xff);
+        [tag, hasher.finish()]
     }
 }
 
-/// Three numbers below the given counts, from different bits of the tag. A count of 0 gives 0.
-pub(super) fn spread(tag: u128, counts: [usize; 3]) -> [usize; 3] {
-    let mut bits = tag;
-    counts.map(|count| {
-        let number = (bits & u128::from(u32::MAX)) * count as u128;
-        bits >>= 32;
-        usize::try_from(number >> 32).unwrap_or_default()
-    })
+/// A number below `count`, from the lower 32 bits. A count of 0 gives 0.
+pub(super) fn reduce(bits: u64, count: usize) -> usize {
+    let number = u128::from(bits & u64::from(u32::MAX)) * (count as u128);
+    usize::try_from(number >> 32).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use stockade_ratelimit::{
-    Cost, Decision, Event, Key, Limiter, LimiterBuilder, ManualClock, Observer, Permit, Reservation, Rule,
+    Algorithm, Cost, Decision, Event, Key, Limiter, LimiterBuilder, ManualClock, Observer, Permit, Reservation, Rule,
 };
 
 pub(crate) fn n(number: u32) -> NonZeroU32 {
@@ -19,6 +19,29 @@ pub(crate) fn cost(units: u32) -> Cost {
 
 pub(crate) fn ns(nanoseconds: u64) -> Duration {
     Duration::from_nanos(nanoseconds)
+}
+
+pub(crate) type Make = fn(&'static str, NonZeroU32, Duration) -> Rule;
+
+/// A rule of every kind that admits at once what it is asked for, and is as good as new when the duration has passed
+/// (a window rule: 16/15 of it).
+pub(crate) const KINDS: [Make; 4] = [
+    |name, n, w| Rule::exact(name, n, w),
+    |name, n, w| Rule::window(name, n, w),
+    |name, n, w| Rule::gcra(name, n, w),
+    strict,
+];
+
+fn strict(name: &'static str, burst: NonZeroU32, window: Duration) -> Rule {
+    Rule::gcra_strict(name, burst.saturating_add(burst.get()), window, burst)
+}
+
+/// What a window may see of a rule, as its documentation says.
+pub(crate) fn bound(rule: &Rule) -> u32 {
+    match rule.algorithm() {
+        Algorithm::Gcra => 2 * rule.limit().get() - 1,
+        _ => rule.limit().get(),
+    }
 }
 
 /// A limiter whose clock stands at `start`.

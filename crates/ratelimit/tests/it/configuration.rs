@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stockade_ratelimit::{Algorithm, Cost, ErrorKind, Key, Limiter, ManualClock, Mode, Rule};
+use stockade_ratelimit::{Algorithm, Cost, ErrorKind, Key, Limiter, Lockout, ManualClock, Mode, Overflow, Rule};
 
 use crate::bench::{build, cost, n};
 
@@ -32,6 +32,16 @@ fn unusable_rules_are_refused() {
     }
     assert_eq!(kind(&[Rule::exact("a", n(Rule::EXACT_MAX + 1), HOUR)], 8), Err(InvalidConfiguration));
     assert_eq!(kind(&[Rule::exact("a", n(Rule::EXACT_MAX), Rule::WINDOW_MAX)], 8), Ok(()));
+    let lockout = Rule::lockout("a", Lockout::pci_dss()).on_overflow(Overflow::Share);
+    assert_eq!(kind(&[lockout], 8), Err(InvalidConfiguration));
+    for burst in [5, 6, u32::MAX] {
+        assert_eq!(kind(&[Rule::gcra_strict("a", n(5), HOUR, n(burst))], 8), Err(InvalidConfiguration), "{burst}");
+    }
+    assert_eq!(kind(&[Rule::gcra_strict("a", n(5), HOUR, n(4))], 8), Ok(()));
+    assert_eq!(kind(&[Rule::gcra("a", n(u32::MAX), HOUR)], 8), Ok(()));
+    // Each of these bursts would take years to come back.
+    assert_eq!(kind(&[Rule::gcra_strict("a", n(u32::MAX), HOUR, n(u32::MAX - 1))], 8), Err(InvalidConfiguration));
+    assert_eq!(kind(&[Rule::gcra_strict("a", n(3), Rule::WINDOW_MAX, n(2))], 8), Err(InvalidConfiguration));
     assert_eq!(kind(&[rule("a")], 0), Err(InvalidConfiguration));
     assert_eq!(kind(&[rule("a")], usize::MAX), Err(InvalidConfiguration));
 }

@@ -5,27 +5,24 @@ use std::time::Duration;
 use proptest::prelude::*;
 use stockade_ratelimit::{Decision, Key, ManualClock, Rule};
 
-use crate::bench::{Single, build, cost, n, ns, traffic};
+use crate::bench::{KINDS, Single, build, cost, n, ns, traffic};
 
 const TICK: Duration = Duration::from_nanos(1);
 
 proptest! {
-    /// One to three rules of both kinds, with limits and windows of their own; after any refusal the client waits as
+    /// One to three rules of all kinds, with limits and windows of their own; after any refusal the client waits as
     /// long as it was told to.
     #[test]
     fn retry_after_is_exact(
-        limits in prop::collection::vec((any::<bool>(), 1_u32..8, 1_u64..3_000), 1..4),
+        limits in prop::collection::vec((0..KINDS.len(), 1_u32..8, 1_u64..3_000), 1..4),
         (_, steps) in traffic(8),
         patient in prop::collection::vec(any::<bool>(), 150),
     ) {
         let clock = ManualClock::new();
         let rules: Vec<Rule> = limits
             .iter()
-            .enumerate()
-            .map(|(index, (exact, limit, window))| {
-                let make = if *exact { Rule::exact } else { Rule::window };
-                make(format!("rule-{index}"), n(*limit), ns(*window))
-            })
+            .zip(["rule-0", "rule-1", "rule-2"])
+            .map(|((kind, limit, window), name)| KINDS[*kind](name, n(*limit), ns(*window)))
             .collect();
         let limiter = build(&clock, &rules, |builder| builder);
         let smallest = limits.iter().map(|(_, limit, _)| *limit).min().unwrap();
@@ -49,9 +46,8 @@ proptest! {
     }
 
     #[test]
-    fn reset_after_is_exact(exact in any::<bool>(), limit in 1_u32..12, (window, steps) in traffic(12)) {
-        let make = if exact { Rule::exact } else { Rule::window };
-        let single = Single::new(&make("rule", n(limit), ns(window)));
+    fn reset_after_is_exact(kind in 0..KINDS.len(), limit in 1_u32..12, (window, steps) in traffic(12)) {
+        let single = Single::new(&KINDS[kind]("rule", n(limit), ns(window)));
         for step in steps {
             single.advance(step.gap);
             let decision = single.check(step.cost.min(limit));

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "clippy.toml allows these in tests, but does not see that the helpers of tests are part of them"
@@ -11,14 +12,32 @@ mod bench;
 
 mod clocks;
 mod configuration;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod contract;
+#[cfg(feature = "tower")]
+mod edge;
+mod endurance;
 mod events;
 mod flood;
 mod honesty;
 mod keys;
+mod lockout;
 mod model;
 mod modes;
 mod observers;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+mod outages;
 mod permits;
+#[cfg(feature = "toml")]
+mod policy;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "tower")]
+mod proxies;
+#[cfg(feature = "redis")]
+mod redis;
 mod threads;
+#[cfg(feature = "store")]
+mod tiered;
 mod together;
 mod windows;

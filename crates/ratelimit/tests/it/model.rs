@@ -59,6 +59,45 @@ proptest! {
         }
     }
 
+    /// A token bucket beside a bucket of tokens: the tokens are counted, in parts of a nanosecond's worth, and come
+    /// back as time passes.
+    #[test]
+    fn gcra_rule_is_a_bucket_of_tokens(
+        (burst, more) in (1_u32..12, 0_u32..12),
+        (window, steps) in traffic(12),
+        refunds in prop::collection::vec(any::<bool>(), 150),
+    ) {
+        let rule = match more {
+            0 => Rule::gcra("rule", n(burst), ns(window)),
+            _ => Rule::gcra_strict("rule", n(burst + more), ns(window), n(burst)),
+        };
+        let token = window.div_ceil(u64::from(if more == 0 { burst } else { more }));
+        let full = token * u64::from(burst);
+        let single = Single::new(&rule);
+        let mut tokens = full;
+        for (step, refund) in steps.into_iter().zip(refunds) {
+            single.advance(step.gap);
+            tokens = full.min(tokens + step.gap);
+            let wanted = u64::from(step.cost.min(burst)) * token;
+
+            let peeked = single.peek(step.cost.min(burst));
+            prop_assert_eq!(peeked.allowed, tokens >= wanted);
+            prop_assert_eq!(peeked.retry_after, ns(wanted.saturating_sub(tokens)));
+            prop_assert_eq!(u64::from(peeked.remaining), tokens / token);
+            prop_assert_eq!(peeked.reset_after, ns(full - tokens));
+            prop_assert_eq!(peeked.limit, burst);
+
+            match single.reserve(step.cost.min(burst)) {
+                Some(permit) if refund => permit.refund(),
+                Some(permit) => {
+                    tokens -= wanted;
+                    permit.commit();
+                }
+                None => prop_assert!(tokens < wanted),
+            }
+        }
+    }
+
     #[test]
     fn window_rule_is_between_two_logs(limit in 1_u32..12, (window, steps) in traffic(12)) {
         let single = Single::new(&Rule::window("rule", n(limit), ns(window)));

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use stockade_ratelimit::{Key, ManualClock, Reservation, Rule};
 
-use crate::bench::{Single, build, cost, n, ns};
+use crate::bench::{KINDS, Single, build, cost, n, ns};
 
 const WINDOW: u64 = 15_000;
 
-fn both() -> [Single; 2] {
-    [Rule::exact, Rule::window].map(|make| Single::new(&make("rule", n(10), ns(WINDOW))))
+fn all() -> [Single; 4] {
+    KINDS.map(|make| Single::new(&make("rule", n(10), ns(WINDOW))))
 }
 
 #[test]
 fn refund_is_the_inverse_of_reserve() {
-    for single in both() {
+    for single in all() {
         assert!(single.check(3).allowed);
         single.advance(100);
         let before = single.peek(1);
@@ -29,7 +29,7 @@ fn refund_is_the_inverse_of_reserve() {
 
 #[test]
 fn refund_of_everything_leaves_nothing_behind() {
-    for single in both() {
+    for single in all() {
         single.reserve(10).unwrap().refund();
         assert_eq!(single.tracked(), 0);
         assert_eq!(single.peek(10).reset_after, Duration::ZERO);
@@ -39,7 +39,7 @@ fn refund_of_everything_leaves_nothing_behind() {
 /// What was charged at the same moment by others stays.
 #[test]
 fn refund_takes_nothing_from_others() {
-    for single in both() {
+    for single in all() {
         let (first, second) = (single.reserve(4).unwrap(), single.reserve(4).unwrap());
         first.refund();
         assert_eq!(single.peek(1).remaining, 6);
@@ -50,7 +50,7 @@ fn refund_takes_nothing_from_others() {
 
 #[test]
 fn a_late_refund_gives_nothing() {
-    for single in both() {
+    for single in all() {
         let late = single.reserve(4).unwrap();
         single.advance(2 * WINDOW);
         assert!(single.check(7).allowed);
@@ -63,7 +63,7 @@ fn a_late_refund_gives_nothing() {
 /// charge's bucket has the same place as the present one.
 #[test]
 fn a_refund_after_the_slot_was_given_away_gives_nothing() {
-    for make in [Rule::exact, Rule::window] {
+    for make in KINDS {
         let clock = ManualClock::new();
         let limiter = build(&clock, &[make("rule", n(10), ns(WINDOW))], |builder| builder.capacity(1));
         let check = |name: &str| limiter.check(&[("rule", Key::text(name))], cost(3)).unwrap();
@@ -83,7 +83,7 @@ fn a_refund_after_the_slot_was_given_away_gives_nothing() {
 
 #[test]
 fn a_dropped_permit_stays_charged() {
-    for single in both() {
+    for single in all() {
         drop(single.reserve(4).unwrap());
         assert_eq!(single.peek(1).remaining, 6);
         single.reserve(4).unwrap().commit();
@@ -93,7 +93,7 @@ fn a_dropped_permit_stays_charged() {
 
 #[test]
 fn settle_charges_what_the_action_cost() {
-    for single in both() {
+    for single in all() {
         for (actual, left) in [(0, 10), (1, 9), (3, 6), (5, 1)] {
             single.reserve(3.min(single.peek(1).remaining)).unwrap().settle(actual);
             assert_eq!(single.peek(1).remaining, left);
@@ -103,7 +103,7 @@ fn settle_charges_what_the_action_cost() {
 
 #[test]
 fn a_penalty_uses_up_the_limit_and_no_more() {
-    for single in both() {
+    for single in all() {
         single.reserve(1).unwrap().penalize(cost(4));
         assert_eq!(single.peek(1).remaining, 5);
         single.reserve(1).unwrap().penalize(cost(u32::MAX));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use stockade_ratelimit::{Key, Limiter, Reservation, Rule};
 
-use crate::bench::{cost, n};
+use crate::bench::{KINDS, cost, n};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -18,7 +18,7 @@ fn limiter(rules: impl IntoIterator<Item = Rule>) -> Limiter {
 /// Sign-in attempts that all start before the first of them has been answered.
 #[test]
 fn a_thousand_guesses_pass_five() {
-    for make in [Rule::exact, Rule::window] {
+    for make in KINDS {
         let limiter = limiter([make("login", n(5), HOUR)]);
         let (start, keys) = (Barrier::new(1_000), [("login", Key::account("ana@acme.test"))]);
         let permits: Vec<_> = thread::scope(|scope| {
@@ -46,9 +46,10 @@ fn a_thousand_guesses_pass_five() {
 /// Two threads race for every key at a limit of 1: the check-then-count race.
 #[test]
 fn no_key_is_admitted_twice_in_lock_step() {
-    const KEYS: u32 = 20_000;
-    for make in [Rule::exact, Rule::window] {
-        let limiter = limiter([make("rule", n(1), HOUR)]);
+    const KEYS: u32 = 50_000;
+    for make in KINDS {
+        let builder = Limiter::builder().rule(make("rule", n(1), HOUR)).capacity(2 * KEYS as usize);
+        let limiter = builder.build().unwrap();
         let admitted: Vec<AtomicU32> = (0..KEYS).map(|_| AtomicU32::new(0)).collect();
         let start = Barrier::new(2);
         thread::scope(|scope| {

@@ -5,30 +5,37 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use stockade_ratelimit::Rule;
 
-use crate::bench::{Log, Single, Step, cost, n, ns, traffic};
+use crate::bench::{Log, Single, Step, bound, cost, n, ns, traffic};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// Whatever is asked, refunded, settled and surcharged: at no moment does the window that ends there hold more than
-    /// the limit. The charges of refunds and surcharges are followed from outside, by what `peek` says is left.
+    /// the limit, of a plain token bucket twice the limit less one; and over any span a token bucket admits at most its
+    /// burst and what comes back in that span. The charges of refunds and surcharges are followed from outside, by what `peek` says is left.
     #[test]
     fn no_window_holds_more_than_the_limit(
         limit in 1_u32..12,
-        exact in any::<bool>(),
+        (kind, burst) in (0_u8..4, 1_u32..12),
         (window, steps) in traffic(12),
         ends in prop::collection::vec((0_u8..6, 0_usize..4, 0_u32..15), 150),
     ) {
-        let make = if exact { Rule::exact } else { Rule::window };
-        let single = Single::new(&make("rule", n(limit), ns(window)));
+        let rule = match kind {
+            0 => Rule::exact("rule", n(limit), ns(window)),
+            1 => Rule::window("rule", n(limit), ns(window)),
+            2 => Rule::gcra("rule", n(limit), ns(window)),
+            _ => Rule::gcra_strict("rule", n(limit + burst), ns(window), n(burst)),
+        };
+        let single = Single::new(&rule);
+        let most = bound(&rule);
         let (mut log, mut now, mut held) = (Log::default(), 0, Vec::new());
         for (step, (end, which, actual)) in steps.into_iter().zip(ends) {
             single.advance(step.gap);
             now += step.gap;
-            let units = step.cost.min(limit);
+            let units = step.cost.min(rule.burst().get());
             if let Some(permit) = single.reserve(units) {
                 let index = log.charge(now, units);
-                prop_assert!(log.used(now, window) <= limit);
+                prop_assert!(log.used(now, window) <= most);
                 held.push((permit, index, units));
             }
             if end > 0 && held.len() > which {
@@ -56,9 +63,20 @@ proptest! {
                     }
                 }
             }
-            prop_assert!(log.used(now, window) <= limit);
+            prop_assert!(log.used(now, window) <= most);
         }
-        prop_assert!(log.worst(window) <= limit);
+        prop_assert!(log.worst(window) <= most);
+        if kind > 1 {
+            let back = if kind == 2 { limit } else { limit + burst - rule.burst().get() };
+            let token = window.div_ceil(u64::from(back));
+            for (first, (from, _)) in log.charges.iter().enumerate() {
+                let mut admitted = 0;
+                for (to, units) in &log.charges[first..] {
+                    admitted += u64::from(*units);
+                    prop_assert!(admitted * token <= u64::from(rule.burst().get()) * token + (to - from));
+                }
+            }
+        }
     }
 }
 
@@ -147,4 +165,14 @@ fn the_bench_catches_an_interpolated_counter() {
 fn the_same_attack_gets_the_limit_and_no_more() {
     assert_eq!(worst_under_attack(&mut Single::new(&Rule::exact("rule", n(LIMIT), ns(WINDOW)))), LIMIT);
     assert_eq!(worst_under_attack(&mut Single::new(&Rule::window("rule", n(LIMIT), ns(WINDOW)))), LIMIT);
+    // The last unit of a window comes back when the first has just left it.
+    let strict = Rule::gcra_strict("rule", n(LIMIT), ns(WINDOW), n(LIMIT / 2));
+    assert_eq!(worst_under_attack(&mut Single::new(&strict)), LIMIT - 1);
+}
+
+/// What the documentation of a plain token bucket admits is really so.
+#[test]
+fn a_token_bucket_admits_twice_the_limit_less_one() {
+    let bucket = Rule::gcra("rule", n(LIMIT), ns(WINDOW));
+    assert_eq!(worst_under_attack(&mut Single::new(&bucket)), 2 * LIMIT - 1);
 }

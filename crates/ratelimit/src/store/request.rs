@@ -1,0 +1,137 @@
+//! From rules and keys to what a store is asked, and from its answer to a decision.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use crate::cost::Cost;
+use crate::decision::{Decision, Source};
+use crate::error::{Error, Repr};
+use crate::fingerprint::FingerprintKey;
+use crate::key::Key;
+use crate::limiter::Catalogue;
+use crate::rule::{Algorithm, Mode, Rule, RuleRef};
+use crate::store::{Ask, Standing};
+
+/// Parts of a window, and how many of them count: as in memory.
+const PARTS: u64 = 15;
+const SPAN: u64 = PARTS + 1;
+
+/// A rule with the numbers that a store works with.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) rule: Rule,
+    /// Part of the hash: another window or algorithm reads another state.
+    label: String,
+    width: u64,
+    span: u64,
+    narrow: bool,
+}
+
+/// One ask and the rule that it is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub(super) index: usize,
+    pub(super) ask: Ask,
+}
+
+impl Entry {
+    pub(super) fn new(rule: Rule) -> Result<Self, Error> {
+        let window = u64::try_from(rule.period().as_nanos().div_ceil(1000)).unwrap_or(u64::MAX);
+        let (kind, width, span) = if rule.algorithm() == Algorithm::ExactLog {
+            ("exact", 1, window)
+        } else if rule.algorithm() == Algorithm::SlidingWindow {
+            ("window", window.div_ceil(PARTS).max(1), SPAN)
+        } else {
+            let problem = "a shared limiter has exact and window rules only";
+            return Err(Repr::InvalidRule { rule: rule.name().to_owned(), problem }.into());
+        };
+        let label = format!("{} {kind} {window}", rule.name());
+        Ok(Self { label, width, span, narrow: kind == "exact", rule })
+    }
+
+    fn ask(&self, key: &Key, fingerprints: &FingerprintKey) -> Ask {
+        Ask {
+            slot: *fingerprints.fingerprint(&self.label, Some(key)).as_bytes(),
+            width: self.width,
+            span: self.span,
+            limit: self.rule.limit().get(),
+            enforced: self.rule.mode() == Mode::Enforce,
+            narrow: self.narrow,
+        }
+    }
+}
+
+/// What to ask, each slot once, in the one order in which all processes ask.
+pub(super) fn targets<R: RuleRef>(
+    catalogue: &Catalogue,
+    entries: &[Entry],
+    fingerprints: &FingerprintKey,
+    keys: &[(R, Key)],
+    cost: Cost,
+) -> Result<Vec<Target>, Error> {
+    if keys.is_empty() {
+        return Err(Repr::EmptyRequest.into());
+    }
+    let mut targets = Vec::with_capacity(keys.len());
+    for (rule, key) in keys {
+        let index = catalogue.resolve(*rule)?;
+        let entry = entries.get(index).ok_or(Repr::ForeignRule)?;
+        let limit = entry.rule.limit().get();
+        match entry.rule.mode() {
+            Mode::Enforce if cost.units() > limit => {
+                let rule = entry.rule.name().to_owned();
+                return Err(Repr::CostAboveLimit { rule, cost: cost.units(), limit }.into());
+            }
+            Mode::Enforce | Mode::Shadow => targets.push(Target { index, ask: entry.ask(key, fingerprints) }),
+            Mode::Off => {}
+        }
+    }
+    targets.sort_unstable_by_key(|target| target.ask.slot);
+    targets.dedup_by_key(|target| target.ask.slot);
+    Ok(targets)
+}
+
+/// The decision that the store's answer comes to, by the same rules as in memory.
+pub(super) fn decision(
+    catalogue: &Catalogue,
+    targets: &[Target],
+    standings: &[Standing],
+    cost: Cost,
+    charging: bool,
+) -> Result<Decision, Error> {
+    let fits =
+        |(target, standing): &(&Target, &Standing)| standing.used.saturating_add(cost.units()) <= target.ask.limit;
+    let found = || targets.iter().zip(standings);
+    if targets.len() != standings.len() {
+        return Err(Error::store("the store answered another question"));
+    }
+    let allowed = found().all(|pair| fits(&pair) || !pair.0.ask.enforced);
+    let used = |pair: &(&Target, &Standing)| {
+        let own = if charging && allowed && fits(pair) { cost.units() } else { 0 };
+        pair.1.used.saturating_add(own)
+    };
+    let room = |pair: &(&Target, &Standing)| pair.0.ask.limit.saturating_sub(used(pair));
+    let (target, standing) = found()
+        .max_by_key(|pair| {
+            let wait = (!fits(pair)).then_some(pair.1.wait);
+            (pair.0.ask.enforced, wait, Reverse(room(pair)), pair.1.reset, pair.0.index)
+        })
+        .ok_or(Repr::EmptyRequest)?;
+    let enforced = target.ask.enforced;
+    Ok(Decision {
+        allowed,
+        rule: catalogue.id_at(target.index),
+        limit: target.ask.limit,
+        remaining: room(&(target, standing)),
+        retry_after: if enforced { Duration::from_micros(standing.wait) } else { Duration::ZERO },
+        reset_after: Duration::from_micros(standing.reset),
+        source: if enforced { Source::Store } else { Source::Shadow },
+    })
+}
+
+/// What was charged: nothing if the decision is a refusal.
+pub(super) fn charges(targets: &[Target], standings: &[Standing], cost: Cost) -> Vec<(Ask, u64)> {
+    let fits = |target: &Target, standing: &Standing| standing.used.saturating_add(cost.units()) <= target.ask.limit;
+    let pairs = targets.iter().zip(standings).filter(|(target, standing)| fits(target, standing));
+    pairs.map(|(target, standing)| (target.ask, standing.bucket)).collect()
+}
