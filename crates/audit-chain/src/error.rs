@@ -33,6 +33,8 @@ pub enum ErrorKind {
     Database,
     /// The operating system gave no random bytes.
     Randomness,
+    /// A signer failed, or gave a signature that is not its key's; `source()` has the signer's reason.
+    Signing,
 }
 
 impl Error {
@@ -47,6 +49,8 @@ impl Error {
             Repr::NotVisible | Repr::Swallowed => ErrorKind::Refused,
             Repr::Contended => ErrorKind::Contended,
             Repr::Random(_) => ErrorKind::Randomness,
+            #[cfg(feature = "checkpoint")]
+            Repr::Signing(_) | Repr::WrongSignature => ErrorKind::Signing,
             #[cfg(feature = "postgres")]
             Repr::Database(error) => database_kind(error),
         }
@@ -96,6 +100,12 @@ pub(crate) enum Repr {
     Contended,
     #[error("the operating system gave no random bytes")]
     Random(#[source] getrandom::Error),
+    #[cfg(feature = "checkpoint")]
+    #[error("the signer failed")]
+    Signing(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[cfg(feature = "checkpoint")]
+    #[error("the signer gave a signature that does not hold")]
+    WrongSignature,
     #[cfg(feature = "postgres")]
     #[error("{}", database_message(.0))]
     Database(#[source] sqlx::Error),

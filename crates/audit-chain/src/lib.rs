@@ -22,6 +22,13 @@ mod chain;
 mod report;
 mod verifier;
 
+// How a place in it is proven.
+mod merkle;
+
+// What the operator says of it, signed.
+#[cfg(feature = "checkpoint")]
+mod checkpoint;
+
 // How it is shown.
 #[cfg(feature = "postgres")]
 mod csv;
@@ -35,11 +42,14 @@ pub mod postgres;
 
 pub use actor::{Actor, ActorKind};
 pub use chain::{ChainId, Head, Link};
+#[cfg(feature = "checkpoint")]
+pub use checkpoint::{Checkpoint, LocalSigner, Note, Signer, VerifierKey};
 pub use commitment::{Opening, Salt};
 pub use digest::Digest;
 pub use entry::Entry;
 pub use envelope::Envelope;
 pub use error::{Error, ErrorKind};
+pub use merkle::{ConsistencyProof, Frontier, InclusionProof, Node, Tile};
 pub use record::Record;
 pub use report::{Conclusion, Finding, Report, Verdict};
 pub use request::RequestContext;
