@@ -24,14 +24,15 @@ impl<T: Fragment> Fragment for &T {}
 pub(crate) struct Sql(String);
 
 /// `sql!("ALTER TABLE {} ..", table)`: the template is a literal, each argument a [`Fragment`]. `concat!` keeps variables
-/// from being captured by name, which would not be checked.
+/// from being captured by name, which would not be checked. A block, so that the arguments end with it and not at an `.await` behind
+/// it, where they would make the future neither `Send` nor `Sync`.
 macro_rules! sql {
-    ($template:literal $(, $name:ident = $argument:expr)+ $(,)?) => {
+    ($template:literal $(, $name:ident = $argument:expr)+ $(,)?) => {{
         $crate::sql::Sql::assemble(format_args!(concat!($template) $(, $name = $crate::sql::fragment(&$argument))+))
-    };
-    ($template:literal $(, $argument:expr)* $(,)?) => {
+    }};
+    ($template:literal $(, $argument:expr)* $(,)?) => {{
         $crate::sql::Sql::assemble(format_args!(concat!($template) $(, $crate::sql::fragment(&$argument))*))
-    };
+    }};
 }
 pub(crate) use sql;
 

@@ -50,13 +50,14 @@ CREATE TABLE freight.drivers (
 );
 
 CREATE TABLE freight.fiscal_period (
-    tenant_id uuid NOT NULL,
-    id        uuid NOT NULL,
-    name      text NOT NULL,
-    starts_on date NOT NULL,
-    ends_on   date NOT NULL CHECK (ends_on >= starts_on),
-    closed_at timestamptz,
-    closed_by uuid,
+    tenant_id      uuid NOT NULL,
+    id             uuid NOT NULL,
+    name           text NOT NULL,
+    starts_on      date NOT NULL,
+    ends_on        date NOT NULL CHECK (ends_on >= starts_on),
+    soft_closed_at timestamptz,
+    closed_at      timestamptz,
+    closed_by      uuid,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, name)
 );

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use sqlx::PgConnection;
+use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use stockade::{
     audit_chain::postgres::Sealer,
     bridge::Recorder,
@@ -44,6 +44,7 @@ pub struct App {
     /// Audit entries of what happens outside a desk.
     pub trail: Trail,
     logins: Logins,
+    administrator: PgConnectOptions,
     prefix: Prefix,
     sealing: Arc<Notify>,
 }
@@ -88,6 +89,7 @@ impl App {
             cookies: Cookies::host(),
             trail,
             logins,
+            administrator: server.administrator_login().clone(),
             prefix,
             sealing: Arc::new(Notify::new()),
         })
@@ -114,6 +116,23 @@ impl App {
     /// When the server cannot be reached.
     pub async fn sealer(&self) -> sqlx::Result<sqlx::pool::PoolConnection<sqlx::Postgres>> {
         self.logins.sealer.acquire().await
+    }
+
+    /// A connection as the administrator, to inspect the schema from the administration page.
+    ///
+    /// A deployment would run those inspections where its migrations run, and keep this login out of the web process.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn administrator(&self) -> sqlx::Result<PgConnection> {
+        self.administrator.connect().await
+    }
+
+    /// How requests connect, where the server takes more than one connection at a time.
+    #[must_use]
+    pub fn login(&self) -> Option<PgConnectOptions> {
+        (self.logins.app.options().get_max_connections() > 1)
+            .then(|| self.logins.app.connect_options().as_ref().clone())
     }
 
     /// Wakes the sealing loop.

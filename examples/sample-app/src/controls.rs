@@ -9,6 +9,7 @@ use stockade::{
         postgres::{self, RlsScope},
     },
     ratelimit::Mode,
+    tenant_guard::TenantId,
 };
 use uuid::Uuid;
 
@@ -46,7 +47,7 @@ pub async fn assess(app: &App, user: &User) -> Result<Assessment> {
 async fn chain(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
     let subject = Subject::new(format!("audit log of {}", user.tenant_name));
     let report = async {
-        let mut tx = app.tenants.read(user.tenant_id.into()).await?;
+        let mut tx = app.tenants.read(TenantId::new(user.tenant_id)).await?;
         anyhow::Ok(verify(&mut tx, user.tenant_id.into(), &VerifyOptions::default()).await?)
     };
     match report.await {
@@ -65,7 +66,7 @@ async fn chain(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
 async fn append_only(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
     let subject = Subject::new("stockade.audit_entry");
     let attempt = async {
-        let mut tx = app.tenants.begin(user.tenant_id.into()).await?;
+        let mut tx = app.tenants.begin(TenantId::new(user.tenant_id)).await?;
         let update = sqlx::query("UPDATE stockade.audit_entry SET entry_id = entry_id").execute(&mut tx).await;
         tx.rollback().await?;
         anyhow::Ok(update.err().and_then(|error| error.as_database_error()?.code().map(|code| code == "42501")))
@@ -108,7 +109,7 @@ async fn guards(app: &App, connection: &mut sqlx::PgConnection, now: DateTime<Ut
 /// How much of each sensitive column holds field-crypto's format under a key that exists.
 async fn sealed_fields(app: &App, user: &User, now: DateTime<Utc>) -> Vec<Observation> {
     let counts = async {
-        let mut tx = app.tenants.read(user.tenant_id.into()).await?;
+        let mut tx = app.tenants.read(TenantId::new(user.tenant_id)).await?;
         let counts: (i64, i64, i64) = sqlx::query_as(
             "SELECT count(*), count(*) FILTER (WHERE get_byte(ssn, 0) = 1 AND octet_length(ssn) >= 33),
                     count(*) FILTER (WHERE get_byte(bank_account, 0) = 1 AND octet_length(bank_account) >= 33)

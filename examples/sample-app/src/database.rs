@@ -93,6 +93,10 @@ impl Server {
         })
     }
 
+    pub(crate) fn administrator_login(&self) -> &PgConnectOptions {
+        &self.administrator
+    }
+
     /// The same server, another database on it.
     #[must_use]
     pub fn on_database(self, name: &str) -> Self {

@@ -7,7 +7,7 @@ use stockade::{
     audit_chain::{self, Entry, Outcome, RequestContext, Severity},
     rbac::{Actor, Direct, Permission, Resource, Subject},
     session::{Assurance, Session},
-    tenant_guard::TenantTx,
+    tenant_guard::{self, Principal, TenantId, TenantTx},
 };
 
 use crate::{
@@ -38,7 +38,9 @@ impl App {
     /// When the database fails, or the person is no longer one of the tenant.
     pub async fn desk(&self, session: &Session, request: RequestContext) -> anyhow::Result<Desk> {
         let tenant = uuid::Uuid::from(session.tenant);
-        let mut tx = self.tenants.begin(tenant.into()).await?;
+        let person = tenant_guard::Actor::new(session.user.into());
+        let principal = Principal::new(TenantId::new(tenant), person);
+        let mut tx = self.tenants.begin(principal).await?;
         let Some(user) = people::find(&mut tx, session.user.into()).await? else {
             anyhow::bail!("the session's user is not one of its tenant");
         };

@@ -2,6 +2,7 @@
 
 pub mod attacks;
 pub mod drivers;
+pub mod inspection;
 pub mod ledger;
 pub mod loads;
 pub mod money;

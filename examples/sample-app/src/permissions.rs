@@ -12,10 +12,13 @@ stockade::rbac::permissions! {
         LedgerView    = "ledger.view":       Read,  up to Tenant;
         LedgerPost    = "ledger.post":       Write, up to Tenant, audit;
         PeriodClose   = "ledger.close":      Write, up to Tenant, audit, mfa;
+        PeriodAdjust  = "ledger.adjust":     Write, up to Tenant, audit, mfa;
+        PeriodReopen  = "ledger.reopen":     Write, up to Tenant, audit, mfa;
         AuditView     = "audit.view":        Read,  up to Tenant;
         AuditExport   = "audit.export":      Read,  up to Tenant, audit;
         PostureView   = "posture.view":      Read,  up to Tenant;
         SessionRevoke = "session.revoke":    Write, up to Tenant, audit;
+        SchemaInspect = "schema.inspect":    Read,  up to Tenant, audit, mfa;
     }
 }
 

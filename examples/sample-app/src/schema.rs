@@ -24,7 +24,7 @@ pub fn schema(prefix: &Prefix) -> Schema {
         .tenant_table("fiscal_period", by("tenant_id"))
         .tenant_table("gl_posting", by("tenant_id"))
         .append_only("gl_posting")
-        .period_guard("gl_posting", date("posted_on"), periods("fiscal_period"))
+        .period_guard("gl_posting", date("posted_on"), periods("fiscal_period").soft_closed_by("soft_closed_at"))
 }
 
 /// Brings the database to what this version of the application needs: tables, policies, roles, guards.
@@ -42,5 +42,18 @@ pub async fn install(administrator: &mut PgConnection, prefix: &Prefix) -> Resul
     FREIGHT.run(&mut *administrator).await.context(EDITED)?;
     let plan = schema(prefix).plan(&mut *administrator).await?;
     plan.apply(&mut *administrator).await?;
+    grant_period_functions(administrator, prefix).await
+}
+
+/// To execute these functions is the permission to adjust and to reopen. This application has one login, and asks its policy
+/// before it calls them; one that has a login for its controllers would grant them to that one alone.
+async fn grant_period_functions(administrator: &mut PgConnection, prefix: &Prefix) -> Result<()> {
+    const GRANT: &str = r"
+CREATE OR REPLACE FUNCTION pg_temp.grant_period_functions(login text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('GRANT EXECUTE ON FUNCTION stockade.rls_adjust_period, stockade.rls_reopen_period TO %I', login);
+END $$";
+    sqlx::raw_sql(GRANT).execute(&mut *administrator).await?;
+    sqlx::query("SELECT pg_temp.grant_period_functions($1)").bind(prefix.app()).execute(administrator).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use stockade::{
     audit_chain::{self, Entry},
     field_crypto::Secret,
     session::{ErrorKind, NewAccount, TenantId, TotpSeed, UserId},
-    tenant_guard::TenantTx,
+    tenant_guard::{self, TenantTx},
 };
 use uuid::Uuid;
 
@@ -102,7 +102,7 @@ pub async fn fill(app: &App) -> Result<()> {
 }
 
 async fn exists(app: &App, tenant: &Tenant) -> Result<bool> {
-    let mut tx = app.tenants.read(tenant.id.into()).await?;
+    let mut tx = app.tenants.read(tenant_guard::TenantId::new(tenant.id)).await?;
     let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM freight.tenants").fetch_optional(&mut tx).await?;
     Ok(found.is_some())
 }
@@ -129,7 +129,7 @@ fn already_there(created: stockade::session::Result<()>) -> stockade::session::R
 
 async fn business(app: &App, tenant: &Tenant) -> Result<()> {
     let keys = app.vault.tenant(tenant.id.into()).await?;
-    let mut tx = app.tenants.begin(tenant.id.into()).await?;
+    let mut tx = app.tenants.begin(tenant_guard::TenantId::new(tenant.id)).await?;
     sqlx::query("INSERT INTO freight.tenants (tenant_id, name, slug) VALUES ($1, $2, $3)")
         .bind(tenant.id)
         .bind(tenant.name)

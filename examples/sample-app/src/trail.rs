@@ -5,10 +5,9 @@
 
 use stockade::{
     audit_chain::{self, Entry, TenantId},
-    tenant_guard::TenantDb,
+    tenant_guard::{self, TenantDb},
 };
 use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
 
 /// The queue's end that takes entries.
 #[derive(Clone, Debug)]
@@ -55,7 +54,7 @@ impl Trail {
 }
 
 async fn record(tenants: &TenantDb, tenant: TenantId, entry: &Entry) -> anyhow::Result<()> {
-    let mut tx = tenants.begin(Uuid::from(tenant).into()).await?;
+    let mut tx = tenants.begin(tenant_guard::TenantId::new(tenant.into())).await?;
     audit_chain::postgres::record(&mut tx, entry).await?;
     tx.commit().await?;
     Ok(())

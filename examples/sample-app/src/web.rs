@@ -1,5 +1,6 @@
 //! The web application: server-rendered pages, one stylesheet, no script.
 
+mod administration;
 mod audit;
 mod drivers;
 mod isolation;
@@ -46,11 +47,16 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/drivers/{id}/ssn", post(drivers::reveal))
         .route("/ledger", get(ledger::show))
         .route("/ledger/postings", post(ledger::post))
-        .route("/ledger/periods/{id}/close", post(ledger::close))
+        .route("/ledger/periods/{id}/close-softly", post(ledger::close_softly))
+        .route("/ledger/periods/{id}/close", post(ledger::close_for_good))
+        .route("/ledger/periods/{id}/reopen", post(ledger::reopen))
         .route("/audit", get(audit::show))
         .route("/audit/verify", post(audit::verify))
         .route("/audit.csv", get(audit::export))
         .route("/isolation", get(isolation::show).post(isolation::attack))
+        .route("/administration", get(administration::show))
+        .route("/administration/lint", post(administration::lint))
+        .route("/administration/probe", post(administration::probe))
         .route("/posture", get(posture::show))
         .route("/posture.json", get(posture::json))
         .route("/roles", get(roles::show))

@@ -1,7 +1,9 @@
 //! What a plan refuses, and what it says.
 
-use sqlx::PgPool;
-use stockade_rls_migrations::{ErrorKind, Hardening, Lock, Privilege, Roles, Schema, Work, by, date, parent, periods};
+use sqlx::{PgConnection, PgPool};
+use stockade_rls_migrations::{
+    Discovery, ErrorKind, Hardening, Lock, Privilege, Probe, Roles, Schema, Work, by, date, parent, periods,
+};
 
 use crate::support::{TABLES, connect, freight, run, text};
 
@@ -186,4 +188,18 @@ async fn hardening_is_chosen(pool: PgPool) {
     assert!(sql.contains("TEMPORARY") && !sql.contains("set_config") && !sql.contains("SCHEMA public"));
     let sql = freight().plan(&mut conn).await.unwrap().up_sql();
     assert!(sql.contains("TEMPORARY") && sql.contains("set_config") && sql.contains("SCHEMA public"));
+}
+
+/// A web handler can await each of them.
+#[test]
+fn futures_are_send() {
+    fn is_send<T: Send>(_: impl FnOnce(&'static Schema, &'static mut PgConnection) -> T) {}
+    is_send(|schema, conn| schema.plan(conn));
+    is_send(|schema, conn| schema.health(conn));
+    is_send(|schema, conn| schema.lint(conn));
+    is_send(|schema, conn| schema.drift(conn));
+    is_send(|schema, conn| schema.snapshot(conn));
+    is_send(|schema, conn| async move { schema.probe(conn, &Probe::new()).await });
+    is_send(|schema, conn| async move { schema.plan(conn).await?.apply(conn).await });
+    is_send(|_, conn| async move { Discovery::of("public").read(conn).await });
 }

@@ -354,3 +354,20 @@ async fn a_report_can_be_read_by_people_and_by_machines(pool: PgPool) {
         assert_eq!((&leaks[0]["attempt"], &leaks[0]["object"]), (&"truncate".into(), &"freight.loads".into()));
     }
 }
+
+#[sqlx::test]
+async fn a_table_of_tenants_is_no_oracle_for_its_children(pool: PgPool) {
+    let mut conn = protected(&pool).await;
+    run(
+        &mut conn,
+        "CREATE TABLE freight.tenants (tenant_id uuid PRIMARY KEY);
+         CREATE TABLE freight.users (tenant_id uuid NOT NULL REFERENCES freight.tenants ON DELETE CASCADE, id uuid, PRIMARY KEY (tenant_id, id))",
+    )
+    .await
+    .unwrap();
+    let schema = freight().tenant_table("tenants", by("tenant_id")).tenant_table("users", by("tenant_id"));
+    drop(apply(&schema, &mut conn).await);
+    let report = schema.probe(&mut conn, &Probe::new()).await.unwrap();
+    assert!(report.is_isolated(), "{report}");
+    assert_eq!(*verdict(&report, Attempt::Select, "freight.users"), Verdict::Held);
+}

@@ -4,7 +4,7 @@
 //! that an injection or a forgotten `WHERE` would send.
 
 use anyhow::Result;
-use stockade::tenant_guard::Refusal;
+use stockade::tenant_guard::{Refusal, TenantId};
 use uuid::Uuid;
 
 use super::loads::Load;
@@ -77,7 +77,7 @@ const STATEMENTS: [Statement; 6] = [
 pub async fn run(app: &App, attacker: Uuid, victim: Uuid) -> Result<Vec<Attempt>> {
     let mut attempts = Vec::new();
     for Statement { what, sql } in STATEMENTS {
-        let mut tx = app.tenants.begin(attacker.into()).await?;
+        let mut tx = app.tenants.begin(TenantId::new(attacker)).await?;
         let outcome = match sqlx::query(sql).bind(victim).fetch_all(&mut tx).await {
             Ok(rows) if rows.is_empty() => Outcome::Nothing,
             Ok(rows) => Outcome::Crossed(rows.len() as u64),
@@ -94,7 +94,7 @@ pub async fn run(app: &App, attacker: Uuid, victim: Uuid) -> Result<Vec<Attempt>
 /// A statement of its own that changes the scope. The statement gate lets none through.
 async fn set_context(app: &App, attacker: Uuid) -> Result<Attempt> {
     let sql = "SET LOCAL stockade.tenant_id = ''";
-    let mut tx = app.tenants.begin(attacker.into()).await?;
+    let mut tx = app.tenants.begin(TenantId::new(attacker)).await?;
     let outcome = match sqlx::query(sql).execute(&mut tx).await {
         Ok(_) => Outcome::Crossed(0),
         Err(error) => Outcome::Refused(reason(&error)),
@@ -105,7 +105,7 @@ async fn set_context(app: &App, attacker: Uuid) -> Result<Attempt> {
 
 /// A batch with one item of each tenant. It is refused before the database sees any of it.
 async fn straddle(app: &App, attacker: Uuid, victim: Uuid) -> Result<Attempt> {
-    let mut tx = app.tenants.begin(attacker.into()).await?;
+    let mut tx = app.tenants.begin(TenantId::new(attacker)).await?;
     let Some(own) = super::loads::all(&mut tx).await?.into_iter().next() else {
         anyhow::bail!("the attacking tenant has no load to put into the batch");
     };

@@ -37,6 +37,8 @@ pub struct Period {
     pub starts_on: NaiveDate,
     /// Last day.
     pub ends_on: NaiveDate,
+    /// When it was closed softly, if it was: postings need an adjustment from then on.
+    pub soft_closed_at: Option<DateTime<Utc>>,
     /// When it was signed off, if it was.
     pub closed_at: Option<DateTime<Utc>>,
 }
@@ -52,6 +54,17 @@ pub struct NewPosting {
     pub memo: String,
     /// Amount, not zero.
     pub amount: Cents,
+    /// Why it posts into a softly closed period, if it means to.
+    pub adjustment: Option<String>,
+}
+
+/// How a period is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Only adjustments post from then on, each with its reason.
+    Soft,
+    /// Nothing posts from then on.
+    Hard,
 }
 
 /// Why a posting did not happen, though nothing failed.
@@ -59,9 +72,12 @@ pub struct NewPosting {
 pub enum NotPosted {
     /// The policy says no.
     Refused(Refused),
-    /// The schema says no: the day lies in a closed period.
+    /// The schema says no: the day lies in a closed period, or in a softly closed one without an adjustment.
     PeriodClosed(String),
 }
+
+/// What the schema's functions call the table of fiscal periods.
+const PERIODS: &str = "freight.fiscal_period";
 
 /// The accounts that a form offers.
 pub const ACCOUNTS: [&str; 4] = ["4000 Freight revenue", "5000 Carrier cost", "5100 Accessorials", "6200 Claims"];
@@ -85,7 +101,7 @@ pub async fn postings(tx: &mut TenantTx) -> sqlx::Result<Vec<Posting>> {
 /// # Errors
 /// When the database fails.
 pub async fn periods(tx: &mut TenantTx) -> sqlx::Result<Vec<Period>> {
-    sqlx::query_as("SELECT id, name, starts_on, ends_on, closed_at FROM freight.fiscal_period ORDER BY starts_on DESC")
+    sqlx::query_as("SELECT id, name, starts_on, ends_on, soft_closed_at, closed_at FROM freight.fiscal_period ORDER BY starts_on DESC")
         .fetch_all(tx)
         .await
 }
@@ -100,6 +116,16 @@ pub async fn post(desk: &mut Desk, new: &NewPosting) -> anyhow::Result<Result<Uu
     let ledger = Resource::in_tenant(desk.user.tenant_id);
     if let Err(refused) = desk.require(Perm::LedgerPost, &ledger, ("gl_posting", "new")).await? {
         return Ok(Err(NotPosted::Refused(refused)));
+    }
+    if let Some(reason) = &new.adjustment {
+        if let Err(refused) = desk.require(Perm::PeriodAdjust, &ledger, ("gl_posting", "new")).await? {
+            return Ok(Err(NotPosted::Refused(refused)));
+        }
+        sqlx::query("SELECT stockade.rls_adjust_period($1, $2)")
+            .bind(PERIODS)
+            .bind(reason)
+            .execute(&mut desk.tx)
+            .await?;
     }
     let id = Uuid::now_v7();
     let inserted = sqlx::query(
@@ -123,42 +149,87 @@ pub async fn post(desk: &mut Desk, new: &NewPosting) -> anyhow::Result<Result<Uu
     }
     let entry = desk.entry("ledger.post").entity("gl_posting", id.to_string()).after(json!({
         "posted_on": new.posted_on.to_string(), "account": new.account, "memo": new.memo, "amount_cents": new.amount,
+        "adjustment": new.adjustment,
     }));
     desk.record(&entry).await?;
     Ok(Ok(id))
 }
 
-/// Signs a period off: nothing can be posted on or before its last day from then on.
+/// Closes a period, softly or for good: its last day and all before it are guarded by the schema from then on.
 ///
 /// # Errors
 /// When the database fails. A refusal by the policy is the inner `Err`.
-pub async fn close(desk: &mut Desk, period: Uuid) -> anyhow::Result<Result<(), Refused>> {
+pub async fn close(desk: &mut Desk, period: Uuid, closing: Closing) -> anyhow::Result<Result<(), Refused>> {
     let ledger = Resource::in_tenant(desk.user.tenant_id);
     if let Err(refused) = desk.require(Perm::PeriodClose, &ledger, ("fiscal_period", period)).await? {
         return Ok(Err(refused));
     }
-    let name: Option<String> = sqlx::query_scalar(
-        "UPDATE freight.fiscal_period SET closed_at = now(), closed_by = $2 WHERE id = $1 AND closed_at IS NULL RETURNING name",
-    )
-    .bind(period)
-    .bind(desk.user.id)
-    .fetch_optional(&mut desk.tx)
-    .await?;
+    let close = match closing {
+        Closing::Soft => {
+            "UPDATE freight.fiscal_period SET soft_closed_at = now(), closed_by = $2
+             WHERE id = $1 AND soft_closed_at IS NULL AND closed_at IS NULL RETURNING name"
+        }
+        Closing::Hard => {
+            "UPDATE freight.fiscal_period SET closed_at = now(), closed_by = $2
+             WHERE id = $1 AND closed_at IS NULL RETURNING name"
+        }
+    };
+    let name: Option<String> =
+        sqlx::query_scalar(close).bind(period).bind(desk.user.id).fetch_optional(&mut desk.tx).await?;
     if let Some(name) = name {
         let entry = desk
             .entry("ledger.period.close")
             .entity("fiscal_period", period.to_string())
             .before(json!({ "closed": false }))
-            .after(json!({ "closed": true, "name": name }))
+            .after(json!({ "closed": true, "softly": closing == Closing::Soft, "name": name }))
             .severity(Severity::Notice);
         desk.record(&entry).await?;
     }
     Ok(Ok(()))
 }
 
+/// Opens a period again, which the schema lets nobody do without a reason, and keeps the reason.
+///
+/// # Errors
+/// When the database fails. A refusal by the policy is the inner `Err`.
+pub async fn reopen(desk: &mut Desk, period: Uuid, reason: &str) -> anyhow::Result<Result<(), Refused>> {
+    let ledger = Resource::in_tenant(desk.user.tenant_id);
+    if let Err(refused) = desk.require(Perm::PeriodReopen, &ledger, ("fiscal_period", period)).await? {
+        return Ok(Err(refused));
+    }
+    let closed: Option<(String, NaiveDate)> = sqlx::query_as(
+        "SELECT name, ends_on FROM freight.fiscal_period
+         WHERE id = $1 AND (closed_at IS NOT NULL OR soft_closed_at IS NOT NULL) FOR UPDATE",
+    )
+    .bind(period)
+    .fetch_optional(&mut desk.tx)
+    .await?;
+    let Some((name, ends_on)) = closed else { return Ok(Ok(())) };
+    sqlx::query("SELECT stockade.rls_reopen_period($1, $2, $3)")
+        .bind(PERIODS)
+        .bind(ends_on)
+        .bind(reason)
+        .execute(&mut desk.tx)
+        .await?;
+    sqlx::query(
+        "UPDATE freight.fiscal_period SET closed_at = NULL, soft_closed_at = NULL, closed_by = NULL WHERE id = $1",
+    )
+    .bind(period)
+    .execute(&mut desk.tx)
+    .await?;
+    let entry = desk
+        .entry("ledger.period.reopen")
+        .entity("fiscal_period", period.to_string())
+        .before(json!({ "closed": true }))
+        .after(json!({ "closed": false, "name": name, "reason": reason }))
+        .severity(Severity::Warning);
+    desk.record(&entry).await?;
+    Ok(Ok(()))
+}
+
 /// The guard's own message, if `error` is the period guard's refusal.
 #[must_use]
 pub fn closed_period(error: &sqlx::Error) -> Option<String> {
-    let refused = Refusal::of(error) == Some(Refusal::ClosedPeriod);
+    let refused = matches!(Refusal::of(error), Some(Refusal::ClosedPeriod | Refusal::SoftlyClosed));
     refused.then(|| error.as_database_error().map_or_else(String::new, |error| error.message().to_owned()))
 }

@@ -2,7 +2,10 @@
 
 use anyhow::{Result, bail};
 use sqlx::raw_sql;
-use stockade::audit_chain::postgres::{VerifyOptions, verify};
+use stockade::{
+    audit_chain::postgres::{VerifyOptions, verify},
+    tenant_guard::TenantId,
+};
 
 use super::Tour;
 use crate::{controls, seed};
@@ -47,7 +50,7 @@ pub(super) async fn tampering(tour: &mut Tour<'_>) -> Result<()> {
     sqlx::Connection::close(superuser).await?;
     tour.say(format!("the superuser disables the triggers, writes another name into entry no. {seq} ({changed} row), and enables them again"));
 
-    let mut tx = app.tenants.read(tenant.into()).await?;
+    let mut tx = app.tenants.read(TenantId::new(tenant)).await?;
     let report = verify(&mut tx, tenant.into(), &VerifyOptions::default()).await?;
     tx.close().await?;
     let Some(verdict) = report.verdicts().first() else {

@@ -1,12 +1,13 @@
 //! The same edit from another tenant, with raw SQL too, and a batch that straddles tenants.
 
 use anyhow::{Result, bail};
+use stockade::rls_migrations::Verdict;
 
 use super::{Tour, request};
 use crate::{
     domain::{
         attacks::{self, Outcome},
-        loads,
+        inspection, loads,
     },
     seed,
 };
@@ -43,6 +44,17 @@ pub(super) async fn other_tenant(tour: &mut Tour<'_>) -> Result<()> {
     desk.commit(app).await?;
     let same = after.is_some_and(|load| load.rate_cents == target.rate_cents);
     tour.check("look at the load as its own tenant", if same { "unchanged" } else { "changed or gone" }, same);
+    match inspection::probe(app).await? {
+        Some(report) => {
+            let leaks: Vec<_> = report.leaks().map(|row| row.attempt().id()).collect();
+            let held = report.rows().iter().filter(|row| *row.verdict() == Verdict::Held).count();
+            let happened = if leaks.is_empty() { format!("{held} attempts held") } else { leaks.join(", ") };
+            tour.check("probe every table with every known kind of attempt", happened, report.is_isolated());
+        }
+        None => tour.say("the isolation probe needs a PostgreSQL server: set DATABASE_URL to see it"),
+    }
+    let findings = inspection::lint(app).await?;
+    tour.say(format!("lint: {} findings; the administration page lists them", findings.len()));
     let counters = app.tenants.counters().snapshot().total();
     tour.say(format!(
         "{} queries so far, {} foreign rows read, {} statements and {} batches refused",

@@ -7,6 +7,7 @@ use stockade::{
     bridge,
     ratelimit::Reservation,
     session::{Session, Step, TotpStep, UserId},
+    tenant_guard::TenantId,
 };
 
 use super::{Tour, client, password};
@@ -94,7 +95,7 @@ pub(super) async fn burst(tour: &mut Tour<'_>) -> Result<()> {
     );
 
     app.seal_now().await?;
-    let mut tx = app.tenants.read(bridge::PLATFORM.into()).await?;
+    let mut tx = app.tenants.read(TenantId::new(bridge::PLATFORM)).await?;
     let breaches = search(&mut tx, &Filter::new(bridge::PLATFORM.into()).action("ratelimit.breach")).await?.rows;
     tx.close().await?;
     let entry = breaches

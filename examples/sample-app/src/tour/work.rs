@@ -1,13 +1,16 @@
 //! What people do all day, and what they may not.
 
 use anyhow::{Result, bail};
-use stockade::audit_chain::postgres::{Filter, VerifyOptions, search, verify};
+use stockade::{
+    audit_chain::postgres::{Filter, VerifyOptions, search, verify},
+    tenant_guard::TenantId,
+};
 
 use super::{Tour, request};
 use crate::{
     desk::Refused,
     domain::{
-        ledger::{self, NewPosting, NotPosted},
+        ledger::{self, Closing, NewPosting, NotPosted},
         loads::{self, Change},
         money::Cents,
     },
@@ -30,7 +33,7 @@ pub(super) async fn edit_a_load(tour: &mut Tour<'_>) -> Result<()> {
     );
 
     app.seal_now().await?;
-    let mut tx = app.tenants.read(seed::ACME.id.into()).await?;
+    let mut tx = app.tenants.read(TenantId::new(seed::ACME.id)).await?;
     let found = search(&mut tx, &Filter::new(seed::ACME.id.into()).action("load.update")).await?;
     let report = verify(&mut tx, seed::ACME.id.into(), &VerifyOptions::default()).await?;
     tx.close().await?;
@@ -86,7 +89,32 @@ pub(super) async fn closed_period(tour: &mut Tour<'_>) -> Result<()> {
     let Some(period) = ledger::periods(&mut desk.tx).await?.into_iter().next_back() else {
         bail!("there are no periods")
     };
-    let closed = ledger::close(&mut desk, period.id).await?;
+    let closed = ledger::close(&mut desk, period.id, Closing::Soft).await?;
+    desk.commit(app).await?;
+    tour.check(
+        &format!("{} closes {} softly", seed::OWNER.name, period.name),
+        said(&closed, "closed and recorded"),
+        closed.is_ok(),
+    );
+    let posting = NewPosting {
+        posted_on: period.ends_on,
+        account: "4000 Freight revenue".to_owned(),
+        memo: "late invoice".to_owned(),
+        amount: Cents(-50_000),
+        adjustment: None,
+    };
+    let mut desk = tour.owner_desk("POST", "/ledger/postings").await?;
+    let late = ledger::post(&mut desk, &posting).await?;
+    drop(desk);
+    refused_by_schema(tour, &format!("post on {} without a reason", period.ends_on), &late);
+    let adjusted = NewPosting { adjustment: Some("late invoice of the carrier".to_owned()), ..posting.clone() };
+    let mut desk = tour.owner_desk("POST", "/ledger/postings").await?;
+    let posted = ledger::post(&mut desk, &adjusted).await?;
+    desk.commit(app).await?;
+    tour.check("post it as an adjustment, with a reason", "posted and recorded", posted.is_ok());
+
+    let mut desk = tour.owner_desk("POST", "/ledger/periods/{id}/close").await?;
+    let closed = ledger::close(&mut desk, period.id, Closing::Hard).await?;
     desk.commit(app).await?;
     tour.check(
         &format!("{} closes {}", seed::OWNER.name, period.name),
@@ -94,24 +122,45 @@ pub(super) async fn closed_period(tour: &mut Tour<'_>) -> Result<()> {
         closed.is_ok(),
     );
 
-    let posting = NewPosting {
-        posted_on: period.ends_on,
-        account: "4000 Freight revenue".to_owned(),
-        memo: "late invoice".to_owned(),
-        amount: Cents(-50_000),
-    };
     let mut desk = tour.owner_desk("POST", "/ledger/postings").await?;
-    let late = ledger::post(&mut desk, &posting).await?;
+    let late = ledger::post(&mut desk, &adjusted).await?;
     drop(desk);
-    match late {
-        Err(NotPosted::PeriodClosed(message)) => tour.check(&format!("post on {}", period.ends_on), message, true),
-        other => tour.check("post into the closed period", format!("{other:?}"), false),
-    }
+    refused_by_schema(tour, &format!("post on {} as an adjustment", period.ends_on), &late);
 
     let next = NewPosting { posted_on: period.ends_on.succ_opt().unwrap_or(period.ends_on), ..posting };
     let mut desk = tour.owner_desk("POST", "/ledger/postings").await?;
     let posted = ledger::post(&mut desk, &next).await?;
     desk.commit(app).await?;
     tour.check(&format!("post on {}, the day after", next.posted_on), "posted", posted.is_ok());
+
+    let mut desk = tour.owner_desk("POST", "/ledger/periods/{id}/reopen").await?;
+    let silently = sqlx::query("UPDATE freight.fiscal_period SET closed_at = NULL WHERE id = $1")
+        .bind(period.id)
+        .execute(&mut desk.tx)
+        .await;
+    drop(desk);
+    match silently {
+        Ok(_) => tour.check("take the close back with an UPDATE", "taken back", false),
+        Err(error) => {
+            let message =
+                error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+            tour.check("take the close back with an UPDATE", message, true);
+        }
+    }
+    let mut desk = tour.owner_desk("POST", "/ledger/periods/{id}/reopen").await?;
+    let reopened = ledger::reopen(&mut desk, period.id, "the auditor found a missing accrual").await?;
+    desk.commit(app).await?;
+    tour.check(
+        &format!("{} reopens {} with a reason", seed::OWNER.name, period.name),
+        said(&reopened, "open again, and the reason is kept"),
+        reopened.is_ok(),
+    );
     Ok(())
+}
+
+fn refused_by_schema(tour: &mut Tour<'_>, attempted: &str, outcome: &std::result::Result<uuid::Uuid, NotPosted>) {
+    match outcome {
+        Err(NotPosted::PeriodClosed(message)) => tour.check(attempted, message, true),
+        other => tour.check(attempted, format!("{other:?}"), false),
+    }
 }

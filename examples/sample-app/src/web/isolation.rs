@@ -46,6 +46,7 @@ fn render(app: &App, user: &User, attempts: &[Attempt]) -> Markup {
     let content = html! {
         div.tiles {
             (tile(total.queries, "queries since start, each in one tenant's scope"))
+            (tile(total.rows, "rows returned, each to its own tenant"))
             (tile(total.foreign_rows, "rows of another tenant that were read"))
             (tile(total.refused_statements, "statements refused before they were sent"))
             (tile(total.refused_batches, "batches refused for straddling tenants"))
@@ -84,6 +85,7 @@ fn lane(name: &str, tally: Tally, own: bool) -> Markup {
         div.lane.own[own] {
             div { strong { (name) } @if own { " " span.badge.good { "you" } } }
             div { b { (tally.queries) } span { "queries" } }
+            div { b { (tally.rows) } span { "rows" } }
             div { b { (tally.foreign_rows) } span { "foreign rows" } }
             div { b { (tally.refused_statements) } span { "refused statements" } }
             div { b { (tally.refused_batches) } span { "refused batches" } }

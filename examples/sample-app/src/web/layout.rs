@@ -14,15 +14,17 @@ pub(crate) enum Place {
     Isolation,
     Posture,
     Roles,
+    Administration,
 }
 
 const DESK: [(Place, &str, &str); 3] =
     [(Place::Loads, "/loads", "Loads"), (Place::Drivers, "/drivers", "Drivers"), (Place::Ledger, "/ledger", "Ledger")];
-const OVERSIGHT: [(Place, &str, &str); 4] = [
+const OVERSIGHT: [(Place, &str, &str); 5] = [
     (Place::Audit, "/audit", "Audit log"),
     (Place::Isolation, "/isolation", "Tenant isolation"),
     (Place::Posture, "/posture", "Compliance"),
     (Place::Roles, "/roles", "Roles"),
+    (Place::Administration, "/administration", "Administration"),
 ];
 
 /// A row of posts: the mark of the product.

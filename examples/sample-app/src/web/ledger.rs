@@ -19,7 +19,7 @@ use super::{
 use crate::{
     desk::Desk,
     domain::{
-        ledger::{self, ACCOUNTS, NewPosting, NotPosted, Period, Posting},
+        ledger::{self, ACCOUNTS, Closing, NewPosting, NotPosted, Period, Posting},
         money::Cents,
     },
     permissions::Perm,
@@ -40,6 +40,8 @@ pub(crate) struct Draft {
     account: String,
     memo: String,
     amount: String,
+    #[serde(default)]
+    adjustment: String,
     #[serde(skip)]
     errors: Vec<(&'static str, String)>,
 }
@@ -82,14 +84,54 @@ pub(crate) async fn post(
     }
 }
 
-/// `POST /ledger/periods/{id}/close`
-pub(crate) async fn close(
-    State(app): WebApp,
+/// `POST /ledger/periods/{id}/close-softly`
+pub(crate) async fn close_softly(
+    app: WebApp,
     visitor: SignedIn,
     Path(period): Path<Uuid>,
 ) -> Result<Redirect, Problem> {
+    close(app, visitor, period, Closing::Soft).await
+}
+
+/// `POST /ledger/periods/{id}/close`
+pub(crate) async fn close_for_good(
+    app: WebApp,
+    visitor: SignedIn,
+    Path(period): Path<Uuid>,
+) -> Result<Redirect, Problem> {
+    close(app, visitor, period, Closing::Hard).await
+}
+
+/// Why a period is opened again.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Reopening {
+    reason: String,
+}
+
+/// `POST /ledger/periods/{id}/reopen`
+pub(crate) async fn reopen(
+    State(app): WebApp,
+    visitor: SignedIn,
+    Path(period): Path<Uuid>,
+    Form(Reopening { reason }): Form<Reopening>,
+) -> Result<Redirect, Problem> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        return Err(Problem::Malformed);
+    }
     let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let outcome = ledger::close(&mut desk, period).await?;
+    let outcome = ledger::reopen(&mut desk, period, reason).await?;
+    desk.commit(&app).await?;
+    outcome.map_err(|refused| Problem::Refused(refused.to_string()))?;
+    Ok(Redirect::to("/ledger"))
+}
+
+/// Of an adjustment and of a reopening, in characters.
+const LONGEST_REASON: usize = 200;
+
+async fn close(State(app): WebApp, visitor: SignedIn, period: Uuid, closing: Closing) -> Result<Redirect, Problem> {
+    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let outcome = ledger::close(&mut desk, period, closing).await?;
     desk.commit(&app).await?;
     outcome.map_err(|refused| Problem::Refused(refused.to_string()))?;
     Ok(Redirect::to("/ledger"))
@@ -119,6 +161,10 @@ impl Draft {
                 None
             }
         };
+        let adjustment = self.adjustment.trim();
+        if adjustment.chars().count() > LONGEST_REASON {
+            self.errors.push(("adjustment", "Write the reason in at most 200 characters.".to_owned()));
+        }
         if !self.errors.is_empty() {
             return None;
         }
@@ -127,6 +173,7 @@ impl Draft {
             account: self.account.clone(),
             memo: memo.to_owned(),
             amount: amount?,
+            adjustment: Some(adjustment.to_owned()).filter(|reason| !reason.is_empty()),
         })
     }
 
@@ -145,10 +192,10 @@ async fn render(desk: &mut Desk, draft: &Draft) -> Result<Markup, Problem> {
     let books = Resource::in_tenant(desk.user.tenant_id);
     let content = html! {
         div.grid {
-            @if desk.may(Perm::LedgerPost, &books) { (form(draft)) }
+            @if desk.may(Perm::LedgerPost, &books) { (form(draft, desk.may(Perm::PeriodAdjust, &books))) }
             div.card.flush {
                 h2 { "Fiscal periods" }
-                (period_table(&periods, desk.may(Perm::PeriodClose, &books)))
+                (period_table(&periods, desk.may(Perm::PeriodClose, &books), desk.may(Perm::PeriodReopen, &books)))
             }
         }
         (posting_table(&postings))
@@ -157,7 +204,7 @@ async fn render(desk: &mut Desk, draft: &Draft) -> Result<Markup, Problem> {
     Ok(page(&desk.user, Place::Ledger, "Ledger", lead, &content))
 }
 
-fn form(draft: &Draft) -> Markup {
+fn form(draft: &Draft, may_adjust: bool) -> Markup {
     let today = Utc::now().date_naive().to_string();
     let day = if draft.posted_on.is_empty() { &today } else { &draft.posted_on };
     html! {
@@ -185,12 +232,19 @@ fn form(draft: &Draft) -> Markup {
                 input id="amount" name="amount" inputmode="decimal" value=(draft.amount) required aria-invalid=[draft.invalid("amount")];
                 (draft.error("amount"))
             }
+            @if may_adjust {
+                div.field {
+                    label for="adjustment" { "Reason, for a softly closed period" }
+                    input id="adjustment" name="adjustment" maxlength="200" value=(draft.adjustment) aria-invalid=[draft.invalid("adjustment")];
+                    (draft.error("adjustment"))
+                }
+            }
             button { "Post" }
         }
     }
 }
 
-fn period_table(periods: &[Period], may_close: bool) -> Markup {
+fn period_table(periods: &[Period], may_close: bool, may_reopen: bool) -> Markup {
     html! {
         table {
             thead { tr { th { "Period" } th { "Days" } th { "State" } } }
@@ -201,16 +255,34 @@ fn period_table(periods: &[Period], may_close: bool) -> Markup {
                         td { (period.starts_on) " to " (period.ends_on) }
                         td {
                             @if let Some(at) = period.closed_at { span.badge.good { "closed" } small { (at.format("%Y-%m-%d %H:%M UTC")) } }
-                            @else if may_close {
-                                form method="post" action={ "/ledger/periods/" (period.id) "/close" } { button.quiet.small { "Close" } }
-                            }
+                            @else if let Some(at) = period.soft_closed_at { span.badge.warn { "softly closed" } small { (at.format("%Y-%m-%d %H:%M UTC")) } }
                             @else { span.badge { "open" } }
+                            @if may_close && period.closed_at.is_none() {
+                                div.actions {
+                                    @if period.soft_closed_at.is_none() { (action(period, "close-softly", "Close softly")) }
+                                    (action(period, "close", "Close"))
+                                }
+                            }
+                            @if may_reopen && (period.closed_at.is_some() || period.soft_closed_at.is_some()) {
+                                details {
+                                    summary { "Reopen" }
+                                    form method="post" action={ "/ledger/periods/" (period.id) "/reopen" } {
+                                        label for={ "reason-" (period.id) } { "Reason" }
+                                        input id={ "reason-" (period.id) } name="reason" maxlength="200" required;
+                                        button.quiet.small { "Reopen" }
+                                    }
+                                }
+                            }
                         }
                     }
                 }
             }
         }
     }
+}
+
+fn action(period: &Period, what: &str, text: &str) -> Markup {
+    html! { form method="post" action={ "/ledger/periods/" (period.id) "/" (what) } { button.quiet.small { (text) } } }
 }
 
 fn posting_table(postings: &[Posting]) -> Markup {

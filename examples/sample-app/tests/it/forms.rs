@@ -6,6 +6,7 @@ use sample_app::{
     seed::{ACME, OWNER},
 };
 use sqlx::PgPool;
+use stockade::tenant_guard::TenantId;
 
 use crate::browser::{Browser, app};
 
@@ -13,7 +14,7 @@ use crate::browser::{Browser, app};
 async fn a_wrong_amount_is_named_and_kept_in_the_form(pool: PgPool) {
     let app = app(&pool).await;
     let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
-    let mut tx = app.tenants.begin(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
     let load = loads::all(&mut tx).await.unwrap().remove(0);
     tx.rollback().await.unwrap();
     let path = format!("/loads/{}", load.id);
@@ -27,7 +28,7 @@ async fn a_wrong_amount_is_named_and_kept_in_the_form(pool: PgPool) {
     }
     let page = owner.post(&path, &[("rate", "1,999.50"), ("status", "delivered")]).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
-    let mut tx = app.tenants.begin(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
     let after = loads::find(&mut tx, load.id).await.unwrap().unwrap();
     tx.rollback().await.unwrap();
     assert_eq!((after.rate_cents.0, after.status.as_str()), (199_950, "delivered"));
@@ -37,7 +38,7 @@ async fn a_wrong_amount_is_named_and_kept_in_the_form(pool: PgPool) {
 async fn a_posting_into_a_closed_period_is_refused_on_the_form(pool: PgPool) {
     let app = app(&pool).await;
     let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
-    let mut tx = app.tenants.begin(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
     let period = ledger::periods(&mut tx).await.unwrap().pop().unwrap();
     let before = ledger::postings(&mut tx).await.unwrap().len();
     tx.rollback().await.unwrap();
@@ -64,7 +65,7 @@ async fn a_posting_into_a_closed_period_is_refused_on_the_form(pool: PgPool) {
         "a form with missing fields"
     );
 
-    let mut tx = app.tenants.begin(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
     assert_eq!(ledger::postings(&mut tx).await.unwrap().len(), before);
     tx.rollback().await.unwrap();
 }

@@ -7,6 +7,7 @@ use sample_app::{
     seed,
 };
 use sqlx::PgPool;
+use stockade::tenant_guard::TenantId;
 
 use crate::browser::rand_id;
 
@@ -22,7 +23,7 @@ async fn a_second_start_finds_what_the_first_one_made(pool: PgPool) {
     first.stop().await;
     let second = App::start(&server(&pool), prefix, pair.parse().unwrap()).await.unwrap();
     seed::fill(&second).await.unwrap();
-    let mut tx = second.tenants.read(seed::ACME.id.into()).await.unwrap();
+    let mut tx = second.tenants.read(TenantId::new(seed::ACME.id)).await.unwrap();
     let users: i64 = sqlx::query_scalar("SELECT count(*) FROM freight.users").fetch_one(&mut tx).await.unwrap();
     assert_eq!(users, seed::PEOPLE.len() as i64);
 }

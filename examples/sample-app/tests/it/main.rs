@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption in a test should stop the test")]
 
+mod administration;
 mod browser;
 mod forms;
 mod installation;
+mod periods;
 mod refusals;
 mod sign_in;

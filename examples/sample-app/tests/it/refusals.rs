@@ -6,14 +6,17 @@ use sample_app::{
     seed::{ACCOUNTANT, ACME, BRIGHT, DISPATCHER, OWNER, VIEWER},
 };
 use sqlx::PgPool;
-use stockade::audit_chain::postgres::{Filter, VerifyOptions, search, verify};
+use stockade::{
+    audit_chain::postgres::{Filter, VerifyOptions, search, verify},
+    tenant_guard::TenantId,
+};
 
 use crate::browser::{Browser, app};
 
 #[sqlx::test(migrations = false)]
 async fn another_tenants_load_does_not_exist(pool: PgPool) {
     let app = app(&pool).await;
-    let mut tx = app.tenants.read(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.read(TenantId::new(ACME.id)).await.unwrap();
     let target: uuid::Uuid =
         sqlx::query_scalar("SELECT id FROM freight.loads LIMIT 1").fetch_one(&mut tx).await.unwrap();
     tx.close().await.unwrap();
@@ -30,7 +33,7 @@ async fn another_tenants_load_does_not_exist(pool: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn a_refusal_says_why_changes_nothing_and_is_recorded(pool: PgPool) {
     let app = app(&pool).await;
-    let mut tx = app.tenants.begin(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
     let load = loads::all(&mut tx).await.unwrap().remove(0);
     tx.rollback().await.unwrap();
 
@@ -39,7 +42,7 @@ async fn a_refusal_says_why_changes_nothing_and_is_recorded(pool: PgPool) {
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("no role grants `load.edit`"), "{}", page.text);
 
-    let mut tx = app.tenants.begin(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
     assert_eq!(loads::find(&mut tx, load.id).await.unwrap().unwrap().rate_cents, load.rate_cents);
     let entries = search(&mut tx, &Filter::new(ACME.id.into()).action("load.edit")).await.unwrap().rows;
     tx.rollback().await.unwrap();
@@ -60,7 +63,7 @@ async fn roles_end_where_the_policy_says(pool: PgPool) {
     assert_eq!(accountant.get("/audit").await.status, StatusCode::OK);
     assert_eq!(accountant.get("/audit.csv").await.status, StatusCode::FORBIDDEN);
 
-    let mut tx = app.tenants.read(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.read(TenantId::new(ACME.id)).await.unwrap();
     let driver: uuid::Uuid =
         sqlx::query_scalar("SELECT id FROM freight.drivers LIMIT 1").fetch_one(&mut tx).await.unwrap();
     tx.close().await.unwrap();
@@ -105,7 +108,7 @@ async fn every_page_and_the_chain_hold_after_a_day_of_work(pool: PgPool) {
     let page = owner.post("/audit/verify", &[]).await;
     assert!(page.text.contains("Intact."), "{}", page.text);
 
-    let mut tx = app.tenants.begin(ACME.id.into()).await.unwrap();
+    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
     let report = verify(&mut tx, ACME.id.into(), &VerifyOptions::default()).await.unwrap();
     assert!(report.is_intact() && report.checked() >= 3, "{:?}", report.verdicts());
     tx.rollback().await.unwrap();

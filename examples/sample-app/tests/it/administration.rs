@@ -1,0 +1,46 @@
+//! The inspections of the schema, from the page that runs them.
+
+use http::StatusCode;
+use sample_app::seed::{ACME, OWNER, VIEWER};
+use sqlx::PgPool;
+
+use crate::browser::{Browser, app};
+
+#[sqlx::test(migrations = false)]
+async fn the_probe_finds_nothing_and_finds_a_table_that_was_opened(pool: PgPool) {
+    let app = app(&pool).await;
+    let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
+    let page = owner.post("/administration/probe", &[]).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(page.text.contains("No attempt reached the other tenant."), "{}", page.text);
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(DISTINCT tenant_id) FROM freight.loads").fetch_one(&pool).await.unwrap();
+    assert_eq!(rows, 3, "the made-up tenants are gone");
+
+    sqlx::query("DROP POLICY stockade_tenant ON freight.loads").execute(&pool).await.unwrap();
+    let page = owner.post("/administration/probe", &[]).await;
+    assert!(page.text.contains("This is an incident."), "{}", page.text);
+    assert!(page.text.contains("freight.loads"), "{}", page.text);
+}
+
+#[sqlx::test(migrations = false)]
+async fn lint_names_what_was_broken(pool: PgPool) {
+    let app = app(&pool).await;
+    let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
+    let page = owner.post("/administration/lint", &[]).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(!page.text.contains("rls-disabled"), "{}", page.text);
+    sqlx::query("ALTER TABLE freight.drivers DISABLE ROW LEVEL SECURITY").execute(&pool).await.unwrap();
+    let page = owner.post("/administration/lint", &[]).await;
+    assert!(page.text.contains("rls-disabled") && page.text.contains("freight.drivers"), "{}", page.text);
+}
+
+#[sqlx::test(migrations = false)]
+async fn whoever_may_not_inspect_is_refused(pool: PgPool) {
+    let app = app(&pool).await;
+    let mut viewer = Browser::signed_in(&app, &ACME, &VIEWER).await;
+    for path in ["/administration/lint", "/administration/probe"] {
+        assert_eq!(viewer.post(path, &[]).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert_eq!(viewer.get("/administration").await.status, StatusCode::FORBIDDEN);
+}
