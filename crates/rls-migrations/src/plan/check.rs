@@ -13,6 +13,11 @@ pub(super) fn refuse(model: &Model, catalogue: &Catalogue) -> Result<(), Error> 
     if [&model.app, &model.reader].iter().any(|role| role.as_str() == catalogue.server.user) {
         return Err(Repr::ApplicationRole(Name(catalogue.server.user.clone())).into());
     }
+    // The plan would take its attributes away, and with them perhaps the only way into the server.
+    if catalogue.roles.get(model.owner.as_str()).is_some_and(|owner| owner.superuser && owner.login) {
+        let why = "a superuser that logs in does not become the owner; declare a role of its own".to_owned();
+        return Err(Repr::Declaration { name: Name(model.owner.as_str().to_owned()), why }.into());
+    }
     let undeclared = undeclared(model, catalogue);
     if !undeclared.is_empty() {
         let schema = Name(model.schema.as_str().to_owned());

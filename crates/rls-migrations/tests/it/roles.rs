@@ -1,7 +1,7 @@
 //! Roles: who may plan, who is created, what they lose, what they may do.
 
 use sqlx::PgPool;
-use stockade_rls_migrations::{Hardening, Privilege, Roles, Rule, Schema, Skipped, by};
+use stockade_rls_migrations::{ErrorKind, Hardening, Privilege, Roles, Rule, Schema, Skipped, by};
 
 use crate::support::{A, TABLES, apply, apply_all, code, commit, connect, freight, migrator, run, text, within};
 
@@ -157,4 +157,15 @@ async fn a_plan_serves_a_cluster_without_the_roles(pool: PgPool) {
     let cleanup = format!("DROP SCHEMA s CASCADE; DROP OWNED BY {roles}; DROP ROLE {roles}");
     run(&mut conn, &cleanup).await.unwrap();
     assert!(health.is_sound(), "{:?}", health.findings());
+}
+
+/// What a declaration off a live schema may name as its owner.
+#[sqlx::test]
+async fn a_superuser_does_not_become_the_owner(pool: PgPool) {
+    let mut conn = connect(&pool, "postgres").await;
+    run(&mut conn, "CREATE SCHEMA s; CREATE TABLE s.t (tenant_id uuid)").await.unwrap();
+    let schema = Schema::new("s", Roles::named("postgres", "rls_test_app", "rls_test_reader"));
+    let error = schema.tenant_table("t", by("tenant_id")).plan(&mut conn).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Declaration);
+    assert!(error.to_string().starts_with("`postgres`: a superuser that logs in"), "{error}");
 }
