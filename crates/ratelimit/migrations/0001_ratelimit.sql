@@ -45,7 +45,8 @@ COMMENT ON COLUMN stockade.rate_limit.buckets IS 'numbers of the buckets of time
 COMMENT ON COLUMN stockade.rate_limit.fresh_at IS 'microseconds since 1970 at which nothing counts any more: the row may go';
 
 -- One decision, or several: asks with the same number in `decisions` are admitted together or not at all. No slot may occur
--- twice. Every row is locked before any is read, in the order of the slots, so no two calls wait for each other in a circle.
+-- twice. Every row is created or locked before any is read, in the order of the slots and in one pass,
+-- so no two calls wait for each other in a circle.
 -- `verb` is peek, charge, surcharge or release; `targets` are the buckets that a release takes from; `at_time` is in
 -- microseconds since 1970, NULL for the server's clock.
 CREATE FUNCTION stockade.rate_limit_call(
@@ -59,7 +60,6 @@ SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 AS $call$
 DECLARE
-    locked integer;
     clock bigint;
 BEGIN
     IF NOT durable THEN
@@ -68,14 +68,10 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
     IF verb <> 'peek' THEN
-        LOOP
-            SELECT count(*) INTO locked FROM (
-                SELECT FROM stockade.rate_limit r WHERE r.slot = ANY (slots) ORDER BY r.slot FOR UPDATE) AS held;
-            EXIT WHEN locked = cardinality(slots);
-            INSERT INTO stockade.rate_limit (slot)
-            SELECT s FROM unnest(slots) AS s ORDER BY s
-            ON CONFLICT DO NOTHING;
-        END LOOP;
+        -- Creates what is missing and locks what is there, slot by slot: a row that fails the WHERE is locked all the same.
+        INSERT INTO stockade.rate_limit AS r (slot)
+        SELECT s FROM unnest(slots) AS s ORDER BY s
+        ON CONFLICT (slot) DO UPDATE SET slot = r.slot WHERE false;
     END IF;
     clock := coalesce(at_time, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
 

@@ -198,7 +198,8 @@ impl Rule {
 
     #[cfg(feature = "store")]
     pub(crate) fn limited_to(self, limit: NonZeroU32) -> Self {
-        Self { limit, ..self }
+        // Of the rules that a store knows, none has a burst of its own.
+        Self { limit, burst: limit, ..self }
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {

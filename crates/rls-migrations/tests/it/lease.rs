@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use stockade_rls_migrations::{Context, ErrorKind, Hardening, Refusal, Roles, Rule, Schema, by};
 
 use crate::snapshot::{assert_same, catalogue};
-use crate::support::{A, B, TABLES, apply, apply_all, code, connect, freight, migrator, protected, run, text};
+use crate::support::{A, B, TABLES, apply, apply_all, code, connect, freight, lint, migrator, protected, run, text};
 
 const SECRET_A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const SECRET_B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -324,12 +324,12 @@ async fn the_level_goes_up_and_down(pool: PgPool) {
     let setting = apply(&freight(), &mut conn).await;
     let before = catalogue(&mut conn).await;
     let sealed = freight().context(Context::Lease);
-    let rules: Vec<_> = sealed.lint(&mut conn).await.unwrap().iter().map(|finding| finding.rule()).collect();
+    let rules: Vec<_> = lint(&sealed, &mut conn).await.iter().map(|finding| finding.rule()).collect();
     assert_eq!(rules, [Rule::ContextView; 3], "a weaker level than the declared one is found");
     let lease = apply(&sealed, &mut conn).await;
     let raised = catalogue(&mut conn).await;
     assert!(sealed.plan(&mut conn).await.unwrap().is_empty());
-    assert_eq!(sealed.lint(&mut conn).await.unwrap(), []);
+    assert_eq!(lint(&sealed, &mut conn).await, []);
     lease.apply(&mut conn).await.unwrap();
     assert_same(&raised, &catalogue(&mut conn).await);
     for _ in 0..2 {
@@ -347,7 +347,7 @@ async fn the_level_goes_up_and_down(pool: PgPool) {
     .await
     .unwrap();
     let plan = apply(&sealed, &mut conn).await;
-    assert_eq!(sealed.lint(&mut conn).await.unwrap(), []);
+    assert_eq!(lint(&sealed, &mut conn).await, []);
     plan.revert(&mut conn).await.unwrap();
     assert_eq!(
         text(&mut conn, "SELECT definition FROM pg_views WHERE schemaname = 'stockade'")

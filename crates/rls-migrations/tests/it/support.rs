@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
-use stockade_rls_migrations::{Plan, Roles, Schema, by, date, parent, periods};
+use stockade_rls_migrations::{Finding, Plan, Roles, Rule, Schema, by, date, parent, periods};
 
 pub(crate) const A: Uuid = Uuid::from_u128(0xa);
 pub(crate) const B: Uuid = Uuid::from_u128(0xb);
@@ -133,4 +133,11 @@ pub(crate) async fn commit(conn: &mut PgConnection, tenant: Uuid, sql: &str) -> 
 
 pub(crate) fn code(error: &sqlx::Error) -> String {
     error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned()
+}
+
+/// What lint finds, but for a missing backup role: that is the cluster's, and other tests make one or do not.
+pub(crate) async fn lint(schema: &Schema, conn: &mut PgConnection) -> Vec<Finding> {
+    let mut findings = schema.lint(conn).await.unwrap();
+    findings.retain(|finding| finding.rule() != Rule::NoBackupRole);
+    findings
 }
