@@ -14,6 +14,7 @@ use stockade_ratelimit::store::{Health, HealthObserver, OnStoreError, Share, Sha
 use stockade_ratelimit::{Cost, FingerprintKey, Key, ManualClock, Mode, Rule, Source};
 
 use crate::bench::n;
+use crate::contract;
 use crate::postgres::Database;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -280,4 +281,18 @@ async fn a_postgres_that_hangs_is_given_up_at_the_deadline(pool: PgPoolOptions, 
     assert!(answers.iter().any(|answer| answer.1 == Source::Fallback));
     blocker.rollback().await.unwrap();
     node.recover().await;
+}
+
+/// On a server of its own: flushed for all at any moment, the other tests would find their script gone twice in one call.
+#[tokio::test]
+async fn a_flushed_script_is_loaded_again() {
+    let server = Server::start();
+    let rules = [Rule::window("one", n(50), HOUR)];
+    let shared = contract::limiter(server.store().await, &rules);
+    let client = redis::Client::open(format!("redis://127.0.0.1:{}", server.port)).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    for left in (40..50).rev() {
+        let _: () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut connection).await.unwrap();
+        assert_eq!(shared.check(&[("one", Key::text("k"))], Cost::ONE).await.unwrap().remaining, left);
+    }
 }

@@ -94,16 +94,6 @@ async fn clocks_apart_by_the_stated_skew_do_not_break_the_limit() {
     }
 }
 
-#[tokio::test]
-async fn a_flushed_script_is_loaded_again() {
-    let shared = limiter(store("flush").await, &[Rule::window("one", n(50), Duration::from_secs(3600))]);
-    let mut connection = connect().await;
-    for left in (40..50).rev() {
-        let _: () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut connection).await.unwrap();
-        assert_eq!(shared.check(&[("one", Key::text("k"))], Cost::ONE).await.unwrap().remaining, left);
-    }
-}
-
 /// On a cluster the part in braces alone chooses the slot.
 #[tokio::test]
 async fn all_keys_of_a_store_share_a_slot_expire_and_name_nobody() {
