@@ -9,9 +9,10 @@
 //! Without a declaration it takes one off the schema, by names and privileges. Exits with 1 on a leak, 2 when it was called wrongly
 //! or cannot connect, 0 otherwise.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program speaks over its streams")]
+#![expect(clippy::print_stderr, reason = "a command-line program speaks over its streams")]
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use sqlx::postgres::PgConnectOptions;
@@ -104,11 +105,6 @@ async fn run(arguments: &Arguments) -> Result<ProbeReport, Failure> {
         probe = probe.setting(setting);
     }
     let report = schema.probe(&mut conn, &probe).await?;
-    println!("{report}");
-    match report.untested().count() {
-        0 => {}
-        number => println!("{number} attempts could not be made: what they would have shown is not known"),
-    }
     if let Some(path) = arguments.option("--markdown") {
         std::fs::write(path, report.to_markdown())?;
     }
@@ -117,6 +113,13 @@ async fn run(arguments: &Arguments) -> Result<ProbeReport, Failure> {
     }
     if let Some(path) = arguments.option("--json") {
         std::fs::write(path, json(&report)?)?;
+    }
+    let untested = report.untested().count();
+    // A reader that closed the pipe has seen enough.
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{report}");
+    if untested > 0 {
+        let _ = writeln!(out, "{untested} attempts could not be made: what they would have shown is not known");
     }
     Ok(report)
 }
