@@ -8,14 +8,18 @@ pub use self::failure::{OnStoreError, Share};
 pub use self::health::{Health, HealthObserver};
 pub use self::limiter::{SharedLimiter, SharedLimiterBuilder};
 pub use self::permit::SharedPermit;
+pub use self::snapshot::{SharedRuleSnapshot, SharedSnapshot};
 pub use self::tiered::{Leases, Tiered};
 
 mod breaker;
+mod decided;
+mod episodes;
 mod failure;
 mod health;
 mod limiter;
 mod permit;
 mod request;
+mod snapshot;
 mod tiered;
 
 /// Where counts are kept, for all processes of an application.

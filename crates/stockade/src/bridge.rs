@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 #[cfg(feature = "ratelimit")]
 pub use self::ratelimit::limit_entry;
+#[cfg(all(feature = "ratelimit", any(feature = "postgres", feature = "redis")))]
+pub use self::ratelimit::store_entry;
 #[cfg(feature = "session")]
 pub use self::session::session_entry;
 

@@ -1,6 +1,6 @@
 //! The application: every crate, wired once.
 
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
@@ -8,7 +8,7 @@ use stockade::{
     audit_chain::postgres::Sealer,
     bridge::Recorder,
     field_crypto::{LocalKeyring, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore},
-    ratelimit::{Cost, Key, Limiter, Reservation, Rule},
+    ratelimit::{Key, Reservation},
     rbac::Policy,
     session::{Auth, BoxError, Cookies, SeedCipher, SeedOwner, postgres::PgStore},
     tenant_guard::TenantDb,
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::{
     columns::TotpSeed,
     database::{Logins, Prefix, Server},
+    limits::{Counting, Limits, Permit, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
     permissions::{self, Perm},
     schema,
     secrets::Secrets,
@@ -38,7 +39,7 @@ pub struct App {
     /// Who may do what.
     pub policy: Policy<Perm>,
     /// Who may try how often.
-    pub limiter: Limiter,
+    pub limits: Limits,
     /// How session cookies look.
     pub cookies: Cookies,
     /// Audit entries of what happens outside a desk.
@@ -56,9 +57,9 @@ impl App {
     /// Installs what the database lacks and wires the crates to it.
     ///
     /// # Errors
-    /// When the server cannot be reached, its migrations are not those of this program, or `secrets` do not open
-    /// what is sealed in it.
-    pub async fn start(server: &Server, prefix: Prefix, secrets: Secrets) -> Result<Self> {
+    /// When a server cannot be reached, the migrations of the database are not those of this program, or `secrets` do not
+    /// open what is sealed in it.
+    pub async fn start(server: &Server, prefix: Prefix, secrets: Secrets, counting: &Counting) -> Result<Self> {
         let mut administrator = server.administrator().await?;
         schema::install(&mut administrator, &prefix).await?;
         let logins = Logins::install(server, &mut administrator, &prefix).await?;
@@ -79,13 +80,13 @@ impl App {
             .seed_cipher(seeds)
             .observer(recorder(trail.clone()))
             .build()?;
-        let limiter = limits().observer(recorder(trail.clone())).build()?;
+        let limits = Limits::open(counting, secrets.fingerprints, Arc::new(recorder(trail.clone()))).await?;
         Ok(Self {
             tenants,
             auth,
             vault,
             policy: permissions::policy()?,
-            limiter,
+            limits,
             cookies: Cookies::host(),
             trail,
             logins,
@@ -105,9 +106,9 @@ impl App {
     ///
     /// # Errors
     /// When a rule is missing.
-    pub fn reserve_sign_in(&self, account: &str, address: IpAddr) -> Result<Reservation> {
+    pub async fn reserve_sign_in(&self, account: &str, address: IpAddr) -> Result<Reservation<Permit>> {
         let keys = [(SIGN_IN_ACCOUNT, Key::account(account)), (SIGN_IN_ADDRESS, Key::ip(address))];
-        Ok(self.limiter.reserve(&keys, Cost::ONE)?)
+        self.limits.reserve(&keys).await
     }
 
     /// A connection as the sealer, who sees the audit log of every tenant and nothing else.
@@ -156,7 +157,7 @@ impl App {
         loop {
             drop(tokio::time::timeout(Duration::from_secs(5), self.sealing.notified()).await);
             // The end of a breach is an event too, and nobody else may come to notice it.
-            self.limiter.sweep();
+            self.limits.sweep();
             if let Err(error) = self.seal_now().await {
                 complain(&error);
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -170,27 +171,6 @@ impl App {
         self.logins.close().await;
     }
 }
-
-/// Sign-ins per account and per address, codes per account, exports per tenant.
-fn limits() -> stockade::ratelimit::LimiterBuilder {
-    const QUARTER_HOUR: Duration = Duration::from_secs(900);
-    let times = |limit: u32| NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
-    Limiter::builder()
-        .rule(Rule::exact(SIGN_IN_ACCOUNT, times(5), QUARTER_HOUR))
-        .rule(Rule::exact(SIGN_IN_ADDRESS, times(20), QUARTER_HOUR))
-        .rule(Rule::exact(CODE_ADDRESS, times(10), QUARTER_HOUR))
-        .rule(Rule::window(EXPORT_TENANT, times(20), Duration::from_secs(3600)))
-        .capacity(100_000)
-}
-
-/// Rule: sign-in attempts on one account.
-pub const SIGN_IN_ACCOUNT: &str = "sign-in.account";
-/// Rule: sign-in attempts from one address.
-pub const SIGN_IN_ADDRESS: &str = "sign-in.address";
-/// Rule: one-time codes from one address.
-pub const CODE_ADDRESS: &str = "code.address";
-/// Rule: exports of one tenant.
-pub const EXPORT_TENANT: &str = "export.tenant";
 
 /// Seeds of one-time codes, sealed under the platform's own keys and bound to their user.
 #[derive(Debug)]

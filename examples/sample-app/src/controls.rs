@@ -14,8 +14,9 @@ use stockade::{
 use uuid::Uuid;
 
 use crate::{
-    app::{App, CODE_ADDRESS, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
+    app::App,
     domain::{attacks, people::User},
+    limits::{CODE_ADDRESS, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
     schema, seed,
 };
 
@@ -176,12 +177,12 @@ fn cookies(app: &App, now: DateTime<Utc>) -> Observation {
 }
 
 fn limits(app: &App, now: DateTime<Utc>) -> Vec<Observation> {
-    let snapshot = app.limiter.snapshot();
+    let counts = app.limits.counts();
     [SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, CODE_ADDRESS]
         .into_iter()
         .map(|name| {
             let subject = Subject::new(name);
-            match snapshot.rules.iter().find(|rule| rule.rule.name() == name) {
+            match counts.rules.iter().find(|rule| rule.rule.name() == name) {
                 Some(rule) if rule.rule.mode() == Mode::Enforce => {
                     Observation::pass(ControlId::RATELIMIT_AUTH, subject, now)
                         .fact("limit", u64::from(rule.rule.limit().get()))

@@ -10,6 +10,7 @@ pub mod controls;
 pub mod database;
 pub mod desk;
 pub mod domain;
+pub mod limits;
 pub mod permissions;
 pub mod schema;
 pub mod secrets;

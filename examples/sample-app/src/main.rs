@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use sample_app::{
     app::App,
     database::{Prefix, Server},
+    limits::Counting,
     secrets::{FIELD_KEYS, Pair, SESSION_KEY},
     seed, tour, web,
 };
@@ -26,6 +27,9 @@ struct Arguments {
     /// PostgreSQL to use, as a role that may create roles; without it an embedded one is started
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// Redis to count attempts in, for several processes; without it each counts for itself
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    redis_url: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -54,7 +58,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<()> {
     let database = arguments.database_url.as_deref();
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(database, arguments.port).await,
+        Command::Serve => serve(database, arguments.redis_url, arguments.port).await,
         Command::Tour => {
             if !tour::run(database).await? {
                 bail!("a step of the tour did not hold");
@@ -79,7 +83,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-async fn serve(database: Option<&str>, port: u16) -> Result<()> {
+async fn serve(database: Option<&str>, redis: Option<String>, port: u16) -> Result<()> {
     // The port first: nothing is installed for an application that then cannot be reached.
     let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
         Ok(listener) => listener,
@@ -91,12 +95,14 @@ async fn serve(database: Option<&str>, port: u16) -> Result<()> {
     let address = listener.local_addr()?;
     let server = Server::open(database).await?;
     let pair = if server.is_temporary() { Pair::generate()? } else { Pair::from_environment()? };
-    let app = Arc::new(App::start(&server, Prefix::application(), pair.parse()?).await?);
+    let counting = redis.map_or(Counting::Memory, Counting::Redis);
+    let app = Arc::new(App::start(&server, Prefix::application(), pair.parse()?, &counting).await?);
     seed::fill(&app).await?;
     tokio::spawn(Arc::clone(&app).seal_forever());
 
     println!("Freight Desk is up: http://{address}");
     println!("Data: {}", server.describe());
+    println!("Limits: counted {}", app.limits.counts().place);
     println!("\nSign in as one of these; the password of all is `{}`", seed::PASSWORD);
     for person in seed::PEOPLE {
         let second = if person.totp_seed.is_some() { ", and a one-time code" } else { "" };

@@ -18,6 +18,7 @@ stockade::rbac::permissions! {
         AuditExport   = "audit.export":      Read,  up to Tenant, audit;
         PostureView   = "posture.view":      Read,  up to Tenant;
         SessionRevoke = "session.revoke":    Write, up to Tenant, audit;
+        LimitsView    = "limits.view":       Read,  up to Tenant;
         SchemaInspect = "schema.inspect":    Read,  up to Tenant, audit, mfa;
     }
 }

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use stockade::{field_crypto::LocalKeyring, session::KeyRing};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use stockade::{field_crypto::LocalKeyring, ratelimit::FingerprintKey, session::KeyRing};
 use zeroize::Zeroizing;
 
 /// Environment variable with the key-encryption keys: `id:base64[,id:base64 ..]`, the first one current.
@@ -17,6 +19,9 @@ pub struct Secrets {
     pub field_keys: LocalKeyring,
     /// Turns session tokens into what the database holds.
     pub session_keys: KeyRing,
+    /// Turns addresses and account names into what limits and their events hold. Derived from the session key, so that
+    /// every process has the same.
+    pub fingerprints: FingerprintKey,
 }
 
 /// Both secrets as text, for the environment. Not `Debug`: this is the one place where they are readable.
@@ -65,7 +70,10 @@ impl Pair {
             .with_context(|| format!("{SESSION_KEY} is not base64"))?;
         let session_keys =
             KeyRing::single(1, key.as_slice()).with_context(|| format!("{SESSION_KEY} is not a key of 32 bytes"))?;
-        Ok(Secrets { field_keys, session_keys })
+        let mut mac = <Hmac<Sha256>>::new_from_slice(&key)?;
+        mac.update(b"freight-desk limits v1");
+        let fingerprints = FingerprintKey::new(mac.finalize().into_bytes().into());
+        Ok(Secrets { field_keys, session_keys, fingerprints })
     }
 }
 

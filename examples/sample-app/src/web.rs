@@ -6,6 +6,7 @@ mod drivers;
 mod isolation;
 mod layout;
 mod ledger;
+mod limits;
 mod loads;
 mod posture;
 mod problem;
@@ -60,6 +61,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/posture", get(posture::show))
         .route("/posture.json", get(posture::json))
         .route("/roles", get(roles::show))
+        .route("/limits", get(limits::show))
         .route("/style.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], include_str!("../assets/style.css")) }))
         .route("/posture.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], stockade::posture::render::html::STYLE) }))
         .route("/icon.svg", get(|| async { ([(header::CONTENT_TYPE, "image/svg+xml")], layout::icon()) }))

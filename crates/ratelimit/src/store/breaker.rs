@@ -78,6 +78,10 @@ impl Breaker {
         Some(Health::Degraded)
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().open.is_some()
+    }
+
     /// Counts a decision without the store, and says how long it has been failing.
     pub(super) fn decided_without(&self, now: Duration) -> Duration {
         let mut state = self.lock();

@@ -3,23 +3,26 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::cost::Cost;
 use crate::decision::{Decision, Source};
 use crate::error::{Error, Repr};
-use crate::fingerprint::FingerprintKey;
+use crate::fingerprint::{Fingerprint, FingerprintKey};
 use crate::key::Key;
 use crate::limiter::{Catalogue, Limiter};
 use crate::permit::{Permit, Reservation};
 use crate::rule::{Rule, RuleId, RuleRef};
 use crate::store::breaker::{Breaker, COOL_DOWN};
+use crate::store::decided::Decided;
+use crate::store::episodes::Episodes;
 use crate::store::failure::OnStoreError;
 use crate::store::health::{Health, HealthObserver};
 use crate::store::permit::{Charged, SharedPermit};
 use crate::store::request::{self, Entry, Target};
-use crate::store::{Ask, Intent, Store};
+use crate::store::{Ask, Intent, SharedSnapshot, Store};
 
 pub use self::builder::SharedLimiterBuilder;
 
@@ -37,16 +40,19 @@ pub struct SharedLimiter<S: Store> {
 
 pub(super) struct Core<S> {
     pub(super) store: S,
-    catalogue: Catalogue,
-    entries: Box<[Entry]>,
-    fingerprints: FingerprintKey,
+    pub(super) catalogue: Catalogue,
+    pub(super) entries: Box<[Entry]>,
+    pub(super) fingerprints: FingerprintKey,
     on_error: OnStoreError,
     /// The limiter of [`OnStoreError::Local`].
     local: Option<Limiter>,
     deadline: Duration,
-    breaker: Breaker,
-    clock: Box<dyn Clock>,
-    observer: Box<dyn HealthObserver>,
+    pub(super) breaker: Breaker,
+    pub(super) clock: Box<dyn Clock>,
+    health: Box<dyn HealthObserver>,
+    pub(super) episodes: Episodes,
+    pub(super) allowed: AtomicU64,
+    pub(super) refused: AtomicU64,
 }
 
 impl<S: Store> SharedLimiter<S> {
@@ -81,7 +87,8 @@ impl<S: Store> SharedLimiter<S> {
     ///
     /// As [`Limiter::check`]. A store that fails is no error: see [`OnStoreError`].
     pub async fn check<R: RuleRef + Send + Sync>(&self, keys: &[(R, Key)], cost: Cost) -> Result<Decision, Error> {
-        self.core.decide(keys, cost, Intent::Charge).await.map(|(decision, _)| decision)
+        let decided = self.core.decide(keys, cost, Intent::Charge).await?;
+        Ok(self.core.count(decided, keys).0)
     }
 
     /// As [`Limiter::peek`].
@@ -90,7 +97,7 @@ impl<S: Store> SharedLimiter<S> {
     ///
     /// As [`check`](Self::check).
     pub async fn peek<R: RuleRef + Send + Sync>(&self, keys: &[(R, Key)], cost: Cost) -> Result<Decision, Error> {
-        self.core.decide(keys, cost, Intent::Peek).await.map(|(decision, _)| decision)
+        Ok(self.core.decide(keys, cost, Intent::Peek).await?.decision)
     }
 
     /// As [`Limiter::reserve`]. Dropped while it waits, the cost may have been charged.
@@ -103,12 +110,48 @@ impl<S: Store> SharedLimiter<S> {
         keys: &[(R, Key)],
         cost: Cost,
     ) -> Result<Reservation<SharedPermit<S>>, Error> {
-        let (decision, charged) = self.core.decide(keys, cost, Intent::Charge).await?;
-        Ok(if decision.allowed {
+        let decided = self.core.decide(keys, cost, Intent::Charge).await?;
+        let (decision, charged) = self.core.count(decided, keys);
+        Ok(self.reservation(decision, charged, cost))
+    }
+
+    /// Ends the episodes of refusal that have been quiet for a window. Call it from a timer: nothing else notices the
+    /// end of an episode whose key never comes back.
+    pub fn sweep(&self) {
+        self.core.episodes.sweep(&self.core.entries, self.core.clock.now());
+    }
+
+    /// What this process asked so far.
+    #[must_use]
+    pub fn snapshot(&self) -> SharedSnapshot {
+        self.core.snapshot()
+    }
+
+    /// As [`Limiter::fingerprint`].
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownRule`](crate::ErrorKind::UnknownRule) if there is none.
+    pub fn fingerprint(&self, rule: impl RuleRef, key: &Key) -> Result<Fingerprint, Error> {
+        Ok(self.core.fingerprints.fingerprint(self.definition(rule)?.name(), Some(key)))
+    }
+
+    /// As [`reserve`](Self::reserve), for a charge that nobody has asked for yet: its refusal is none.
+    pub(super) async fn reserve_ahead(
+        &self,
+        keys: &[(RuleId, Key)],
+        cost: Cost,
+    ) -> Result<Reservation<SharedPermit<S>>, Error> {
+        let Decided { decision, charged, .. } = self.core.decide(keys, cost, Intent::Charge).await?;
+        Ok(self.reservation(decision, charged, cost))
+    }
+
+    fn reservation(&self, decision: Decision, charged: Charged, cost: Cost) -> Reservation<SharedPermit<S>> {
+        if decision.allowed {
             Reservation::Granted(SharedPermit { core: Arc::clone(&self.core), decision, cost, charged })
         } else {
             Reservation::Refused(decision)
-        })
+        }
     }
 }
 
@@ -135,7 +178,7 @@ impl<S: Store> Core<S> {
         keys: &[(R, Key)],
         cost: Cost,
         intent: Intent,
-    ) -> Result<(Decision, Charged), Error> {
+    ) -> Result<Decided, Error> {
         let targets = request::targets(&self.catalogue, &self.entries, &self.fingerprints, keys, cost)?;
         if targets.is_empty() {
             return self.unasked(keys);
@@ -158,7 +201,7 @@ impl<S: Store> Core<S> {
                 } else {
                     Charged::Nowhere
                 };
-                Ok((decision, charged))
+                Ok(Decided { decision, charged, exceeded: request::exceeded(&targets, &standings, cost) })
             }
             Err(_) => {
                 self.report(self.breaker.failed(self.clock.now()));
@@ -188,29 +231,31 @@ impl<S: Store> Core<S> {
         targets: &[Target],
         cost: Cost,
         intent: Intent,
-    ) -> Result<(Decision, Charged), Error> {
+    ) -> Result<Decided, Error> {
         let failing = self.breaker.decided_without(self.clock.now());
         let first = targets.first().ok_or(Repr::EmptyRequest)?;
-        let verdict = |source: Source| Decision {
-            allowed: source == Source::Unchecked,
-            rule: self.catalogue.id_at(first.index),
-            limit: first.ask.limit,
-            remaining: 0,
-            retry_after: if source == Source::Unchecked { Duration::ZERO } else { COOL_DOWN },
-            reset_after: COOL_DOWN,
-            source,
+        let verdict = |source: Source| {
+            Decided::of(Decision {
+                allowed: source == Source::Unchecked,
+                rule: self.catalogue.id_at(first.index),
+                limit: first.ask.limit,
+                remaining: 0,
+                retry_after: if source == Source::Unchecked { Duration::ZERO } else { COOL_DOWN },
+                reset_after: COOL_DOWN,
+                source,
+            })
         };
         // A request that only shadow rules watch is never refused.
         let enforced = targets.iter().any(|target| target.ask.enforced);
         if !enforced {
-            return Ok((verdict(Source::Unchecked), Charged::Nowhere));
+            return Ok(verdict(Source::Unchecked));
         }
         Ok(match (self.on_error, &self.local) {
-            (OnStoreError::Open { at_most }, _) if failing < at_most => (verdict(Source::Unchecked), Charged::Nowhere),
+            (OnStoreError::Open { at_most }, _) if failing < at_most => verdict(Source::Unchecked),
             (OnStoreError::Local { .. }, Some(local)) => {
-                self.locally(local, keys, cost, intent).unwrap_or((verdict(Source::StoreDown), Charged::Nowhere))
+                self.locally(local, keys, targets, cost, intent).unwrap_or_else(|| verdict(Source::StoreDown))
             }
-            _ => (verdict(Source::StoreDown), Charged::Nowhere),
+            _ => verdict(Source::StoreDown),
         })
     }
 
@@ -219,9 +264,10 @@ impl<S: Store> Core<S> {
         &self,
         local: &Limiter,
         keys: &[(R, Key)],
+        targets: &[Target],
         cost: Cost,
         intent: Intent,
-    ) -> Option<(Decision, Charged)> {
+    ) -> Option<Decided> {
         let keys = self.local_keys(local, keys);
         let (decision, charged) = match intent {
             Intent::Peek => (local.peek(&keys, cost).ok()?, Charged::Nowhere),
@@ -231,15 +277,17 @@ impl<S: Store> Core<S> {
             },
         };
         let rule = self.catalogue.id_at(decision.rule.index);
-        Some((Decision { rule, source: Source::Fallback, ..decision }, charged))
+        let refusing = |target: &&Target| !decision.allowed && target.index == decision.rule.index;
+        let exceeded = targets.iter().filter(refusing).copied().collect();
+        Some(Decided { decision: Decision { rule, source: Source::Fallback, ..decision }, charged, exceeded })
     }
 
     /// The answer to a request all of whose rules are off.
-    fn unasked<R: RuleRef>(&self, keys: &[(R, Key)]) -> Result<(Decision, Charged), Error> {
+    fn unasked<R: RuleRef>(&self, keys: &[(R, Key)]) -> Result<Decided, Error> {
         let (rule, _) = keys.first().ok_or(Repr::EmptyRequest)?;
         let index = self.catalogue.resolve(*rule)?;
         let limit = self.entries.get(index).ok_or(Repr::ForeignRule)?.rule.limit().get();
-        let decision = Decision {
+        Ok(Decided::of(Decision {
             allowed: true,
             rule: self.catalogue.id_at(index),
             limit,
@@ -247,8 +295,7 @@ impl<S: Store> Core<S> {
             retry_after: Duration::ZERO,
             reset_after: Duration::ZERO,
             source: Source::Off,
-        };
-        Ok((decision, Charged::Nowhere))
+        }))
     }
 
     pub(super) async fn within_deadline<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -260,7 +307,7 @@ impl<S: Store> Core<S> {
 
     fn report(&self, health: Option<Health>) {
         if let Some(health) = health {
-            self.observer.observe(&health);
+            self.health.observe(&health);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From rules and keys to what a store is asked, and from its answer to a decision.
 
 use std::cmp::Reverse;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::cost::Cost;
@@ -25,12 +26,16 @@ pub(super) struct Entry {
     width: u64,
     span: u64,
     narrow: bool,
+    /// Refusals, as this process saw them.
+    pub(super) refusals: AtomicU64,
 }
 
-/// One ask and the rule that it is for.
+/// One ask, and the rule and the key that it is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub(super) index: usize,
+    /// The key's place in the request.
+    pub(super) key: usize,
     pub(super) ask: Ask,
 }
 
@@ -46,7 +51,7 @@ impl Entry {
             return Err(Repr::InvalidRule { rule: rule.name().to_owned(), problem }.into());
         };
         let label = format!("{} {kind} {window}", rule.name());
-        Ok(Self { label, width, span, narrow: kind == "exact", rule })
+        Ok(Self { label, width, span, narrow: kind == "exact", refusals: AtomicU64::new(0), rule })
     }
 
     fn ask(&self, key: &Key, fingerprints: &FingerprintKey) -> Ask {
@@ -73,7 +78,7 @@ pub(super) fn targets<R: RuleRef>(
         return Err(Repr::EmptyRequest.into());
     }
     let mut targets = Vec::with_capacity(keys.len());
-    for (rule, key) in keys {
+    for (place, (rule, key)) in keys.iter().enumerate() {
         let index = catalogue.resolve(*rule)?;
         let entry = entries.get(index).ok_or(Repr::ForeignRule)?;
         let limit = entry.rule.limit().get();
@@ -82,7 +87,9 @@ pub(super) fn targets<R: RuleRef>(
                 let rule = entry.rule.name().to_owned();
                 return Err(Repr::CostAboveLimit { rule, cost: cost.units(), limit }.into());
             }
-            Mode::Enforce | Mode::Shadow => targets.push(Target { index, ask: entry.ask(key, fingerprints) }),
+            Mode::Enforce | Mode::Shadow => {
+                targets.push(Target { index, key: place, ask: entry.ask(key, fingerprints) });
+            }
             Mode::Off => {}
         }
     }
@@ -99,8 +106,7 @@ pub(super) fn decision(
     cost: Cost,
     charging: bool,
 ) -> Result<Decision, Error> {
-    let fits =
-        |(target, standing): &(&Target, &Standing)| standing.used.saturating_add(cost.units()) <= target.ask.limit;
+    let fits = |(target, standing): &(&Target, &Standing)| fits(target, standing, cost);
     let found = || targets.iter().zip(standings);
     if targets.len() != standings.len() {
         return Err(Error::store("the store answered another question"));
@@ -131,7 +137,16 @@ pub(super) fn decision(
 
 /// What was charged: nothing if the decision is a refusal.
 pub(super) fn charges(targets: &[Target], standings: &[Standing], cost: Cost) -> Vec<(Ask, u64)> {
-    let fits = |target: &Target, standing: &Standing| standing.used.saturating_add(cost.units()) <= target.ask.limit;
-    let pairs = targets.iter().zip(standings).filter(|(target, standing)| fits(target, standing));
+    let pairs = targets.iter().zip(standings).filter(|(target, standing)| fits(target, standing, cost));
     pairs.map(|(target, standing)| (target.ask, standing.bucket)).collect()
+}
+
+/// The rules that have no room for the cost, shadow rules among them.
+pub(super) fn exceeded(targets: &[Target], standings: &[Standing], cost: Cost) -> Vec<Target> {
+    let pairs = targets.iter().zip(standings).filter(|(target, standing)| !fits(target, standing, cost));
+    pairs.map(|(target, _)| *target).collect()
+}
+
+fn fits(target: &Target, standing: &Standing, cost: Cost) -> bool {
+    standing.used.saturating_add(cost.units()) <= target.ask.limit
 }

@@ -108,7 +108,7 @@ impl<S: Store> Tiered<S> {
         }
         let keys = [(id, key.clone())];
         if let Some(size) = self.size(limit, left).filter(|size| size.units() > cost.units())
-            && let Reservation::Granted(permit) = self.limiter.reserve(&keys, size).await?
+            && let Reservation::Granted(permit) = self.limiter.reserve_ahead(&keys, size).await?
         {
             let decision = permit.decision();
             // The lifetime began when the question was sent, which is before the tokens were charged.

@@ -36,6 +36,8 @@ mod postgres;
 mod proxies;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod shared_episodes;
 mod threads;
 #[cfg(feature = "store")]
 mod tiered;

@@ -99,7 +99,7 @@ impl<S: Store> Node<S> {
             .rule(Rule::exact("tried", n(1), HOUR).in_mode(Mode::Shadow))
             .deadline(Duration::from_millis(300))
             .clock(clock.clone())
-            .observer(reports.clone())
+            .health_observer(reports.clone())
             .build()
             .unwrap();
         Self { limiter, clock, reports }

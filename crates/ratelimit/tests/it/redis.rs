@@ -26,7 +26,7 @@ async fn store(test: &str) -> RedisStore<MultiplexedConnection> {
     RedisStore::new(connect().await, &namespace(test)).unwrap()
 }
 
-async fn with_clock(test: &str) -> (RedisStore<MultiplexedConnection>, ManualClock) {
+pub(crate) async fn with_clock(test: &str) -> (RedisStore<MultiplexedConnection>, ManualClock) {
     let clock = ManualClock::new();
     (store(test).await.with_client_time(clock.clone(), Duration::ZERO), clock)
 }

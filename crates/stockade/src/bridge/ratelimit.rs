@@ -4,6 +4,9 @@ use serde_json::json;
 use stockade_audit_chain::{Actor, Entry, Outcome, Severity, TenantId};
 use stockade_ratelimit::{Event, EventKind, Observer};
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
+use stockade_ratelimit::store::{Health, HealthObserver};
+
 use super::{PLATFORM, Recorder};
 
 impl<F: Fn(TenantId, Entry) + Send + Sync + 'static> Observer for Recorder<F> {
@@ -30,4 +33,28 @@ pub fn limit_entry(tenant: TenantId, event: &Event) -> Entry {
         .severity(severity)
         .outcome(Outcome::Denied)
         .after(facts)
+}
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+impl<F: Fn(TenantId, Entry) + Send + Sync + 'static> HealthObserver for Recorder<F> {
+    fn observe(&self, health: &Health) {
+        let tenant = TenantId::from(PLATFORM);
+        (self.0)(tenant, store_entry(tenant, health));
+    }
+}
+
+/// What an outage of the store of shared limits looks like in the audit log of `tenant`: a warning when it begins, a note
+/// with what was decided without it when it ends.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+#[must_use]
+pub fn store_entry(tenant: TenantId, health: &Health) -> Entry {
+    let (severity, outcome, facts) = match health {
+        Health::Degraded => (Severity::Warning, Outcome::Failure, json!({ "state": "degraded" })),
+        Health::Recovered { lasted, decided } => {
+            let facts = json!({ "state": "recovered", "lasted_seconds": lasted.as_secs(), "decided_without": decided });
+            (Severity::Notice, Outcome::Success, facts)
+        }
+        _ => (Severity::Notice, Outcome::Success, json!({ "state": "changed" })),
+    };
+    Entry::new(tenant, Actor::system("ratelimit"), "ratelimit.store").severity(severity).outcome(outcome).after(facts)
 }

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use crate::{
     app::App,
     database::{Prefix, Server},
+    limits::Counting,
     secrets::Pair,
     seed,
 };
@@ -61,7 +62,7 @@ impl Scratch {
 }
 
 async fn start(server: &Server, prefix: Prefix) -> Result<App> {
-    let app = App::start(server, prefix, Pair::generate()?.parse()?).await?;
+    let app = App::start(server, prefix, Pair::generate()?.parse()?, &Counting::Memory).await?;
     seed::fill(&app).await?;
     Ok(app)
 }

@@ -70,7 +70,7 @@ pub(super) async fn burst(tour: &mut Tour<'_>) -> Result<()> {
     tour.step("A burst of guesses is limited, and the breach is in the audit log");
     let (mut hashed, mut refused, mut wait) = (0, 0, 0);
     for guess in 0..30 {
-        match app.reserve_sign_in(&email, client().ip)? {
+        match app.reserve_sign_in(&email, client().ip).await? {
             Reservation::Granted(permit) => {
                 let flow = app.auth.begin(&email, &client()).await?;
                 if !matches!(
@@ -79,7 +79,7 @@ pub(super) async fn burst(tour: &mut Tour<'_>) -> Result<()> {
                 ) {
                     bail!("a guess was right");
                 }
-                permit.commit();
+                drop(permit);
                 hashed += 1;
             }
             Reservation::Refused(decision) => {

@@ -14,7 +14,7 @@ use stockade::{
         AuditRow, Outcome, Report, Severity, csv,
         postgres::{Filter, Page, VerifyOptions, search, verify as verify_chain},
     },
-    ratelimit::{Cost, Key},
+    ratelimit::Key,
     rbac::Resource,
 };
 use uuid::Uuid;
@@ -25,9 +25,10 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    app::{App, EXPORT_TENANT},
+    app::App,
     desk::Desk,
     domain::people::{self, User},
+    limits::EXPORT_TENANT,
     permissions::Perm,
 };
 
@@ -74,7 +75,7 @@ pub(crate) async fn export(
     Query(form): Query<Search>,
 ) -> Result<Response, Problem> {
     let tenant = Uuid::from(visitor.session.tenant);
-    let decision = app.limiter.check(&[(EXPORT_TENANT, Key::tenant(tenant.as_bytes()))], Cost::ONE)?;
+    let decision = app.limits.check(&[(EXPORT_TENANT, Key::tenant(tenant.as_bytes()))]).await?;
     if !decision.allowed {
         return Err(Problem::TooMany { retry_after: decision.retry_after_secs() });
     }

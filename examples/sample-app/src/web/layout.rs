@@ -14,16 +14,18 @@ pub(crate) enum Place {
     Isolation,
     Posture,
     Roles,
+    Limits,
     Administration,
 }
 
 const DESK: [(Place, &str, &str); 3] =
     [(Place::Loads, "/loads", "Loads"), (Place::Drivers, "/drivers", "Drivers"), (Place::Ledger, "/ledger", "Ledger")];
-const OVERSIGHT: [(Place, &str, &str); 5] = [
+const OVERSIGHT: [(Place, &str, &str); 6] = [
     (Place::Audit, "/audit", "Audit log"),
     (Place::Isolation, "/isolation", "Tenant isolation"),
     (Place::Posture, "/posture", "Compliance"),
     (Place::Roles, "/roles", "Roles"),
+    (Place::Limits, "/limits", "Limits"),
     (Place::Administration, "/administration", "Administration"),
 ];
 

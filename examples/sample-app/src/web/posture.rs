@@ -8,15 +8,17 @@ use http::header::CONTENT_TYPE;
 use maud::{Markup, PreEscaped, html};
 use stockade::{
     posture::{Assessment, render},
+    ratelimit::Key,
     rbac::Resource,
 };
+use uuid::Uuid;
 
 use super::{
     SignedIn, WebApp,
     layout::{Place, page},
     problem::Problem,
 };
-use crate::{app::App, controls, domain::people::User, permissions::Perm};
+use crate::{app::App, controls, domain::people::User, limits::DOWNLOAD_USER, permissions::Perm};
 
 /// `GET /posture`: measured while the page is made.
 pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
@@ -33,6 +35,11 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup
 
 /// `GET /posture.json`
 pub(crate) async fn json(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
+    let keys = [(DOWNLOAD_USER, Key::user(Uuid::from(visitor.session.user).as_bytes()))];
+    let decision = app.limits.check(&keys).await?;
+    if !decision.allowed {
+        return Err(Problem::TooMany { retry_after: decision.retry_after_secs() });
+    }
     let (_, assessment) = measure(&app, visitor).await?;
     Ok(([(CONTENT_TYPE, "application/json")], render::json(&assessment)).into_response())
 }

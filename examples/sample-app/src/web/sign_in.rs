@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use secrecy::SecretString;
 use serde::Deserialize;
 use stockade::{
-    ratelimit::{Cost, Key, Permit, Reservation},
+    ratelimit::{Key, Reservation},
     rbac::Permission,
     session::{ErrorKind, Flow, FullyVerified, Step, TotpStep},
 };
@@ -22,7 +22,8 @@ use super::{
     visitor::{Client, pending_token, session_token},
 };
 use crate::{
-    app::{App, CODE_ADDRESS},
+    app::App,
+    limits::{CODE_ADDRESS, Permit},
     permissions::Perm,
     seed,
 };
@@ -51,16 +52,16 @@ pub(crate) async fn password(
     Form(sent): Form<Password>,
 ) -> Result<Response, Problem> {
     // Charged before the hash is computed, and given back when the password was right.
-    let permit = granted(&app, app.reserve_sign_in(&sent.email, client.ip)?)?;
+    let permit = granted(&app, app.reserve_sign_in(&sent.email, client.ip).await?)?;
     let flow = app.auth.begin(&sent.email, &client).await?;
     match flow.verify_password(sent.password).await? {
         Step::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, password_page(&sent.email, Some(REFUSED))).into_response()),
         Step::TotpRequired(flow) => {
-            permit.refund();
+            permit.refund().await;
             Ok((set_cookies(&[app.cookies.pending(&flow.token())]), Redirect::to("/sign-in/code")).into_response())
         }
         Step::Done(flow) => {
-            permit.refund();
+            permit.refund().await;
             issue(&app, flow, &headers).await
         }
     }
@@ -87,7 +88,7 @@ pub(crate) async fn code(
     headers: HeaderMap,
     Form(sent): Form<Code>,
 ) -> Result<Response, Problem> {
-    let permit = granted(&app, app.limiter.reserve(&[(CODE_ADDRESS, Key::ip(client.ip))], Cost::ONE)?)?;
+    let permit = granted(&app, app.limits.reserve(&[(CODE_ADDRESS, Key::ip(client.ip))]).await?)?;
     let Some(pending) = pending_token(&app, &headers) else {
         return Ok(Redirect::to("/sign-in").into_response());
     };
@@ -102,7 +103,7 @@ pub(crate) async fn code(
     match flow.verify_totp(&sent.code).await? {
         TotpStep::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, code_page(Some(WRONG_CODE))).into_response()),
         TotpStep::Done(flow) => {
-            permit.refund();
+            permit.refund().await;
             issue(&app, flow, &headers).await
         }
     }
@@ -129,7 +130,7 @@ pub(crate) async fn sign_out_everywhere(State(app): WebApp, visitor: SignedIn) -
     Ok(gone(&app))
 }
 
-fn granted(app: &App, reservation: Reservation) -> Result<Permit, Problem> {
+fn granted(app: &App, reservation: Reservation<Permit>) -> Result<Permit, Problem> {
     match reservation {
         Reservation::Granted(permit) => Ok(permit),
         Reservation::Refused(decision) => {

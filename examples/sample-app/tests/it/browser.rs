@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use sample_app::{
     app::App,
     database::{Prefix, Server},
+    limits::Counting,
     secrets::Pair,
     seed::{self, Person, Tenant},
     web,
@@ -20,7 +21,7 @@ pub(crate) async fn app(pool: &PgPool) -> Arc<App> {
     let server = Server::at(pool.connect_options().as_ref().clone());
     let prefix = Prefix::scratch(rand_id());
     let secrets = Pair::generate().unwrap().parse().unwrap();
-    let app = App::start(&server, prefix, secrets).await.unwrap();
+    let app = App::start(&server, prefix, secrets, &Counting::Memory).await.unwrap();
     seed::fill(&app).await.unwrap();
     Arc::new(app)
 }

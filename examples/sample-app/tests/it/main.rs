@@ -6,6 +6,7 @@ mod administration;
 mod browser;
 mod forms;
 mod installation;
+mod limits;
 mod periods;
 mod refusals;
 mod sign_in;

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::browser::{Browser, app};
 
 /// Every route of the router that is not the way in.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 12] = [
     "/loads",
     "/loads/00000000-0000-0000-0000-000000000001",
     "/drivers",
@@ -16,7 +16,10 @@ const PAGES: [&str; 9] = [
     "/audit.csv",
     "/isolation",
     "/posture",
+    "/posture.json",
     "/roles",
+    "/limits",
+    "/administration",
 ];
 const ACTIONS: [&str; 7] = [
     "/loads/00000000-0000-0000-0000-000000000001",

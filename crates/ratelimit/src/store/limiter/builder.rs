@@ -2,19 +2,22 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::{Core, SharedLimiter};
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::{Error, Repr};
+use crate::event::{self, Observer};
 use crate::fingerprint::FingerprintKey;
 use crate::limiter::{Catalogue, Limiter, LimiterBuilder};
 use crate::route::Route;
 use crate::rule::Rule;
 use crate::store::Store;
 use crate::store::breaker::Breaker;
+use crate::store::episodes::Episodes;
 use crate::store::failure::OnStoreError;
-use crate::store::health::{HealthObserver, Unobserved};
+use crate::store::health::{self, HealthObserver};
 use crate::store::request::Entry;
 use crate::store::tiered::{Leases, Tiered};
 
@@ -30,7 +33,8 @@ pub struct SharedLimiterBuilder<S> {
     rules: Vec<Rule>,
     deadline: Duration,
     clock: Arc<dyn Clock>,
-    observer: Box<dyn HealthObserver>,
+    health: Box<dyn HealthObserver>,
+    observer: Box<dyn Observer>,
 }
 
 impl<S: Store> SharedLimiterBuilder<S> {
@@ -42,7 +46,8 @@ impl<S: Store> SharedLimiterBuilder<S> {
             rules: Vec::new(),
             deadline: DEADLINE,
             clock: Arc::new(MonotonicClock::new()),
-            observer: Box::new(Unobserved),
+            health: Box::new(health::Unobserved),
+            observer: Box::new(event::Unobserved),
         }
     }
 
@@ -68,7 +73,13 @@ impl<S: Store> SharedLimiterBuilder<S> {
     }
 
     /// Who is told when the store fails and when it is back.
-    pub fn observer(self, observer: impl HealthObserver + 'static) -> Self {
+    pub fn health_observer(self, observer: impl HealthObserver + 'static) -> Self {
+        Self { health: Box::new(observer), ..self }
+    }
+
+    /// Who is told of episodes of refusal, as this process sees them: each process of an application that refuses a key
+    /// reports an episode of its own, under the same fingerprint.
+    pub fn observer(self, observer: impl Observer + 'static) -> Self {
         Self { observer: Box::new(observer), ..self }
     }
 
@@ -112,7 +123,10 @@ impl<S: Store> SharedLimiterBuilder<S> {
                 deadline: self.deadline,
                 breaker: Breaker::default(),
                 clock: Box::new(self.clock),
-                observer: self.observer,
+                health: self.health,
+                episodes: Episodes::new(self.observer),
+                allowed: AtomicU64::new(0),
+                refused: AtomicU64::new(0),
             }),
         })
     }

@@ -9,6 +9,7 @@ use crate::error::{Error, Repr};
 use crate::key::Key;
 use crate::postgres::PgStore;
 use crate::rule::RuleRef;
+use crate::store::decided::Decided;
 use crate::store::request;
 
 impl SharedLimiter<PgStore> {
@@ -32,11 +33,13 @@ impl SharedLimiter<PgStore> {
         let core = &self.core;
         let targets = request::targets(&core.catalogue, &core.entries, &core.fingerprints, keys, cost)?;
         if targets.is_empty() {
-            return core.unasked(keys).map(|(decision, _)| decision);
+            return Ok(core.unasked(keys)?.decision);
         }
         let asks: Vec<_> = targets.iter().map(|target| target.ask).collect();
         let standings = core.store.decide_on(transaction, &asks, cost.units()).await?;
-        request::decision(&core.catalogue, &targets, &standings, cost, true)
+        let decision = request::decision(&core.catalogue, &targets, &standings, cost, true)?;
+        let exceeded = request::exceeded(&targets, &standings, cost);
+        Ok(core.count(Decided { exceeded, ..Decided::of(decision) }, keys).0)
     }
 
     /// As [`check`](Self::check), for several decisions in one statement: each is admitted or refused on its own, in
@@ -61,8 +64,12 @@ impl SharedLimiter<PgStore> {
         let mut out = Vec::with_capacity(requests.len());
         for ((targets, standings), (keys, cost)) in asked.iter().zip(&answers).zip(requests) {
             out.push(match targets.as_slice() {
-                [] => core.unasked(keys)?.0,
-                targets => request::decision(&core.catalogue, targets, standings, *cost, true)?,
+                [] => core.unasked(keys)?.decision,
+                targets => {
+                    let decision = request::decision(&core.catalogue, targets, standings, *cost, true)?;
+                    let exceeded = request::exceeded(targets, standings, *cost);
+                    core.count(Decided { exceeded, ..Decided::of(decision) }, keys).0
+                }
             });
         }
         if out.len() == requests.len() { Ok(out) } else { Err(Repr::EmptyRequest.into()) }

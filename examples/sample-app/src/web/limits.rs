@@ -1,0 +1,70 @@
+//! The limits in force, and what they refused.
+
+use axum::extract::State;
+use maud::{Markup, html};
+use stockade::{
+    ratelimit::{Algorithm, Mode},
+    rbac::Resource,
+};
+
+use super::{
+    SignedIn, WebApp,
+    layout::{Place, page},
+    problem::Problem,
+};
+use crate::{
+    limits::{Count, Counts},
+    permissions::Perm,
+};
+
+/// `GET /limits`
+pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
+    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let all = Resource::in_tenant(desk.user.tenant_id);
+    let outcome = desk.require(Perm::LimitsView, &all, ("limits", "application")).await?;
+    let user = desk.user.clone();
+    desk.commit(&app).await?;
+    outcome.map_err(|refused| Problem::Refused(refused.to_string()))?;
+    let lead = "How often anybody may try, across all tenants. No page and no log names who was refused: keys are shown as fingerprints.";
+    Ok(page(&user, Place::Limits, "Limits", lead, &render(&app.limits.counts())))
+}
+
+fn render(counts: &Counts) -> Markup {
+    let refusing: usize = counts.rules.iter().map(|count| count.open_episodes).sum();
+    html! {
+        div.tiles {
+            div.tile { b { (counts.allowed) } span { "requests admitted" } }
+            div.tile { b { (counts.refused) } span { "requests refused" } }
+            div.tile { b { (refusing) } span { "keys being refused now" } }
+        }
+        div.card.flush {
+            h2 { "Rules" }
+            div.scroll { table {
+                thead { tr { th { "Rule" } th { "At most" } th { "Within" } th { "Kind" } th { "Keys counted" } th { "Refused" } th { "Refusing now" } } }
+                tbody { @for count in &counts.rules { (row(count)) } }
+            } }
+        }
+        p.muted { "Counted " (counts.place) ", since this process started. When refusals of a key begin and when they end stands in the audit log of the platform." }
+    }
+}
+
+fn row(count: &Count) -> Markup {
+    html! {
+        tr {
+            td.nowrap {
+                code { (count.rule.name()) }
+                @if count.rule.mode() != Mode::Enforce { " " span.badge.warn { "not enforced" } }
+            }
+            td { (count.rule.limit()) }
+            td { (minutes(count.rule.period().as_secs())) }
+            td { @if count.rule.algorithm() == Algorithm::ExactLog { "exact" } @else { "window" } }
+            td { @if let Some(keys) = count.keys { (keys) } @else { span.muted { "in Redis" } } }
+            td { (count.refusals) }
+            td { @if count.open_episodes > 0 { span.badge.warn { (count.open_episodes) } } @else { "0" } }
+        }
+    }
+}
+
+fn minutes(seconds: u64) -> Markup {
+    html! { @if seconds.is_multiple_of(60) { (seconds / 60) " min" } @else { (seconds) " s" } }
+}
