@@ -30,7 +30,7 @@ mod sketch;
 mod slot;
 mod sync;
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, stockade_model))]
 mod model;
 
 const MAX_GATES: usize = 1024;

@@ -1,6 +1,6 @@
 //! The table under loom, which tries every order in which two threads may take their steps.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p stockade-ratelimit --release --lib table::model`.
+//! `scripts/models`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
