@@ -91,6 +91,30 @@ impl Subject for Keyed {
     }
 }
 
+/// Counts in fixed windows, each beginning with its first request, and forgets the key that was asked least recently.
+struct Limitador {
+    limiter: limitador::RateLimiter,
+    namespace: limitador::limit::Namespace,
+}
+
+impl Limitador {
+    fn new(capacity: u64, limit: u64, window: Duration) -> Self {
+        let variable = "key".try_into().expect("an expression");
+        let limit = limitador::limit::Limit::new("bench", limit, window.as_secs(), Vec::new(), [variable]);
+        let limiter = limitador::RateLimiter::new(capacity);
+        limiter.add_limit(limit);
+        Self { limiter, namespace: "bench".into() }
+    }
+}
+
+impl Subject for Limitador {
+    fn check(&self, key: u64) -> bool {
+        let values = HashMap::from([("key".to_owned(), key.to_string())]);
+        let answer = self.limiter.check_rate_limited_and_update(&self.namespace, &values.into(), 1);
+        !answer.expect("a valid request").limited
+    }
+}
+
 fn n(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("not zero")
 }
@@ -230,30 +254,83 @@ fn memory(keys: u64) {
 }
 
 /// A thousand keys have used up their limit; then so many other keys come, each once, all within the window.
-fn flood(capacity: u64, keys: u64, overflow: Overflow) {
-    println!("\nflood of {keys} keys on a table for {capacity}, 1,000 victims, {overflow:?}");
-    let rule = Rule::gcra("rule", n(5), Duration::from_secs(36_000)).on_overflow(overflow);
-    let limiter = Ours::new(rule, capacity as usize, MonotonicClock::new());
+fn flood(name: &str, subject: &dyn Subject, began_with: usize, keys: u64) {
     for victim in 0..1_000_u64 {
-        while limiter.check(u64::MAX - victim) {}
+        while subject.check(u64::MAX - victim) {}
     }
-    let (before, began, mut longest) = (resident(), Instant::now(), Duration::ZERO);
+    let (began, mut longest) = (Instant::now(), Duration::ZERO);
     let mut admitted = 0_u64;
     for key in 0..keys {
         let asked = Instant::now();
-        admitted += u64::from(limiter.check(key));
+        admitted += u64::from(subject.check(key));
         longest = longest.max(asked.elapsed());
     }
     let each = began.elapsed().as_nanos() as f64 / keys as f64;
-    let freed = (0..1_000).filter(|victim| limiter.check(u64::MAX - victim)).count();
-    let honest = (0..10_000).filter(|key| limiter.check((1 << 40) + key)).count();
+    let grown = resident().saturating_sub(began_with) / (1 << 20);
+    let freed = (0..1_000).filter(|victim| subject.check(u64::MAX - victim)).count();
+    let honest = (0..10_000).filter(|key| subject.check((1 << 40) + key)).count();
+    println!("  {name:<28} {admitted:>10} {freed:>8} {honest:>8} {grown:>8} {each:>8.0} {longest:>12?}");
+}
+
+fn floods(capacity: u64, keys: u64) {
+    let window = Duration::from_secs(36_000);
+    println!("\nflood of {keys} keys, tables for {capacity}, after 1,000 victims have used up their limit");
+    let titles = ["admitted", "freed", "honest", "MiB", "ns each", "the longest"];
     println!(
-        "  admitted {admitted}, victims admitted again {freed} of 1000, honest new keys admitted {honest} of 10000"
+        "  {:<28} {:>10} {:>8} {:>8} {:>8} {:>8} {:>12}",
+        "", titles[0], titles[1], titles[2], titles[3], titles[4], titles[5]
     );
-    println!(
-        "  memory grew by {} bytes, {each:.0} ns a check, the longest {longest:?}",
-        resident().saturating_sub(before)
+    for overflow in [Overflow::Refuse, Overflow::Share] {
+        let before = resident();
+        let rule = Rule::gcra("rule", n(5), window).on_overflow(overflow);
+        let limiter = Ours::new(rule, capacity as usize, MonotonicClock::new());
+        flood(&format!("gcra, {overflow:?}"), &limiter, before, keys);
+    }
+    let before = resident();
+    flood(
+        "governor",
+        &RateLimiter::dashmap(Quota::with_period(window / 5).expect("not zero").allow_burst(n(5))),
+        before,
+        keys,
     );
+    let before = resident();
+    flood("limitador", &Limitador::new(capacity, 5, window), before, keys);
+}
+
+/// The most that any window of a second sees of a limit of 1,000 a second, when a client asks once, waits until the first
+/// window has almost passed, and then asks without a pause.
+fn windows() {
+    let (limit, second) = (1_000, Duration::from_secs(1));
+    println!("\nthe most that a second saw, at {limit} a second");
+    let ours = |rule| Box::new(Ours::new(rule, 64, MonotonicClock::new())) as Box<dyn Subject>;
+    let subjects: [(&str, Box<dyn Subject>); 5] = [
+        ("window", ours(Rule::window("rule", n(limit), second))),
+        ("gcra, strict", ours(Rule::gcra_strict("rule", n(limit), second, n(limit / 2)))),
+        ("gcra", ours(Rule::gcra("rule", n(limit), second))),
+        ("governor", Box::new(RateLimiter::dashmap(Quota::per_second(n(limit))))),
+        ("limitador", Box::new(Limitador::new(64, u64::from(limit), second))),
+    ];
+    for (name, subject) in subjects {
+        let began = Instant::now();
+        let mut admitted = VecDeque::new();
+        let mut most = 0;
+        let mut ask = || {
+            if subject.check(7) {
+                let now = Instant::now();
+                while admitted.front().is_some_and(|first: &Instant| now.duration_since(*first) >= second) {
+                    admitted.pop_front();
+                }
+                admitted.push_back(now);
+                most = most.max(admitted.len());
+            }
+        };
+        ask();
+        std::thread::sleep(second * 95 / 100);
+        while began.elapsed() < second * 2 {
+            ask();
+        }
+        println!("  {name:<28} {most:>8}");
+    }
 }
 
 fn main() {
@@ -271,7 +348,6 @@ fn main() {
     );
     compare("one hot key, two threads", &subjects(64, Duration::from_secs(1)), &vec![7; draws / 2], rounds);
     memory(keys as u64);
-    for overflow in [Overflow::Refuse, Overflow::Share] {
-        flood(keys as u64, keys as u64 * 10, overflow);
-    }
+    floods(keys as u64, keys as u64 * 10);
+    windows();
 }
