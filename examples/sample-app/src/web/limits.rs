@@ -25,7 +25,7 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup
     let user = desk.user.clone();
     desk.commit(&app).await?;
     outcome.map_err(|refused| Problem::Refused(refused.to_string()))?;
-    let lead = "How often anybody may try, across all tenants. No page and no log names who was refused: keys are shown as fingerprints.";
+    let lead = "How often anybody may try, across all tenants. Neither this page nor the log says who was refused.";
     Ok(page(&user, Place::Limits, "Limits", lead, &render(&app.limits.counts())))
 }
 
@@ -44,7 +44,7 @@ fn render(counts: &Counts) -> Markup {
                 tbody { @for count in &counts.rules { (row(count)) } }
             } }
         }
-        p.muted { "Counted " (counts.place) ", since this process started. When refusals of a key begin and when they end stands in the audit log of the platform." }
+        p.muted { "Limits are counted " (counts.place) "; the numbers above are what this process has seen since it started. The platform's audit log has when refusals of a key began and ended." }
     }
 }
 
