@@ -1,5 +1,7 @@
 //! The chain of one tenant: a head, and the links behind it.
 
+use std::{fmt, str::FromStr};
+
 use uuid::Uuid;
 
 use crate::{Digest, Error, TenantId, error::Repr, format};
@@ -70,6 +72,30 @@ impl Head {
     }
 }
 
+impl fmt::Display for Head {
+    /// `tenant:chain:seq:hash`, for a note on paper or a line in a file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}:{}", self.tenant, self.chain.0, self.seq, self.hash)
+    }
+}
+
+impl FromStr for Head {
+    type Err = Error;
+
+    /// Reads what `Display` writes, and nothing else.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let read = || {
+            let mut parts = text.split(':');
+            let mut part = || parts.next();
+            let tenant = Uuid::try_parse(part()?).ok()?.into();
+            let chain = Uuid::try_parse(part()?).ok()?.into();
+            Some(Self { tenant, chain, seq: part()?.parse().ok()?, hash: part()?.parse().ok()? })
+        };
+        let head = read().filter(|head| head.to_string() == text);
+        head.ok_or_else(|| Repr::Malformed("the text is not a head").into())
+    }
+}
+
 /// One entry's place in its tenant's chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Link {
@@ -103,4 +129,19 @@ fn link_hash(tenant: TenantId, seq: u64, prev: &Digest, leaf: &Digest) -> Digest
         prev.as_bytes(),
         leaf.as_bytes(),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_kept_as_text() {
+        let head = Head::genesis(Uuid::from_u128(7).into(), Uuid::from_u128(9).into());
+        let text = head.to_string();
+        assert_eq!(text.parse::<Head>().unwrap(), head);
+        for wrong in [text.replacen(":0:", ":00:", 1), text.to_uppercase(), format!("{text}:"), text.replace('-', "")] {
+            assert!(wrong.parse::<Head>().is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,12 +1,22 @@
 //! Checkpoints: how large a tree is and what its root is, said in a note (C2SP tlog-checkpoint).
 
+mod anchor;
 mod note;
+mod proof;
+mod publication;
+mod signed;
+mod snapshot;
 
 use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+pub use anchor::{Anchor, AnchorError, FileAnchor};
 pub use note::{LocalSigner, Note, Signer, VerifierKey};
+pub use proof::{HeadProof, ProvenHead};
+pub use publication::Publication;
+pub use signed::SignedCheckpoint;
+pub use snapshot::{Snapshot, TenantHead};
 
 use crate::{Digest, Error, error::Repr};
 

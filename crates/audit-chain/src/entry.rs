@@ -5,11 +5,19 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::{Actor, Error, Outcome, Record, RequestContext, Severity, TenantId, commitment::Seed, error::Repr};
+use crate::{Error, PersonalPaths, Record, commitment::Seed, error::Repr};
 
+mod actor;
 mod compose;
+mod request;
+mod severity;
+mod tenant;
 
+pub use actor::{Actor, ActorKind};
 pub(crate) use compose::Composed;
+pub use request::RequestContext;
+pub use severity::{Outcome, Severity};
+pub use tenant::TenantId;
 
 /// Something that happened. The tenant, the actor and the action are required; the rest is added by
 /// name.
@@ -30,6 +38,7 @@ pub struct Entry {
     before: Option<Value>,
     after: Option<Value>,
     personal: Vec<String>,
+    declared: PersonalPaths,
     request: RequestContext,
     severity: Severity,
     outcome: Outcome,
@@ -49,6 +58,7 @@ impl Entry {
             before: None,
             after: None,
             personal: Vec::new(),
+            declared: PersonalPaths::new(),
             request: RequestContext::new(),
             severity: Severity::default(),
             outcome: Outcome::default(),
@@ -84,6 +94,13 @@ impl Entry {
     #[must_use]
     pub fn personal(mut self, pointers: &[&str]) -> Self {
         self.personal.extend(pointers.iter().map(|&pointer| pointer.to_owned()));
+        self
+    }
+
+    /// The same, as declared for the entry's action and entity type. Adds to what [`personal`](Self::personal) names.
+    #[must_use]
+    pub fn personal_by(mut self, paths: &PersonalPaths) -> Self {
+        self.declared = paths.clone();
         self
     }
 

@@ -72,7 +72,7 @@ impl Fields {
     }
 }
 
-fn encode_commitments(commitments: &[(String, Digest)]) -> Vec<u8> {
+pub(crate) fn encode_commitments(commitments: &[(String, Digest)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (path, commitment) in commitments {
         // Recording limits a path to far less than 64 KiB; a longer one in a row was put there, and

@@ -11,6 +11,12 @@ pub(crate) const ENTRY_DOMAIN: &[u8] = b"audit-chain/v1/entry\0";
 pub(crate) const FIELD_DOMAIN: &[u8] = b"audit-chain/v1/field\0";
 pub(crate) const LINK_DOMAIN: &[u8] = b"audit-chain/v1/link\0";
 pub(crate) const GENESIS_DOMAIN: &[u8] = b"audit-chain/v1/genesis\0";
+#[cfg(feature = "checkpoint")]
+pub(crate) const HEAD_DOMAIN: &[u8] = b"audit-chain/v1/tenant-head\0";
+#[cfg(feature = "checkpoint")]
+pub(crate) const SNAPSHOT_DOMAIN: &[u8] = b"audit-chain/v1/snapshot\0";
+pub(crate) const ERASED_DOMAIN: &[u8] = b"audit-chain/v1/erased\0";
+pub(crate) const PURGED_DOMAIN: &[u8] = b"audit-chain/v1/purged\0";
 
 /// The tags of the fields of an envelope. A number is never used again for something else.
 pub mod tag {
@@ -89,6 +95,16 @@ pub(crate) fn tag_of_path(path: &str) -> Option<u16> {
         USER_AGENT_PATH => Some(tag::USER_AGENT),
         _ if pointer_below(BEFORE_PATH) => Some(tag::BEFORE),
         _ if pointer_below(AFTER_PATH) => Some(tag::AFTER),
+        _ => None,
+    }
+}
+
+/// Reads the value of `IP` inside a commitment.
+#[cfg(any(feature = "postgres", feature = "bundle"))]
+pub(crate) fn address(value: &[u8]) -> Option<std::net::IpAddr> {
+    match value.split_first()? {
+        (4, address) => <[u8; 4]>::try_from(address).ok().map(Into::into),
+        (6, address) => <[u8; 16]>::try_from(address).ok().map(Into::into),
         _ => None,
     }
 }

@@ -1,60 +1,60 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// What is recorded.
-mod actor;
-mod entry;
-mod request;
-mod severity;
-mod tenant;
-
-// How it becomes bytes and hashes.
+// What is recorded, in bytes and hashes.
 mod commitment;
 mod digest;
+mod entry;
 mod envelope;
+mod error;
 mod fields;
 pub mod format;
 mod json;
 mod record;
 
-// How it is chained and checked.
+// How it is chained, checked and proven, and how it forgets.
 mod chain;
+mod forgetting;
+mod loss;
+mod merkle;
 mod report;
 mod verifier;
 
-// How a place in it is proven.
-mod merkle;
-
-// What the operator says of it, signed.
 #[cfg(feature = "checkpoint")]
 mod checkpoint;
 
-// How it is shown.
-#[cfg(feature = "postgres")]
-mod csv;
-#[cfg(feature = "postgres")]
-mod row;
+// How it is handed over.
+#[cfg(feature = "bundle")]
+pub mod bundle;
 
-mod error;
-
+// How it is stored and shown.
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod store;
 
-pub use actor::{Actor, ActorKind};
-pub use chain::{ChainId, Head, Link};
+pub use {
+    chain::{ChainId, Head, Link},
+    commitment::{Opening, Salt},
+    digest::Digest,
+    entry::{Actor, ActorKind, Entry, Outcome, RequestContext, Severity, TenantId},
+    envelope::Envelope,
+    error::{Error, ErrorKind},
+    forgetting::{
+        ErasedValue, ErasureEvidence, ErasureRequest, PersonalPaths, PurgeEvidence, PurgeRequest, PurgedRange,
+    },
+    loss::Loss,
+    merkle::{ConsistencyProof, Frontier, InclusionProof, Node, Tile},
+    record::Record,
+    report::{Conclusion, Finding, Report, Verdict},
+    verifier::{Content, Verifier},
+};
+
+#[cfg(feature = "bundle")]
+pub use bundle::{BundleCheckpoint, BundleHeader, BundleReport, BundleVerifier, BundleWriter};
 #[cfg(feature = "checkpoint")]
-pub use checkpoint::{Checkpoint, LocalSigner, Note, Signer, VerifierKey};
-pub use commitment::{Opening, Salt};
-pub use digest::Digest;
-pub use entry::Entry;
-pub use envelope::Envelope;
-pub use error::{Error, ErrorKind};
-pub use merkle::{ConsistencyProof, Frontier, InclusionProof, Node, Tile};
-pub use record::Record;
-pub use report::{Conclusion, Finding, Report, Verdict};
-pub use request::RequestContext;
-pub use severity::{Outcome, Severity};
-pub use tenant::TenantId;
-pub use verifier::{Content, Verifier};
-#[cfg(feature = "postgres")]
-pub use {csv::csv, row::AuditRow};
+pub use checkpoint::*;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use store::{AuditRow, csv};

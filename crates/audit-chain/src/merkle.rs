@@ -6,12 +6,16 @@
 mod consistency;
 mod frontier;
 mod inclusion;
+#[cfg(feature = "checkpoint")]
+mod levels;
 mod node;
 mod tile;
 
 pub use consistency::ConsistencyProof;
 pub use frontier::Frontier;
 pub use inclusion::InclusionProof;
+#[cfg(feature = "checkpoint")]
+pub(crate) use levels::Levels;
 pub use node::Node;
 pub use tile::Tile;
 

@@ -5,16 +5,59 @@
 //! for either: the application sees the tenant whose context its transaction carries, the sealer
 //! sees all.
 
+#[cfg(feature = "checkpoint")]
+mod advancing;
+#[cfg(feature = "checkpoint")]
+mod anchor;
+mod appender;
 mod appending;
+mod batch;
+#[cfg(feature = "checkpoint")]
+mod checkpointing;
+#[cfg(feature = "checkpoint")]
+mod checkpoints;
 mod columns;
+mod erasing;
+mod evidence;
+#[cfg(feature = "bundle")]
+mod exporting;
+mod health;
+mod holding;
 mod migrations;
+mod purging;
+#[cfg(feature = "checkpoint")]
+mod restoring;
 mod sealing;
 mod searching;
-mod showing;
+mod strict;
+mod tiles;
 mod verification;
+mod walking;
 
-pub use appending::{Receipt, record, record_at};
+#[cfg(feature = "checkpoint")]
+pub use anchor::PgAnchor;
+pub use appender::Appender;
+pub use appending::{record, record_at};
+#[cfg(feature = "checkpoint")]
+pub use checkpointing::{Checkpointer, Checkpointing, Refusal, RefusalReason};
+#[cfg(feature = "checkpoint")]
+pub use checkpoints::stored_checkpoint;
+pub use erasing::erase;
+#[cfg(feature = "bundle")]
+pub use exporting::{Export, ExportRequest};
+pub use health::{Deviation, Health, Part, health};
+pub use holding::{place_hold, release_hold};
 pub use migrations::{MIGRATIONS, migrator};
-pub use sealing::{Leadership, Sealed, Sealer};
-pub use searching::{Cursor, Filter, Page, search};
+pub use purging::{Purge, lengthen_retention, purge};
+#[cfg(feature = "checkpoint")]
+pub use restoring::declare_restored;
+pub use sealing::{Leadership, SealEvent, SealLag, Sealed, Sealer, lag};
+pub use searching::search;
+pub use strict::{Linked, StrictTransaction, make_durable, record_strict};
+pub use tiles::{complete_tiles, prove_consistency, prove_inclusion, tree};
 pub use verification::{VerifyOptions, tenants, verify};
+pub use walking::{IncrementalVerifier, verify_all};
+
+#[cfg(fuzzing)]
+pub use crate::store::csv_line;
+pub use crate::store::{Cursor, Erasure, Filter, LegalHold, Page, PurgeRefusal, PurgedTenant, Receipt, Subject};

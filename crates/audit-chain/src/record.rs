@@ -98,7 +98,19 @@ impl Record {
         commitments.into_iter().zip(openings).filter_map(problem).collect()
     }
 
-    fn commitments(&self) -> Option<Vec<(&str, Digest)>> {
+    /// Whether a personal value is not there any more.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_blanked(&self) -> bool {
+        self.openings.iter().any(Option::is_none)
+            || self.commitments().is_none_or(|commitments| commitments.len() > self.openings.len())
+    }
+
+    /// The commitment to the personal value at this path.
+    pub(crate) fn commitment(&self, path: &str) -> Option<Digest> {
+        self.commitments()?.into_iter().find_map(|(found, commitment)| (found == path).then_some(commitment))
+    }
+
+    pub(crate) fn commitments(&self) -> Option<Vec<(&str, Digest)>> {
         self.envelope.field(tag::COMMITMENTS).map_or_else(|| Some(Vec::new()), decode_commitments)
     }
 }

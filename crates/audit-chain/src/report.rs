@@ -38,6 +38,8 @@ pub enum Finding {
     HeadMismatch,
     /// A head that was kept elsewhere is not in this chain: history was written anew.
     HistoryReplaced,
+    /// The tree over the chain's leaves has another root than the one that was signed with the kept head.
+    TreeMismatch,
     /// The chain ends before a head that was kept elsewhere.
     Truncated {
         /// The number of the kept head.
@@ -45,7 +47,7 @@ pub enum Finding {
     },
     /// The entry is not what was sealed.
     ContentAltered,
-    /// The entry is gone; its link is still there. Without a number: its queue row is.
+    /// The entry is gone, and no evidence of a purge covers it; its link is still there. Without a number: its queue row is.
     EntryMissing,
     /// The entry belongs to another tenant or is not the one that the link names.
     ForeignEntry,
@@ -55,11 +57,23 @@ pub enum Finding {
         /// [`Record::personal_paths`](crate::Record::personal_paths).
         path: String,
     },
-    /// The personal value at this path is gone.
+    /// The personal value at this path is gone, and no evidence of an erasure covers it.
     PersonalMissing {
         /// Where the value belongs.
         path: String,
     },
+    /// A checkpoint that a trusted key signed does not commit to this entry or head.
+    NotIncluded,
+    /// The entry that states what was forgotten is not in this bundle, nor is its place proven.
+    EvidenceMissing,
+    /// The file that was handed over is not the one that was written.
+    FileAltered,
+    /// Evidence of an erasure that this entry of the chain does not state, or whose entry is none of this chain. It covers
+    /// nothing.
+    ForgedErasure,
+    /// Evidence of a purge that this entry of the chain does not state, whose entry is none of this chain, or that the kept
+    /// links contradict. It covers nothing.
+    ForgedPurge,
     /// The entry was not sealed in time: no sealer is at work, or the entry went around it.
     UnsealedOverdue {
         /// When the entry was recorded.
@@ -91,6 +105,9 @@ pub struct Report {
     pub(crate) checked: u64,
     pub(crate) unsealed: u64,
     pub(crate) head: Option<Head>,
+    pub(crate) erased: u64,
+    pub(crate) purged: u64,
+    pub(crate) lost: u64,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) suppressed: u64,
     pub(crate) conclusion: Conclusion,
@@ -101,7 +118,9 @@ impl Finding {
     #[must_use]
     pub const fn conclusion(&self) -> Conclusion {
         match self {
-            Self::UnsealedOverdue { .. } | Self::UnknownFormat { .. } => Conclusion::Unverifiable,
+            Self::UnsealedOverdue { .. } | Self::UnknownFormat { .. } | Self::EvidenceMissing => {
+                Conclusion::Unverifiable
+            }
             _ => Conclusion::Tampered,
         }
     }
@@ -136,6 +155,24 @@ impl Report {
     #[must_use]
     pub const fn unsealed(&self) -> u64 {
         self.unsealed
+    }
+
+    /// How many personal values are gone, and covered by evidence of an erasure.
+    #[must_use]
+    pub const fn erased(&self) -> u64 {
+        self.erased
+    }
+
+    /// How many entries are gone, and covered by evidence of a purge.
+    #[must_use]
+    pub const fn purged(&self) -> u64 {
+        self.purged
+    }
+
+    /// How many entries the restore of a backup lost, as an entry states and the verifier was told to accept.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// The stored head; `None` if the tenant has none. Worth keeping outside the database when the
@@ -178,12 +215,18 @@ impl fmt::Display for Finding {
             Self::Fork => f.write_str("a second link claims this number"),
             Self::HeadMismatch => f.write_str("the stored head is not the end of the chain"),
             Self::HistoryReplaced => f.write_str("the kept head is not in this chain"),
+            Self::TreeMismatch => f.write_str("the tree has another root than the signed one"),
             Self::Truncated { kept } => write!(f, "the chain ends before the kept head {kept}"),
             Self::ContentAltered => f.write_str("the entry was altered"),
             Self::EntryMissing => f.write_str("the entry is missing"),
             Self::ForeignEntry => f.write_str("the link points to an entry of another place"),
             Self::PersonalAltered { path } => write!(f, "the personal value `{path}` was altered"),
             Self::PersonalMissing { path } => write!(f, "the personal value `{path}` is missing"),
+            Self::NotIncluded => f.write_str("the signed checkpoint does not commit to it"),
+            Self::EvidenceMissing => f.write_str("the entry that states what was forgotten is not here"),
+            Self::FileAltered => f.write_str("the file is not the one that was written"),
+            Self::ForgedErasure => f.write_str("the evidence of an erasure does not hold"),
+            Self::ForgedPurge => f.write_str("the evidence of a purge does not hold"),
             Self::UnsealedOverdue { recorded_at } => write!(f, "not sealed since {}", recorded_at.to_rfc3339()),
             Self::UnknownFormat { format } => write!(f, "format {format} is unknown to this version"),
         }

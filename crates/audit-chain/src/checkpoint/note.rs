@@ -8,6 +8,7 @@
 //! — example.com/audit az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
 //! ```
 
+mod cosignature;
 mod key;
 mod signer;
 

@@ -25,7 +25,7 @@ const MAX_TEXT: usize = 4096;
 /// An entry that has been checked, numbered, dated, and split into what is hashed and what can be
 /// forgotten.
 pub(crate) struct Composed {
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fields: Fields,
     pub(crate) openings: Vec<Opening>,
     pub(crate) envelope: Envelope,
@@ -53,20 +53,20 @@ impl Composed {
         personal.add(format::USER_AGENT_PATH.to_owned(), text("user agent", request.user_agent.as_deref(), MAX_TEXT)?);
         personal.0.extend(request.ip.map(|ip| (format::IP_PATH.to_owned(), address(ip))));
 
-        let before = entry
-            .before
-            .as_ref()
-            .map(|state| personal.split("state before", format::BEFORE_PATH, state, &entry.personal));
-        let after =
-            entry.after.as_ref().map(|state| personal.split("state after", format::AFTER_PATH, state, &entry.personal));
-        let (before, after) = (before.transpose()?, after.transpose()?);
+        let (entity_type, entity_id) = entry.entity.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str())).unzip();
+        let declared = entry.declared.of(&entry.action, entity_type);
+        let pointers: Vec<&str> = entry.personal.iter().chain(declared).map(String::as_str).collect();
+        let mut split = |part, root, state: &Option<Value>| {
+            state.as_ref().map(|state| personal.split(part, root, state, &pointers))
+        };
+        let before = split("state before", format::BEFORE_PATH, &entry.before).transpose()?;
+        let after = split("state after", format::AFTER_PATH, &entry.after).transpose()?;
         // After `split`, which refuses a document that is too deep to walk.
         let changes = entry.before.as_ref().zip(entry.after.as_ref()).map(|(before, after)| {
             let paths: Vec<_> = json::changed_paths(before, after).into_iter().collect();
             json::canonical("changes", &paths.into())
         });
 
-        let (entity_type, entity_id) = entry.entity.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str())).unzip();
         let (commitments, openings) = personal.commit(seed);
         let fields = Fields {
             entry_id,
@@ -94,7 +94,7 @@ impl Composed {
         };
         let envelope = fields.encode()?;
         Ok(Self {
-            #[cfg(feature = "postgres")]
+            #[cfg(any(feature = "postgres", feature = "sqlite"))]
             fields,
             openings,
             envelope,
@@ -114,14 +114,14 @@ impl Personal {
     }
 
     /// Takes the personal values out of a state and returns what is left, canonical.
-    fn split(&mut self, part: &'static str, root: &str, state: &Value, pointers: &[String]) -> Result<String, Error> {
+    fn split(&mut self, part: &'static str, root: &str, state: &Value, pointers: &[&str]) -> Result<String, Error> {
         // Refuses what must not be recorded before anything walks the document.
         let whole = json::canonical(part, state)?;
         if pointers.is_empty() {
             return Ok(whole);
         }
         let mut public = state.clone();
-        let mut pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();
+        let mut pointers = pointers.to_vec();
         // The outer of two nested values comes first and takes the inner one with it.
         pointers.sort_unstable();
         pointers.dedup();

@@ -1,6 +1,6 @@
 //! The right edge of a tree: all that is needed to append to it.
 
-use super::node::Range;
+use super::node::{Node, Range};
 use crate::{Digest, Error, error::Repr};
 
 /// The roots of the full subtrees that a tree consists of, from left to right: at most 64 hashes, whatever its size.
@@ -27,6 +27,27 @@ impl Frontier {
             return Err(Repr::Malformed("a tree of this size has another number of peaks").into());
         }
         Ok(Self { size, peaks })
+    }
+
+    /// The frontier of a tree whose nodes are at hand. `hash` gives the hash of a node that [`nodes`](Self::nodes) names.
+    ///
+    /// # Errors
+    /// Those of `hash`.
+    pub fn from_nodes<E>(size: u64, hash: impl FnMut(Node) -> Result<Digest, E>) -> Result<Self, E> {
+        Ok(Self { size, peaks: Range::to(size).nodes().map(hash).collect::<Result<_, E>>()? })
+    }
+
+    /// The nodes that the frontier of a tree of `size` leaves is made of, the largest first.
+    pub fn nodes(size: u64) -> impl Iterator<Item = Node> {
+        Range::to(size).nodes()
+    }
+
+    /// The hash of a node that is a peak.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn node(&self, node: Node) -> Result<Digest, Error> {
+        let mut places = Self::nodes(self.size).zip(&self.peaks);
+        let peak = places.find_map(|(place, peak)| (place == node).then_some(*peak));
+        peak.ok_or_else(|| Repr::Malformed("a node is not at the right edge").into())
     }
 
     /// Appends a leaf.

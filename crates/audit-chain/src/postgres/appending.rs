@@ -4,20 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use crate::{Digest, Entry, Error, entry::Composed, error::Repr, format};
-
-/// What the caller has in hand when an entry is recorded. Kept or shipped elsewhere, it proves that
-/// the entry was made, also before it is sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Receipt {
-    /// The entry.
-    pub entry_id: Uuid,
-    /// Its leaf hash.
-    pub leaf: Digest,
-    /// When it was recorded, to the millisecond.
-    pub recorded_at: DateTime<Utc>,
-}
+use crate::{Entry, Error, entry::Composed, error::Repr, format, store::Receipt};
 
 // One statement, so that there is nothing between its parts. It reads no head and locks nothing.
 const RECORD: &str = "
@@ -55,9 +42,14 @@ pub async fn record<'e>(executor: impl PgExecutor<'e>, entry: &Entry) -> Result<
 /// # Errors
 /// As [`record`].
 pub async fn record_at<'e>(executor: impl PgExecutor<'e>, entry: &Entry, now: DateTime<Utc>) -> Result<Receipt, Error> {
-    let Composed { fields, openings, envelope } = entry.compose(now)?;
+    write(executor, entry.compose(now)?).await
+}
+
+/// Writes what has been composed.
+pub(super) async fn write<'e>(executor: impl PgExecutor<'e>, composed: Composed) -> Result<Receipt, Error> {
+    let Composed { fields, openings, envelope } = composed;
     let (format, time) = (format::FORMAT.cast_signed(), |millis| DateTime::<Utc>::from_timestamp_millis(millis));
-    let (leaf, recorded_at) = (envelope.leaf(), time(fields.recorded_at).unwrap_or(now));
+    let (leaf, recorded_at) = (envelope.leaf(), time(fields.recorded_at).unwrap_or_default());
     let (paths, commitments): (Vec<_>, Vec<_>) =
         fields.commitments.into_iter().map(|(path, commitment)| (path, commitment.as_bytes().to_vec())).unzip();
     let personal = !paths.is_empty();
@@ -94,7 +86,7 @@ pub async fn record_at<'e>(executor: impl PgExecutor<'e>, entry: &Entry, now: Da
         .execute(executor)
         .await?;
     match done.rows_affected() {
-        1 => Ok(Receipt { entry_id: fields.entry_id, leaf, recorded_at }),
+        1 => Ok(Receipt { entry_id: fields.entry_id, leaf, recorded_at, link: None }),
         // A rule or an INSTEAD trigger that somebody put on the table can swallow a row without an
         // error.
         _ => Err(Repr::Swallowed.into()),

@@ -4,7 +4,15 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::{Digest, Opening, Record, Salt, fields::Fields, format};
+use crate::{
+    Digest, Opening, Record, Salt,
+    fields::Fields,
+    format,
+    store::{
+        Stored,
+        stored::{self, optional},
+    },
+};
 
 /// The columns of `audit_entry e`. JSON as text, because a text is what was hashed.
 macro_rules! entry_columns {
@@ -17,43 +25,14 @@ macro_rules! entry_columns {
 }
 pub(super) use entry_columns;
 
-/// What a row holds where an entry should be.
-pub(super) enum Stored {
-    Record(Record),
-    UnknownFormat(u16),
-    Unreadable,
-    Missing,
-}
-
 /// Reads the columns of `audit_entry`, which may all be NULL after an outer join.
 ///
 /// `None` if they are not what recording could have written. Says so instead of failing, because a
 /// row that somebody changed must become a verdict.
 pub(super) fn fields(row: &PgRow) -> Option<Fields> {
-    Some(Fields {
-        entry_id: row.try_get("entry_id").ok()?,
-        tenant: row.try_get::<Uuid, _>("tenant_id").ok()?.into(),
-        recorded_at: millis(row.try_get("recorded_at").ok()?)?,
-        occurred_at: optional(row.try_get::<Option<DateTime<Utc>>, _>("occurred_at").ok()?, millis)?,
-        action: row.try_get("action").ok()?,
-        severity: u8::try_from(row.try_get::<i16, _>("severity").ok()?).ok()?,
-        outcome: row.try_get("outcome").ok()?,
-        actor_kind: row.try_get("actor_kind").ok()?,
-        actor_id: row.try_get("actor_id").ok()?,
-        actor_role: row.try_get("actor_role").ok()?,
-        on_behalf_of: row.try_get("on_behalf_of").ok()?,
-        impersonation: row.try_get("impersonation").ok()?,
-        entity_type: row.try_get("entity_type").ok()?,
-        entity_id: row.try_get("entity_id").ok()?,
-        method: row.try_get("method").ok()?,
-        endpoint: row.try_get("endpoint").ok()?,
-        status: optional(row.try_get::<Option<i16>, _>("status").ok()?, |status| u16::try_from(status).ok())?,
-        request_id: row.try_get("request_id").ok()?,
-        before: row.try_get("before").ok()?,
-        after: row.try_get("after").ok()?,
-        changes: row.try_get("changes").ok()?,
-        commitments: commitments(row)?,
-    })
+    let recorded_at = millis(row.try_get("recorded_at").ok()?)?;
+    let occurred_at = optional(row.try_get::<Option<DateTime<Utc>>, _>("occurred_at").ok()?, millis)?;
+    stored::fields(row, recorded_at, occurred_at, commitments(row)?)
 }
 
 /// Reads the columns `field_values` and `salts` of `audit_payload`.
@@ -114,8 +93,4 @@ fn commitments(row: &PgRow) -> Option<Vec<(String, Digest)>> {
 /// Milliseconds of a time that has nothing below them.
 fn millis(time: DateTime<Utc>) -> Option<i64> {
     time.timestamp_subsec_nanos().is_multiple_of(1_000_000).then(|| time.timestamp_millis())
-}
-
-fn optional<T, U>(value: Option<T>, read: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
-    value.map_or(Some(None), |value| read(value).map(Some))
 }

@@ -7,8 +7,12 @@ use sqlx::{
 
 /// The migrations as version, name and SQL, for teams that use another migration tool. Each is
 /// meant to run in a transaction. A released one never changes.
-pub const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "audit chain", include_str!("../../migrations/0001_audit_chain.sql"))];
+pub const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "audit chain", include_str!("../../migrations/0001_audit_chain.sql")),
+    (2, "forgetting", include_str!("../../migrations/0002_forgetting.sql")),
+    (3, "strict", include_str!("../../migrations/0003_strict.sql")),
+    (4, "checkpoints", include_str!("../../migrations/0004_checkpoints.sql")),
+];
 
 /// The migrations as a migrator of sqlx, with a ledger of its own:
 /// `stockade._audit_chain_migrations`.

@@ -1,15 +1,29 @@
 //! Sealing: what has been committed gets its number and its link.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet},
     num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
+use chrono::Utc;
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction, postgres::PgRow};
 use uuid::Uuid;
 
+#[cfg(feature = "checkpoint")]
+pub(super) use self::heads::head;
+use self::heads::{Heads, lock_heads, wait_for_head};
 use super::columns::{self, entry_columns};
-use crate::{ChainId, Digest, Error, Finding, Head, Link, TenantId, Verdict, error::Repr, format};
+use crate::{Digest, Error, Finding, TenantId, Verdict, error::Repr, format};
+
+mod heads;
+mod running;
+
+pub use running::{SealEvent, SealLag, lag};
 
 /// Gives committed entries their place in the chain. Any number of replicas may run one, in a loop.
 ///
@@ -20,6 +34,9 @@ use crate::{ChainId, Digest, Error, Finding, Head, Link, TenantId, Verdict, erro
 pub struct Sealer {
     batch: NonZeroU32,
     leadership: Leadership,
+    /// The hour, since 1970, in which partitions were last looked after.
+    tended: Arc<AtomicI64>,
+    poll: Duration,
 }
 
 /// Whether sealers take turns.
@@ -47,10 +64,15 @@ pub struct Sealed {
     pub verdicts: Vec<Verdict>,
     /// Whether the call stopped because another sealer was at work.
     pub standby: bool,
+    /// Tenants whose entries wait because a strict transaction of the application holds the head.
+    pub busy: Vec<TenantId>,
 }
 
 // An arbitrary constant: the first eight bytes of SHA-256("stockade.audit_chain.sealer").
 const LOCK: i64 = i64::from_be_bytes([0x46, 0x3c, 0x65, 0x0c, 0x8e, 0xf7, 0x37, 0xc8]);
+
+// How long the sealer waits for one tenant's head.
+const PATIENCE: &str = "100ms";
 
 // A queue row without an entry stays where it is: it is what remains of an entry that was removed
 // before it was sealed.
@@ -60,36 +82,23 @@ const TAKE: &str = concat!(
     entry_columns!(),
     " FROM stockade.audit_unsealed q
     JOIN stockade.audit_entry e ON e.entry_id = q.entry_id AND e.tenant_id = q.tenant_id
+    WHERE q.tenant_id <> ALL ($2) AND ($3::uuid IS NULL OR q.tenant_id = $3)
     ORDER BY q.position LIMIT $1
     FOR UPDATE OF q SKIP LOCKED"
 );
 
-const LOCK_HEADS: &str = "
-SELECT h.tenant_id, h.chain_id, h.seq, h.hash FROM stockade.audit_head h
-WHERE h.tenant_id = ANY ($1) ORDER BY h.tenant_id FOR UPDATE";
-
-const BEGIN_CHAINS: &str = "
-INSERT INTO stockade.audit_head (tenant_id, chain_id, seq, hash)
-SELECT n.tenant_id, n.chain_id, 0, n.hash
-FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS n (tenant_id, chain_id, hash)
-ORDER BY n.tenant_id ON CONFLICT DO NOTHING";
-
-const LINK: &str = "
-INSERT INTO stockade.audit_link (tenant_id, seq, entry_id, prev, leaf, hash)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bytea[])";
-
-const MOVE_HEADS: &str = "
-UPDATE stockade.audit_head h SET seq = n.seq, hash = n.hash
-FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[]) AS n (tenant_id, seq, hash, old_hash)
-WHERE h.tenant_id = n.tenant_id AND h.hash = n.old_hash";
-
-const FORGET: &str = "DELETE FROM stockade.audit_unsealed WHERE position = ANY ($1)";
+const MAKE_PARTITIONS: &str = "SELECT stockade.audit_make_partitions()";
 
 impl Sealer {
     /// A sealer that takes 500 entries at a time and waits for no other.
     #[must_use]
     pub fn new() -> Self {
-        Self { batch: const { NonZeroU32::new(500).unwrap() }, leadership: Leadership::default() }
+        Self {
+            batch: const { NonZeroU32::new(500).unwrap() },
+            leadership: Leadership::default(),
+            tended: Arc::default(),
+            poll: Duration::from_millis(20),
+        }
     }
 
     /// How many entries to seal in one transaction.
@@ -106,6 +115,14 @@ impl Sealer {
         self
     }
 
+    /// How long [`run`](Self::run) waits between two looks at an empty queue: 20 ms, unless told otherwise. An entry
+    /// waits for about this long at most while the sealer keeps up.
+    #[must_use]
+    pub const fn poll(mut self, interval: Duration) -> Self {
+        self.poll = interval;
+        self
+    }
+
     /// Seals what is waiting, in batches of one short transaction each, and returns when a batch
     /// was not full.
     ///
@@ -118,56 +135,123 @@ impl Sealer {
     /// Batches before the failed one stay sealed.
     pub async fn seal_pending(&self, connection: &mut PgConnection) -> Result<Sealed, Error> {
         let mut sealed = Sealed::default();
-        loop {
-            // Under a stricter level, which a role or database can set as default, a sealer that
-            // waited for another would always fail.
-            let tx = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-            if !self.seal_batch(tx, &mut sealed).await? {
-                return Ok(sealed);
+        self.tend_partitions(connection).await?;
+        while self.seal_batch(connection, &mut sealed).await? {}
+        for tenant in std::mem::take(&mut sealed.busy) {
+            self.seal_busy(connection, tenant, &mut sealed).await?;
+        }
+        Ok(sealed)
+    }
+
+    /// Seals one batch and says whether there may be more. Tenants whose head is held are added to
+    /// `sealed.busy` and left alone.
+    pub(super) async fn seal_batch(&self, connection: &mut PgConnection, sealed: &mut Sealed) -> Result<bool, Error> {
+        let Some(mut tx) = self.begin(connection).await? else {
+            sealed.standby = true;
+            return Ok(false);
+        };
+        let busy: Vec<Uuid> = sealed.busy.iter().copied().map(Uuid::from).collect();
+        let queue = self.take(&mut tx, &busy, None).await?;
+        if queue.is_empty() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        let heads = lock_heads(&mut tx, queue.iter().map(|queued| queued.tenant)).await?;
+        let held: BTreeSet<_> =
+            queue.iter().map(|queued| queued.tenant).filter(|tenant| !heads.contains_key(tenant)).collect();
+        let more = u32::try_from(queue.len()).is_ok_and(|taken| taken == self.batch.get()) || !held.is_empty();
+        write(tx, heads, queue, sealed).await?;
+        sealed.busy.extend(held);
+        Ok(more)
+    }
+
+    /// Seals one batch of a tenant whose head was held, and waits for it a little: whoever records
+    /// strictly all the time would otherwise always be first.
+    pub(super) async fn seal_busy(
+        &self,
+        connection: &mut PgConnection,
+        tenant: TenantId,
+        sealed: &mut Sealed,
+    ) -> Result<(), Error> {
+        let Some(mut tx) = self.begin(connection).await? else {
+            sealed.standby = true;
+            return Ok(());
+        };
+        sqlx::query("SELECT set_config('lock_timeout', $1, true)").bind(PATIENCE).execute(&mut *tx).await?;
+        let queue = self.take(&mut tx, &[], Some(tenant.into())).await?;
+        match wait_for_head(&mut tx, tenant).await {
+            Ok(heads) if heads.contains_key(&tenant) => write(tx, heads, queue, sealed).await,
+            Err(error) if !error.is_lock_timeout() => Err(error),
+            _ => {
+                tx.rollback().await?;
+                sealed.busy.push(tenant);
+                Ok(())
             }
         }
     }
 
-    /// Seals one batch and says whether there may be more.
-    async fn seal_batch(&self, mut tx: Transaction<'_, Postgres>, sealed: &mut Sealed) -> Result<bool, Error> {
+    /// Makes the partitions of the coming months, once an hour. If a long transaction is in the way, that can wait.
+    pub(super) async fn tend_partitions(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let hour = Utc::now().timestamp() / 3_600;
+        if self.tended.swap(hour, Ordering::Relaxed) == hour {
+            return Ok(());
+        }
+        match sqlx::query(MAKE_PARTITIONS).execute(connection).await.map_err(Error::from) {
+            Err(error) if !error.is_retryable() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins a transaction, unless another sealer is at work.
+    async fn begin<'c>(&self, connection: &'c mut PgConnection) -> Result<Option<Transaction<'c, Postgres>>, Error> {
+        // Under a stricter level, which a role or database can set as default, a sealer that waited
+        // for another would always fail.
+        let mut tx = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         if self.leadership == Leadership::AdvisoryLock {
             let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)");
             if !lock.bind(LOCK).fetch_one(&mut *tx).await? {
-                sealed.standby = true;
-                return Ok(false);
+                tx.rollback().await?;
+                return Ok(None);
             }
         }
-        let rows = sqlx::query(TAKE).bind(i64::from(self.batch.get())).fetch_all(&mut *tx).await?;
-        let queue = rows.iter().map(Queued::read).collect::<Result<Vec<_>, sqlx::Error>>()?;
-        let positions: Vec<i64> = queue.iter().map(|queued| queued.position).collect();
-        let mut seen = HashSet::new();
-        // An id can be queued again by anyone who may record; it is linked once.
-        let fresh: Vec<_> = queue.into_iter().filter(|queued| !queued.linked && seen.insert(queued.entry_id)).collect();
-
-        let mut heads = lock_heads(&mut tx, fresh.iter().map(|queued| queued.tenant)).await?;
-        let old = heads.clone();
-        let mut links = Vec::with_capacity(fresh.len());
-        let mut verdicts = Vec::new();
-        for queued in fresh {
-            let head = heads.get_mut(&queued.tenant).ok_or(Repr::Contended)?;
-            let link = head.append(queued.entry_id, queued.leaf)?;
-            let verdict =
-                |finding| Verdict { tenant: link.tenant, seq: Some(link.seq), entry_id: Some(link.entry_id), finding };
-            verdicts.extend(queued.finding.map(verdict));
-            links.push(link);
-        }
-        if !links.is_empty() {
-            write_links(&mut tx, &links).await?;
-            move_heads(&mut tx, &old, &heads).await?;
-        }
-        if !positions.is_empty() {
-            sqlx::query(FORGET).bind(&positions).execute(&mut *tx).await?;
-        }
-        tx.commit().await?;
-        sealed.entries += links.len() as u64;
-        sealed.verdicts.extend(verdicts);
-        Ok(u32::try_from(positions.len()).is_ok_and(|taken| taken == self.batch.get()))
+        Ok(Some(tx))
     }
+
+    /// What is first in the queue.
+    async fn take(&self, tx: &mut PgConnection, except: &[Uuid], only: Option<Uuid>) -> Result<Vec<Queued>, Error> {
+        let query = sqlx::query(TAKE).bind(i64::from(self.batch.get())).bind(except).bind(only);
+        Ok(query.fetch_all(tx).await?.iter().map(Queued::read).collect::<Result<_, _>>()?)
+    }
+}
+
+/// Links what was taken to the locked heads, and empties the queue of it. What has no head here stays.
+async fn write(
+    mut tx: Transaction<'_, Postgres>,
+    mut heads: Heads,
+    queue: Vec<Queued>,
+    sealed: &mut Sealed,
+) -> Result<(), Error> {
+    let queue: Vec<_> = queue.into_iter().filter(|queued| heads.contains_key(&queued.tenant)).collect();
+    let positions: Vec<i64> = queue.iter().map(|queued| queued.position).collect();
+    let old = heads.clone();
+    let (mut links, mut verdicts, mut seen) = (Vec::with_capacity(queue.len()), Vec::new(), HashSet::new());
+    for queued in queue {
+        // An id can be queued again by anyone who may record; it is linked once.
+        if queued.linked || !seen.insert(queued.entry_id) {
+            continue;
+        }
+        let head = heads.get_mut(&queued.tenant).ok_or(Repr::Contended)?;
+        let link = head.append(queued.entry_id, queued.leaf)?;
+        let verdict =
+            |finding| Verdict { tenant: link.tenant, seq: Some(link.seq), entry_id: Some(link.entry_id), finding };
+        verdicts.extend(queued.finding.map(verdict));
+        links.push(link);
+    }
+    heads::seal(&mut tx, &links, &positions, (&old, &heads)).await?;
+    tx.commit().await?;
+    sealed.entries += links.len() as u64;
+    sealed.verdicts.extend(verdicts);
+    Ok(())
 }
 
 impl Default for Sealer {
@@ -209,69 +293,4 @@ impl Queued {
             finding,
         })
     }
-}
-
-type Heads = BTreeMap<TenantId, Head>;
-
-/// The heads of these tenants, locked in the order of the tenants so that two sealers cannot wait
-/// for each other. Begins the chains that do not exist.
-async fn lock_heads(tx: &mut PgConnection, tenants: impl Iterator<Item = TenantId>) -> Result<Heads, Error> {
-    let mut wanted: BTreeSet<TenantId> = tenants.collect();
-    let mut heads = read_heads(tx, &wanted).await?;
-    wanted.retain(|tenant| !heads.contains_key(tenant));
-    if !wanted.is_empty() {
-        let begun = wanted.iter().map(|tenant| ChainId::random().map(|chain| Head::genesis(*tenant, chain)));
-        let begun = begun.collect::<Result<Vec<_>, _>>()?;
-        sqlx::query(BEGIN_CHAINS)
-            .bind(column(&begun, |head| Uuid::from(head.tenant)))
-            .bind(column(&begun, |head| *head.chain.as_uuid()))
-            .bind(column(&begun, |head| head.hash.as_bytes().to_vec()))
-            .execute(&mut *tx)
-            .await?;
-        heads.extend(read_heads(tx, &wanted).await?);
-    }
-    Ok(heads)
-}
-
-async fn read_heads(tx: &mut PgConnection, tenants: &BTreeSet<TenantId>) -> Result<Heads, Error> {
-    let ids: Vec<Uuid> = tenants.iter().copied().map(Uuid::from).collect();
-    let rows: Vec<(Uuid, Uuid, i64, Vec<u8>)> = sqlx::query_as(LOCK_HEADS).bind(ids).fetch_all(tx).await?;
-    rows.into_iter().map(|row| head(row).map(|head| (head.tenant, head))).collect()
-}
-
-pub(super) fn head((tenant, chain, seq, hash): (Uuid, Uuid, i64, Vec<u8>)) -> Result<Head, Error> {
-    let seq = u64::try_from(seq).map_err(|_| Repr::Malformed("a stored head has a negative number"))?;
-    let hash = Digest::try_from(hash.as_slice())?;
-    Ok(Head { tenant: tenant.into(), chain: ChainId::from(chain), seq, hash })
-}
-
-async fn write_links(tx: &mut PgConnection, links: &[Link]) -> Result<(), Error> {
-    sqlx::query(LINK)
-        .bind(column(links, |link| Uuid::from(link.tenant)))
-        .bind(column(links, |link| link.seq.cast_signed()))
-        .bind(column(links, |link| link.entry_id))
-        .bind(column(links, |link| link.prev.as_bytes().to_vec()))
-        .bind(column(links, |link| link.leaf.as_bytes().to_vec()))
-        .bind(column(links, |link| link.hash.as_bytes().to_vec()))
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-/// Moves every head from exactly where it was. A head that is elsewhere by now makes the whole
-/// batch fail.
-async fn move_heads(tx: &mut PgConnection, old: &Heads, new: &Heads) -> Result<(), Error> {
-    let moves: Vec<_> = new.values().zip(old.values()).collect();
-    let moved = sqlx::query(MOVE_HEADS)
-        .bind(column(&moves, |(new, _)| Uuid::from(new.tenant)))
-        .bind(column(&moves, |(new, _)| new.seq.cast_signed()))
-        .bind(column(&moves, |(new, _)| new.hash.as_bytes().to_vec()))
-        .bind(column(&moves, |(_, old)| old.hash.as_bytes().to_vec()))
-        .execute(tx)
-        .await?;
-    if moved.rows_affected() == moves.len() as u64 { Ok(()) } else { Err(Repr::Contended.into()) }
-}
-
-fn column<T, U>(rows: &[T], value: impl Fn(&T) -> U) -> Vec<U> {
-    rows.iter().map(value).collect()
 }

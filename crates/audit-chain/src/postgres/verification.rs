@@ -6,8 +6,13 @@ use chrono::{DateTime, Utc};
 use sqlx::{Executor, PgExecutor, Postgres, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use super::columns::{self, Stored, entry_columns};
-use crate::{ChainId, Content, Digest, Error, Finding, Head, Link, Report, TenantId, Verifier, error::Repr};
+use super::{
+    columns::{self, entry_columns},
+    evidence::Evidence,
+};
+#[cfg(feature = "checkpoint")]
+use crate::ProvenHead;
+use crate::{ChainId, Digest, Error, Finding, Head, Link, Report, TenantId, Verifier, error::Repr};
 
 /// How to verify.
 #[derive(Clone, Debug)]
@@ -15,7 +20,19 @@ pub struct VerifyOptions {
     max_merge_delay: Duration,
     now: Option<DateTime<Utc>>,
     kept: Option<Head>,
+    #[cfg(feature = "checkpoint")]
+    proven: Option<ProvenHead>,
+    #[cfg(feature = "checkpoint")]
+    restored: Restored,
     limit: NonZeroUsize,
+    pub(super) part: Part,
+}
+
+/// A part of a chain: the links after one whose hash is known, up to a number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Part {
+    pub(super) after: Option<(u64, Digest)>,
+    pub(super) until: Option<u64>,
 }
 
 impl VerifyOptions {
@@ -26,7 +43,12 @@ impl VerifyOptions {
             max_merge_delay: Duration::from_secs(10),
             now: None,
             kept: None,
+            #[cfg(feature = "checkpoint")]
+            proven: None,
+            #[cfg(feature = "checkpoint")]
+            restored: Restored::Found,
             limit: const { NonZeroUsize::new(1_000).unwrap() },
+            part: Part { after: None, until: None },
         }
     }
 
@@ -53,12 +75,46 @@ impl VerifyOptions {
         self
     }
 
+    /// Demands that the head which a signed checkpoint commits to is part of the chain, instead of a kept one.
+    #[cfg(feature = "checkpoint")]
+    #[must_use]
+    pub const fn kept_checkpoint(mut self, head: ProvenHead) -> Self {
+        self.proven = Some(head);
+        self
+    }
+
+    /// Accepts that the kept head was lost by the restore of a backup, if
+    /// [`declare_restored`](super::declare_restored) has stated exactly that.
+    #[cfg(feature = "checkpoint")]
+    #[must_use]
+    pub const fn accept_restored(mut self) -> Self {
+        self.restored = Restored::Accepted;
+        self
+    }
+
+    /// Verifies the links after one that an earlier walk has reached, whose hash is taken for granted, such as that of a signed
+    /// head, up to and including number `until`, or to the end. A link at the beginning that does not follow from the
+    /// hash is found.
+    #[must_use]
+    pub const fn part(mut self, after: Head, until: Option<u64>) -> Self {
+        self.part = Part { after: Some((after.seq, after.hash)), until };
+        self
+    }
+
     /// How many verdicts to keep; more are only counted.
     #[must_use]
     pub const fn limit(mut self, verdicts: NonZeroUsize) -> Self {
         self.limit = verdicts;
         self
     }
+}
+
+/// What a loss by a restored backup is that was declared.
+#[cfg(feature = "checkpoint")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Restored {
+    Found,
+    Accepted,
 }
 
 impl Default for VerifyOptions {
@@ -150,23 +206,51 @@ where
         return Err(Repr::NotVisible.into());
     }
     let mut verifier = Verifier::new(tenant, read_head(tenant, &state)).limit(options.limit);
+    let Part { after: start, until } = options.part;
+    if let Some((seq, hash)) = start.filter(|(seq, _)| *seq > 0) {
+        verifier = verifier.after(seq, hash);
+    }
+    if let Some(until) = until {
+        verifier = verifier.until(until);
+    }
     if let Some(kept) = options.kept {
         verifier = verifier.kept_head(kept);
     }
+    #[cfg(feature = "checkpoint")]
+    if let Some(proven) = &options.proven {
+        verifier = verifier.kept_checkpoint(proven);
+    }
+    #[cfg(feature = "checkpoint")]
+    if options.restored == Restored::Accepted {
+        for loss in super::restoring::losses(&mut *executor, tenant).await? {
+            verifier = verifier.accept_restored(loss);
+        }
+    }
+    let mut evidence = Evidence::new(tenant);
     if let Some(last) = state.try_get::<Option<i64>, _>("last")? {
-        let mut after = (i64::MIN, Uuid::nil());
+        let last = until.map_or(last, |until| last.min(until.cast_signed()));
+        // Nothing has the largest id, so what follows are the links with a larger number.
+        let start = start.filter(|(seq, _)| *seq > 0).map(|(seq, _)| (seq.cast_signed(), Uuid::max()));
+        let mut after = start.unwrap_or((i64::MIN, Uuid::nil()));
         loop {
             let page = sqlx::query(LINKS).bind(id).bind(after.0).bind(after.1).bind(last).bind(PAGE);
             let page = page.fetch_all(&mut *executor).await?;
+            let mut links = Vec::with_capacity(page.len());
             for row in &page {
-                check(&mut verifier, tenant, row)?;
+                links.extend(read_link(&mut verifier, tenant, row)?.map(|link| (link, columns::stored(row))));
                 after = (row.try_get("link_seq")?, row.try_get("link_entry")?);
+            }
+            evidence.supply(&mut *executor, &mut verifier, &links).await?;
+            for (link, stored) in &links {
+                verifier.check(link, stored.content());
             }
             if i64::try_from(page.len()).is_ok_and(|read| read < PAGE) {
                 break;
             }
         }
     }
+    let last = state.try_get::<Option<i64>, _>("last")?.unwrap_or(0);
+    evidence.await_seals(&mut *executor, &mut verifier, last, options.now).await?;
     let waiting: i64 = sqlx::query_scalar(WAITING).bind(id).fetch_one(&mut *executor).await?;
     let overdue = sqlx::query(OVERDUE)
         .bind(id)
@@ -192,27 +276,14 @@ pub async fn tenants<'e>(executor: impl PgExecutor<'e>) -> Result<Vec<TenantId>,
 // An interval of PostgreSQL has an end, and nobody waits longer.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-fn check(verifier: &mut Verifier, tenant: TenantId, row: &PgRow) -> Result<(), Error> {
+fn read_link(verifier: &mut Verifier, tenant: TenantId, row: &PgRow) -> Result<Option<Link>, Error> {
     let entry_id = row.try_get("link_entry")?;
     let Ok(seq) = u64::try_from(row.try_get::<i64, _>("link_seq")?) else {
         verifier.note((None, Some(entry_id)), Finding::LinkBroken);
-        return Ok(());
+        return Ok(None);
     };
-    let link = Link {
-        tenant,
-        seq,
-        entry_id,
-        prev: digest(row, "prev"),
-        leaf: digest(row, "link_leaf"),
-        hash: digest(row, "hash"),
-    };
-    match columns::stored(row) {
-        Stored::Record(record) => verifier.check(&link, Content::Record(&record)),
-        Stored::UnknownFormat(format) => verifier.check(&link, Content::UnknownFormat(format)),
-        Stored::Unreadable => verifier.check(&link, Content::Unreadable),
-        Stored::Missing => verifier.check(&link, Content::Missing),
-    }
-    Ok(())
+    let (prev, leaf, hash) = (digest(row, "prev"), digest(row, "link_leaf"), digest(row, "hash"));
+    Ok(Some(Link { tenant, seq, entry_id, prev, leaf, hash }))
 }
 
 fn note_overdue(verifier: &mut Verifier, rows: &[PgRow]) -> Result<(), Error> {
@@ -229,14 +300,14 @@ fn note_overdue(verifier: &mut Verifier, rows: &[PgRow]) -> Result<(), Error> {
 }
 
 /// The stored head. Parts that are no head at all are read as ones that no chain ends in.
-fn read_head(tenant: TenantId, state: &PgRow) -> Option<Head> {
+pub(super) fn read_head(tenant: TenantId, state: &PgRow) -> Option<Head> {
     let chain = ChainId::from(state.try_get::<Option<Uuid>, _>("chain_id").ok()??);
     let seq = state.try_get::<i64, _>("seq").ok().and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
     Some(Head { tenant, chain, seq, hash: digest(state, "hash") })
 }
 
 /// A digest of the row; zeros, which nothing hashes to, if it is none.
-fn digest(row: &PgRow, column: &str) -> Digest {
+pub(super) fn digest(row: &PgRow, column: &str) -> Digest {
     let bytes = row.try_get::<Vec<u8>, _>(column).unwrap_or_default();
     Digest::try_from(bytes.as_slice()).unwrap_or(Digest::from([0; 32]))
 }

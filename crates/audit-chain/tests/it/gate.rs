@@ -7,9 +7,12 @@ use sqlx::{
     Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
-use stockade_audit_chain::postgres::{Filter, VerifyOptions, record, search, tenants, verify};
+use stockade_audit_chain::{
+    Actor, ErasureRequest,
+    postgres::{Filter, Subject, VerifyOptions, erase, record, search, tenants, verify},
+};
 
-use crate::support::{APP, append, connect, entry, install, scope, seal, tenant};
+use crate::support::{APP, ERASER, append, connect, entry, install, scope, seal, tenant};
 
 const PASSES: [&str; 8] = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES", "TABLE"];
 
@@ -66,6 +69,9 @@ async fn every_call_of_the_application_passes(pool: PgPool) {
     install(&pool).await;
     append(&pool, tenant(1), 2).await;
     seal(&pool).await;
+    let request = ErasureRequest::new(Actor::user("officer"), "R-1", "GDPR Art. 17(1)(b)");
+    let subject = Subject::Actor("user-1".to_owned());
+    erase(&mut connect(&pool, ERASER).await, tenant(1), &subject, &request).await.unwrap();
     // Spawned, so that the futures must be `Send`.
     let work = async move {
         let mut app = connect(&pool, APP).await;
@@ -74,8 +80,9 @@ async fn every_call_of_the_application_passes(pool: PgPool) {
         record(&mut gate, &entry(tenant(1), 3)).await.unwrap();
         let report = verify(&mut gate, tenant(1), &VerifyOptions::default()).await.unwrap();
         assert!(report.is_intact());
-        assert_eq!((report.checked(), report.unsealed()), (2, 1));
-        assert_eq!(search(&mut gate, &Filter::new(tenant(1))).await.unwrap().rows.len(), 3);
+        // What was erased and what states it: the application sees its tenant's evidence.
+        assert_eq!((report.checked(), report.unsealed(), report.erased()), (2, 2, 3));
+        assert_eq!(search(&mut gate, &Filter::new(tenant(1))).await.unwrap().rows.len(), 4);
         assert_eq!(tenants(&mut gate).await.unwrap(), [tenant(1)]);
         tx.commit().await.unwrap();
     };

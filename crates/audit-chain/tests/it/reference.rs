@@ -8,11 +8,11 @@ use std::{
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use stockade_audit_chain::{
-    Finding,
-    postgres::{VerifyOptions, verify},
+    Actor, ErasureRequest, Finding, PurgeRequest,
+    postgres::{Purge, Subject, VerifyOptions, erase, purge, verify},
 };
 
-use crate::support::{append, disarm, install, seal, tenant};
+use crate::support::{ERASER, PURGER, append, append_old, connect, disarm, install, report, seal, tenant};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/verify.py");
 
@@ -52,8 +52,16 @@ async fn dump(connection: &mut PgConnection) -> Value {
     let entries: Vec<Value> = sqlx::query_scalar(entries).fetch_all(&mut *connection).await.unwrap();
     let head = "SELECT json_build_object('chain_id', chain_id, 'seq', seq, 'hash', encode(hash, 'hex'))
         FROM stockade.audit_head";
-    let head: Value = sqlx::query_scalar(head).fetch_one(connection).await.unwrap();
-    json!({"tenant": tenant(1).to_string(), "head": head, "entries": entries})
+    let head: Value = sqlx::query_scalar(head).fetch_one(&mut *connection).await.unwrap();
+    let evidence = "
+        SELECT json_build_object('action', v.action, 'envelope', encode(v.envelope, 'hex'), 'list', coalesce(
+            (SELECT json_agg(json_build_object('entry_id', x.entry_id, 'path', x.path, 'commitment', encode(x.commitment, 'hex'))
+                ORDER BY x.entry_id, x.path) FROM stockade.audit_erased x WHERE x.list_id = v.list_id),
+            (SELECT json_agg(json_build_object('first_seq', r.first_seq, 'last_seq', r.last_seq, 'before', encode(r.before, 'hex'),
+                'after', encode(r.after, 'hex')) ORDER BY r.first_seq) FROM stockade.audit_purged r WHERE r.list_id = v.list_id)))
+        FROM stockade.audit_evidence v";
+    let evidence: Vec<Value> = sqlx::query_scalar(evidence).fetch_all(connection).await.unwrap();
+    json!({"tenant": tenant(1).to_string(), "head": head, "entries": entries, "evidence": evidence})
 }
 
 #[test]
@@ -88,6 +96,49 @@ async fn agrees_on_a_log_and_on_forgeries_of_it(pool: PgPool) {
         "UPDATE stockade.audit_head SET seq = 4",
         "UPDATE stockade.audit_head SET hash = sha256('x')",
         "UPDATE stockade.audit_head SET chain_id = gen_random_uuid()",
+    ] {
+        let mut tx = superuser.begin().await.unwrap();
+        sqlx::raw_sql(forgery).execute(&mut *tx).await.unwrap();
+        let report = verify(&mut *tx, tenant(1), &VerifyOptions::default()).await.unwrap();
+        let found: Vec<_> =
+            report.verdicts().iter().map(|verdict| json!([verdict.seq, name(&verdict.finding)])).collect();
+        assert_eq!(second_opinion(&dump(&mut tx).await), Value::from(found), "{forgery}");
+        assert_eq!(report.is_intact(), forgery == "SELECT");
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn agrees_on_what_was_forgotten_and_on_forgeries_of_it(pool: PgPool) {
+    install(&pool).await;
+    append_old(&pool, tenant(1), 1, 3).await;
+    seal(&pool).await;
+    append(&pool, tenant(1), 5).await;
+    seal(&pool).await;
+    let kept = *report(&pool, tenant(1)).await.head().unwrap();
+    let order = PurgeRequest::new(Actor::system("retention"), "P-1");
+    let before = "2017-02-01T00:00:00Z".parse().unwrap();
+    let purged = purge(&mut connect(&pool, PURGER).await, before, &order, &[kept]).await.unwrap();
+    assert!(matches!(purged, Purge::Done { months: 1, .. }));
+    // Six values of two entries: the sides of the tree differ in height.
+    let request = ErasureRequest::new(Actor::user("officer"), "R-1", "GDPR Art. 17(1)(b)");
+    let subject = Subject::Actor("user-1".to_owned());
+    assert_eq!(erase(&mut connect(&pool, ERASER).await, tenant(1), &subject, &request).await.unwrap().erased.len(), 6);
+    seal(&pool).await;
+    let mut superuser = pool.acquire().await.unwrap();
+    disarm(&mut superuser).await;
+    let loosen = "ALTER TABLE stockade.audit_evidence DISABLE TRIGGER USER;
+        ALTER TABLE stockade.audit_erased DISABLE TRIGGER USER;
+        ALTER TABLE stockade.audit_purged DISABLE TRIGGER USER;";
+    sqlx::raw_sql(loosen).execute(&mut *superuser).await.unwrap();
+    for forgery in [
+        "SELECT",
+        "UPDATE stockade.audit_payload SET field_values = '{}', salts = '{}' WHERE entry_id = (
+            SELECT entry_id FROM stockade.audit_link WHERE seq = 5)",
+        "UPDATE stockade.audit_erased SET commitment = sha256('x')",
+        "UPDATE stockade.audit_purged SET after = sha256('x')",
+        "UPDATE stockade.audit_purged SET last_seq = last_seq - 1, after = (SELECT hash FROM stockade.audit_link WHERE seq = 2)",
+        "DELETE FROM stockade.audit_evidence",
+        "DELETE FROM stockade.audit_entry WHERE entry_id = (SELECT entry_id FROM stockade.audit_link WHERE seq = 4)",
     ] {
         let mut tx = superuser.begin().await.unwrap();
         sqlx::raw_sql(forgery).execute(&mut *tx).await.unwrap();

@@ -1,15 +1,21 @@
 //! A database with the log in it, and the parties that use it.
 
-use serde_json::json;
+use chrono::{TimeDelta, TimeZone as _, Utc};
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 use stockade_audit_chain::{
-    Actor, Entry, Finding, Report, RequestContext, Severity, TenantId,
-    postgres::{Receipt, Sealed, Sealer, VerifyOptions, migrator, record, verify},
+    Finding, Report, TenantId,
+    postgres::{Receipt, Sealed, Sealer, VerifyOptions, migrator, record, record_at, verify},
 };
-use uuid::Uuid;
+
+pub(crate) use crate::entries::{entry, tenant};
 
 pub(crate) const APP: &str = "stockade_audit_test_app";
 pub(crate) const SEALER: &str = "stockade_audit_test_sealer";
+pub(crate) const ERASER: &str = "stockade_audit_test_eraser";
+pub(crate) const PURGER: &str = "stockade_audit_test_purger";
+pub(crate) const HOLDER: &str = "stockade_audit_test_holder";
+pub(crate) const APPENDER: &str = "stockade_audit_test_appender";
+pub(crate) const CHECKPOINTER: &str = "stockade_audit_test_checkpointer";
 
 /// Login roles as a deployment has them. Roles are the cluster's, so another test can be creating
 /// them.
@@ -19,6 +25,21 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN
     CREATE ROLE stockade_audit_test_sealer LOGIN IN ROLE stockade_sealer;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN
+    CREATE ROLE stockade_audit_test_eraser LOGIN IN ROLE stockade_eraser;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN
+    CREATE ROLE stockade_audit_test_purger LOGIN IN ROLE stockade_purger;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN
+    CREATE ROLE stockade_audit_test_holder LOGIN IN ROLE stockade_holder;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN
+    CREATE ROLE stockade_audit_test_appender LOGIN IN ROLE stockade_appender;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN
+    CREATE ROLE stockade_audit_test_checkpointer LOGIN IN ROLE stockade_checkpointer;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;";
 
 pub(crate) async fn install(pool: &PgPool) {
@@ -30,37 +51,12 @@ pub(crate) async fn connect(pool: &PgPool, role: &str) -> PgConnection {
     PgConnection::connect_with(&pool.connect_options().as_ref().clone().username(role)).await.unwrap()
 }
 
-pub(crate) fn tenant(number: u128) -> TenantId {
-    Uuid::from_u128(number).into()
-}
-
 /// A transaction with a tenant's context.
 pub(crate) async fn scope(connection: &mut PgConnection, tenant: TenantId) -> Transaction<'_, Postgres> {
     let mut tx = connection.begin().await.unwrap();
     let context = sqlx::query("SELECT set_config('stockade.tenant_id', $1, true)");
     context.bind(tenant.to_string()).execute(&mut *tx).await.unwrap();
     tx
-}
-
-pub(crate) fn entry(tenant: TenantId, number: u64) -> Entry {
-    Entry::new(
-        tenant,
-        Actor::user(format!("user-{}", number % 3)).named("Ana Ruiz").with_role("dispatcher"),
-        "load.update",
-    )
-    .entity("load", format!("L-{number}"))
-    .before(json!({"rate_cents": number, "driver": {"ssn": "078-05-1120"}}))
-    .after(json!({"rate_cents": number + 1, "driver": {"ssn": "219-09-9999"}}))
-    .personal(&["/driver/ssn"])
-    .request(
-        RequestContext::new()
-            .ip("203.0.113.9".parse::<std::net::IpAddr>().unwrap())
-            .user_agent("curl/8.5")
-            .endpoint("POST", "/loads/{id}")
-            .status(303)
-            .request_id(number),
-    )
-    .severity(Severity::Notice)
 }
 
 /// Records `count` entries, as the application, in one transaction.
@@ -72,6 +68,23 @@ pub(crate) async fn append(pool: &PgPool, tenant: TenantId, count: u64) -> Vec<R
         receipts.push(record(&mut *tx, &entry(tenant, number)).await.unwrap());
     }
     tx.commit().await.unwrap();
+    receipts
+}
+
+/// Records `count` entries in the middle of a month of 2017, as the owner of the past would: a superuser with a clock of its own.
+pub(crate) async fn append_old(pool: &PgPool, tenant: TenantId, month: u32, count: u64) -> Vec<Receipt> {
+    let at = Utc.with_ymd_and_hms(2017, month, 15, 12, 0, 0).unwrap();
+    let mut superuser = pool.acquire().await.unwrap();
+    let made = "SELECT stockade.audit_add_month($1) WHERE NOT EXISTS (SELECT FROM stockade.audit_partitions() m
+        WHERE stockade.audit_id_at($1) >= m.first_id AND stockade.audit_id_at($1) < m.end_id)";
+    sqlx::raw_sql("SET ROLE stockade_owner").execute(&mut *superuser).await.unwrap();
+    sqlx::query(made).bind(at).execute(&mut *superuser).await.unwrap();
+    sqlx::raw_sql("RESET ROLE").execute(&mut *superuser).await.unwrap();
+    let mut receipts = Vec::new();
+    for number in 1..=count {
+        let at = at + TimeDelta::milliseconds(i64::try_from(number).unwrap());
+        receipts.push(record_at(&mut *superuser, &entry(tenant, number), at).await.unwrap());
+    }
     receipts
 }
 

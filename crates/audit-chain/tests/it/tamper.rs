@@ -27,7 +27,7 @@ async fn log(pool: &PgPool) -> PgConnection {
         ALTER TABLE stockade.audit_link DROP CONSTRAINT audit_link_pkey, DROP CONSTRAINT audit_link_one_place,
             DROP CONSTRAINT audit_link_one_successor, DROP CONSTRAINT audit_link_seq_check,
             DROP CONSTRAINT audit_link_leaf_check;
-        ALTER TABLE stockade.audit_entry DROP CONSTRAINT audit_entry_leaf_check,
+        ALTER TABLE stockade.audit_entry DROP CONSTRAINT audit_entry_id_check, DROP CONSTRAINT audit_entry_leaf_check,
             DROP CONSTRAINT audit_entry_severity_check;
         ALTER TABLE stockade.audit_head DROP CONSTRAINT audit_head_hash_check,
             DROP CONSTRAINT audit_head_seq_check";
@@ -94,6 +94,11 @@ async fn a_time_that_is_finer_than_what_is_hashed(pool: PgPool) {
     let mut superuser = log(&pool).await;
     let below = "
         DROP POLICY audit_app_appends ON stockade.audit_entry;
+        DROP POLICY audit_eraser_states ON stockade.audit_entry;
+        DROP POLICY audit_purger_states ON stockade.audit_entry;
+        DROP POLICY audit_holder_states ON stockade.audit_entry;
+        DROP POLICY audit_appender_appends ON stockade.audit_entry;
+        DROP POLICY audit_checkpointer_declares ON stockade.audit_entry;
         ALTER TABLE stockade.audit_entry ALTER COLUMN recorded_at TYPE timestamptz;
         UPDATE stockade.audit_entry SET recorded_at = recorded_at + interval '1 microsecond' WHERE entity_id = 'L-3'";
     assert_eq!(after(&mut superuser, below).await, [(Some(3), Finding::ContentAltered)]);

@@ -2,85 +2,21 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
-use serde_json::{Value, json};
+use chrono::{TimeDelta, Utc};
+use proptest::{
+    strategy::{Strategy as _, ValueTree as _},
+    test_runner::TestRunner,
+};
 use sqlx::PgPool;
 use stockade_audit_chain::{
-    Actor, Conclusion, Entry, ErrorKind, Finding, RequestContext,
+    Conclusion, ErrorKind, Finding,
     postgres::{Filter, VerifyOptions, record, search, tenants, verify},
 };
 
-use crate::support::{APP, SEALER, append, connect, disarm, findings, install, report, scope, seal, tenant};
-
-fn value() -> impl Strategy<Value = Value> {
-    let text = "[^\0]{0,12}";
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        Just(json!(-0.0)),
-        Just(json!(1e308)),
-        text.prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 24, 5, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::hash_map(text, inner, 0..5).prop_map(|members| members.into_iter().collect()),
-        ]
-    })
-}
-
-/// Whatever a caller can say.
-fn any_entry() -> impl Strategy<Value = Entry> {
-    let text = || prop::option::of("[^\0]{0,20}");
-    let actor = (1_u8..5, "[^\0]{1,20}", text(), text(), text());
-    let states = (prop::option::of(value()), prop::option::of(value()), any::<bool>());
-    let request = (prop::option::of(any::<std::net::IpAddr>()), text(), text(), prop::option::of(100_u16..=999));
-    let time = prop::option::of(-60_000_000_000_i64..60_000_000_000);
-    (actor, "[^\0]{1,20}", states, request, time).prop_map(|(actor, action, states, request, time)| {
-        let (kind, id, name, role, subject) = actor;
-        let mut actor = [Actor::user, Actor::service, Actor::api_token, Actor::system][usize::from(kind - 1)](id);
-        if let Some(name) = name {
-            actor = actor.named(name);
-        }
-        if let Some(role) = role {
-            actor = actor.with_role(role);
-        }
-        if let Some(subject) = subject {
-            actor = actor.on_behalf_of(subject);
-        }
-        let mut context = RequestContext::new();
-        if let Some(ip) = request.0 {
-            context = context.ip(ip);
-        }
-        if let Some(agent) = request.1 {
-            context = context.user_agent(agent);
-        }
-        if let Some(route) = request.2 {
-            context = context.endpoint("GET", route);
-        }
-        if let Some(status) = request.3 {
-            context = context.status(status);
-        }
-        let mut entry = Entry::new(tenant(1), actor, action).request(context);
-        if let Some(before) = states.0 {
-            entry = entry.before(before);
-        }
-        if let Some(after) = states.1 {
-            entry = entry.after(after);
-        }
-        if states.2 {
-            entry = entry.personal(&["/0", "/a", ""]);
-        }
-        if let Some(seconds) = time {
-            entry = entry.occurred_at(DateTime::from_timestamp(seconds, 123_456_789).unwrap());
-        }
-        entry
-    })
-}
+use crate::{
+    entries::any_entry,
+    support::{APP, SEALER, append, connect, disarm, findings, install, report, scope, seal, tenant},
+};
 
 #[sqlx::test(migrations = false)]
 async fn no_false_alarm_after_a_round_trip(pool: PgPool) {

@@ -49,16 +49,71 @@ def link_hash(tenant, seq, prev, leaf):
     return sha256(b"audit-chain/v1/link\0", uuid.UUID(tenant).bytes, struct.pack(">Q", seq), prev, leaf)
 
 
-def check_entry(item, leaf):
+def fields_of(envelope):
+    at, fields = len(b"audit-chain/v1/entry\0") + 4, {}
+    while at < len(envelope):
+        tag, length = struct.unpack_from(">HI", envelope, at)
+        fields[tag] = envelope[at + 6:at + 6 + length]
+        at += 6 + length
+    return fields
+
+
+def root(leaves):
+    if not leaves:
+        return sha256()
+    while len(leaves) > 1:
+        pairs = [leaves[at:at + 2] for at in range(0, len(leaves), 2)]
+        leaves = [sha256(b"\1", *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    return leaves[0]
+
+
+def erased_leaf(value):
+    path = value["path"].encode()
+    return sha256(b"\0audit-chain/v1/erased\0", uuid.UUID(value["entry_id"]).bytes, struct.pack(">H", len(path)), path,
+                  bytes.fromhex(value["commitment"]))
+
+
+def purged_leaf(span):
+    return sha256(b"\0audit-chain/v1/purged\0", struct.pack(">QQ", span["first_seq"], span["last_seq"]),
+                  bytes.fromhex(span["before"]), bytes.fromhex(span["after"]))
+
+
+def forgotten(log):
+    """What evidence that holds covers: values by entry, path and commitment, and numbers; and the places of what does not hold."""
+    values, numbers, forged = set(), set(), []
+    links = {item["link"]["seq"]: item["link"] for item in log["entries"]}
+    for evidence in log.get("evidence", []):
+        envelope, listed = bytes.fromhex(evidence["envelope"]), evidence["list"] or []
+        fields, purge = fields_of(envelope), evidence["action"] == "audit.purged"
+        leaf, entry_id = sha256(b"\0", envelope).hex(), str(uuid.UUID(bytes=fields[0x01]))
+        seq = next((link["seq"] for link in links.values() if (link["entry_id"], link["leaf"]) == (entry_id, leaf)), None)
+        stated = json.loads(fields[0x41])
+        leaves = [(purged_leaf if purge else erased_leaf)(part) for part in listed]
+        holds = seq and fields[0x05].decode() == evidence["action"] and stated["count"] == len(listed) \
+            and stated["root"] == root(leaves).hex() and uuid.UUID(bytes=fields[0x02]) == uuid.UUID(log["tenant"])
+        for span in listed if purge else []:
+            first, last = links.get(span["first_seq"]), links.get(span["last_seq"])
+            holds = holds and first and last and (first["prev"], last["hash"]) == (span["before"], span["after"]) and span["last_seq"] < seq
+        if not holds:
+            forged.append([seq, "ForgedPurge" if purge else "ForgedErasure"])
+        elif purge:
+            numbers.update(seq for span in listed for seq in range(span["first_seq"], span["last_seq"] + 1))
+        else:
+            values.update((value["entry_id"], value["path"], value["commitment"]) for value in listed)
+    return values, numbers, forged
+
+
+def check_entry(item, leaf, values, numbers):
     entry = item["entry"]
     if entry is None:
-        return ["EntryMissing"]
+        return [] if item["link"]["seq"] in numbers else ["EntryMissing"]
     if sha256(b"\0", envelope(entry)) != leaf or entry["leaf"] != leaf.hex():
         return ["ContentAltered"]
     findings, payload = [], item["payload"] or {"field_values": [], "salts": []}
     for index, path in enumerate(entry["personal_paths"] or []):
         if index >= len(payload["field_values"]) or payload["field_values"][index] is None:
-            findings.append("PersonalMissing")
+            if (entry["entry_id"], path, entry["commitments"][index]) not in values:
+                findings.append("PersonalMissing")
         elif commitment(path, bytes.fromhex(payload["field_values"][index]),
                         bytes.fromhex(payload["salts"][index])).hex() != entry["commitments"][index]:
             findings.append("PersonalAltered")
@@ -66,7 +121,8 @@ def check_entry(item, leaf):
 
 
 def verify(log):
-    findings, head, last = [], log["head"], 0
+    values, numbers, findings = forgotten(log)
+    head, last = log["head"], 0
     follows = {genesis(log["tenant"], head["chain_id"])}
     for item in log["entries"]:
         link = item["link"]
@@ -77,12 +133,12 @@ def verify(log):
         if computed != stored or (seq == last + 1 and prev not in follows):
             findings.append([seq, "LinkBroken"])
         last, follows = seq, {stored, computed}
-        findings += [[seq, finding] for finding in check_entry(item, leaf)]
+        findings += [[seq, finding] for finding in check_entry(item, leaf, values, numbers)]
     if head["seq"] > last:
         findings.append([last + 1, "LinkMissing"])
     elif head["seq"] < last or bytes.fromhex(head["hash"]) not in follows:
         findings.append([last, "HeadMismatch"])
-    return findings
+    return sorted(findings, key=lambda finding: (finding[0] is None, finding[0] or 0))
 
 
 if __name__ == "__main__":

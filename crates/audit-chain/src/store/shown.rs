@@ -1,24 +1,13 @@
-//! From a row of the database to a row of a page.
-
-use std::net::IpAddr;
+//! From the fields of an entry to a row of a page.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{Row as _, postgres::PgRow};
-use uuid::Uuid;
 
-use super::columns;
-use crate::{ActorKind, AuditRow, Error, Opening, Outcome, Severity, error::Repr, fields::Fields, format};
+use crate::{ActorKind, AuditRow, Opening, Outcome, Severity, fields::Fields, format};
 
-pub(super) fn audit_row(row: &PgRow) -> Result<AuditRow, Error> {
-    let id: Uuid = row.try_get("entry_id")?;
-    let seq: Option<i64> = row.try_get("seq")?;
-    let stored = columns::fields(row).zip(columns::openings(row));
-    let shown = stored.and_then(|(fields, openings)| shown(fields, &openings, seq.map(i64::unsigned_abs)));
-    shown.ok_or_else(|| Repr::Corrupt(id).into())
-}
-
-fn shown(fields: Fields, openings: &[Option<Opening>], seq: Option<u64>) -> Option<AuditRow> {
+/// Shows an entry with what opens its commitments, in the order of their paths; `None` if it is not
+/// what recording could have written.
+pub(crate) fn shown(fields: Fields, openings: &[Option<Opening>], seq: Option<u64>) -> Option<AuditRow> {
     let mut shown = AuditRow {
         entry_id: fields.entry_id,
         tenant: fields.tenant,
@@ -63,7 +52,7 @@ fn show_personal(shown: &mut AuditRow, path: &str, value: &[u8]) -> Option<()> {
     match path {
         format::NAME_PATH => shown.actor_name = Some(text()?),
         format::USER_AGENT_PATH => shown.user_agent = Some(text()?),
-        format::IP_PATH => shown.ip = Some(address(value)?),
+        format::IP_PATH => shown.ip = Some(format::address(value)?),
         _ => {
             let (state, pointer) = match path.strip_prefix(format::BEFORE_PATH) {
                 Some(pointer) => (&mut shown.before, pointer),
@@ -73,12 +62,4 @@ fn show_personal(shown: &mut AuditRow, path: &str, value: &[u8]) -> Option<()> {
         }
     }
     Some(())
-}
-
-fn address(value: &[u8]) -> Option<IpAddr> {
-    match value.split_first()? {
-        (4, address) => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
-        (6, address) => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),
-        _ => None,
-    }
 }

@@ -28,7 +28,7 @@ impl ActorKind {
         }
     }
 
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::User, Self::Service, Self::ApiToken, Self::System].into_iter().find(|kind| kind.as_str() == name)
     }
@@ -98,6 +98,11 @@ impl Actor {
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
+    }
+
+    /// The same party without its name, for entries that are never erased.
+    pub(crate) fn unnamed(self) -> Self {
+        Self { name: None, ..self }
     }
 
     /// The role in which the actor acted.

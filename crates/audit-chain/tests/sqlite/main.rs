@@ -1,0 +1,19 @@
+//! The log in SQLite, from the outside.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+
+mod bypass;
+#[path = "../common/entries.rs"]
+mod entries;
+mod erase;
+mod health;
+mod hold;
+mod processes;
+mod purge;
+mod record;
+#[cfg(feature = "postgres")]
+mod same_bytes;
+mod search;
+mod support;
+mod tamper;
+mod verify;
