@@ -119,6 +119,14 @@ impl App {
         self.logins.sealer.acquire().await
     }
 
+    /// A transaction as the sealer that sees the log as it is at this moment.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn sealer_snapshot(&self) -> sqlx::Result<sqlx::Transaction<'static, sqlx::Postgres>> {
+        self.logins.sealer.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
     /// A connection as the administrator, to inspect the schema from the administration page.
     ///
     /// A deployment would run those inspections where its migrations run, and keep this login out of the web process.

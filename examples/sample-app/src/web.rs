@@ -3,6 +3,7 @@
 mod administration;
 mod audit;
 mod drivers;
+mod exports;
 mod isolation;
 mod layout;
 mod ledger;
@@ -10,6 +11,7 @@ mod limits;
 mod loads;
 mod posture;
 mod problem;
+mod proof;
 mod roles;
 mod sign_in;
 mod visitor;
@@ -53,7 +55,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/ledger/periods/{id}/reopen", post(ledger::reopen))
         .route("/audit", get(audit::show))
         .route("/audit/verify", post(audit::verify))
-        .route("/audit.csv", get(audit::export))
+        .route("/audit.csv", get(exports::csv))
+        .route("/audit.jsonl", get(exports::json))
+        .route("/audit.bundle", get(exports::bundle))
+        .route("/audit/entries/{seq}", get(proof::show))
+        .route("/audit/entries/{seq}/bundle", get(exports::one))
         .route("/isolation", get(isolation::show).post(isolation::attack))
         .route("/administration", get(administration::show))
         .route("/administration/lint", post(administration::lint))

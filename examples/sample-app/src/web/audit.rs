@@ -1,20 +1,15 @@
-//! The audit log: search, export, and the button that verifies it.
+//! The audit log: search, and the button that verifies it.
 
-use axum::{
-    extract::{Query, State},
-    response::{IntoResponse, Response},
-};
+use axum::extract::{Query, State};
 use chrono::NaiveDate;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 use stockade::{
     audit_chain::{
-        AuditRow, Outcome, Report, Severity, csv,
-        postgres::{Filter, Page, VerifyOptions, search, verify as verify_chain},
+        AuditRow, Outcome, Report, Severity,
+        postgres::{Filter, Page, VerifyOptions, lag, search, verify as verify_chain},
     },
-    ratelimit::Key,
     rbac::Resource,
 };
 use uuid::Uuid;
@@ -28,7 +23,6 @@ use crate::{
     app::App,
     desk::Desk,
     domain::people::{self, User},
-    limits::EXPORT_TENANT,
     permissions::Perm,
 };
 
@@ -68,31 +62,8 @@ pub(crate) async fn verify(State(app): WebApp, visitor: SignedIn) -> Result<Mark
     Ok(page)
 }
 
-/// `GET /audit.csv`: the page that the same search shows, for a spreadsheet. Is itself recorded.
-pub(crate) async fn export(
-    State(app): WebApp,
-    visitor: SignedIn,
-    Query(form): Query<Search>,
-) -> Result<Response, Problem> {
-    let tenant = Uuid::from(visitor.session.tenant);
-    let decision = app.limits.check(&[(EXPORT_TENANT, Key::tenant(tenant.as_bytes()))]).await?;
-    if !decision.allowed {
-        return Err(Problem::TooMany { retry_after: decision.retry_after_secs() });
-    }
-    let mut desk = open(&app, visitor, Perm::AuditExport).await?;
-    let found = find(&mut desk, &form).await?;
-    let entry = desk
-        .entry("audit.export")
-        .entity("audit_log", tenant.to_string())
-        .after(serde_json::json!({ "rows": found.rows.len() }));
-    desk.record(&entry).await?;
-    desk.commit(&app).await?;
-    let headers =
-        [(CONTENT_TYPE, "text/csv; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"audit.csv\"")];
-    Ok((headers, csv(&found.rows)).into_response())
-}
-
-async fn open(app: &App, visitor: SignedIn, permission: Perm) -> Result<Desk, Problem> {
+/// A desk at which `permission` holds for the tenant's log.
+pub(super) async fn open(app: &App, visitor: SignedIn, permission: Perm) -> Result<Desk, Problem> {
     let mut desk = app.desk(&visitor.session, visitor.request).await?;
     let log = Resource::in_tenant(desk.user.tenant_id);
     match desk.require(permission, &log, ("audit_log", "tenant")).await? {
@@ -105,7 +76,8 @@ async fn open(app: &App, visitor: SignedIn, permission: Perm) -> Result<Desk, Pr
 }
 
 impl Search {
-    fn filter(&self, tenant: Uuid) -> (Filter, Vec<&'static str>) {
+    /// What is asked for, and what of it could not be read.
+    pub(super) fn filter(&self, tenant: Uuid) -> (Filter, Vec<&'static str>) {
         let mut wrong = Vec::new();
         let mut filter = Filter::new(tenant.into());
         let mut day = |text: &str, complaint| match text.trim() {
@@ -168,11 +140,14 @@ async fn render(desk: &mut Desk, form: &Search, report: Option<&Report>) -> Resu
     let people = Names(people::all(&mut desk.tx).await?);
     let (_, wrong) = form.filter(desk.user.tenant_id);
     let next = found.next.as_ref().map(ToString::to_string);
+    let behind = lag(&mut desk.tx).await?;
     let content = html! {
         @if let Some(report) = report { (verdict(report)) }
         div.row.spaced {
             form method="post" action="/audit/verify" { button { "Verify the chain" } }
             a.button.quiet href={ "/audit.csv?" (form.query("")) } { "Export as CSV" }
+            a.button.quiet href={ "/audit.jsonl?" (form.query("")) } { "As JSON" }
+            a.button.quiet href="/audit.bundle" { "Whole log, for an auditor" }
         }
         form.card method="get" action="/audit" {
             @for complaint in &wrong { div.note.warn role="alert" { p { (complaint) } } }
@@ -201,6 +176,10 @@ async fn render(desk: &mut Desk, form: &Search, report: Option<&Report>) -> Resu
             }
         }
         div.card.flush { div.scroll { (table(&found.rows, &people)) } }
+        p.muted {
+            @if behind.waiting == 0 { "Every entry has its place in the chain." }
+            @else { (behind.waiting) " entries wait for their place in the chain, the oldest for " (behind.oldest.as_millis()) " ms." }
+        }
         @if let Some(next) = next { p { a.button.quiet href={ "/audit?" (form.query(&next)) } { "Older entries" } } }
     };
     let lead = "Who did what, to what, from where, with the values before and after. Nobody can change it, and anybody can check it.";
@@ -243,7 +222,7 @@ fn table(rows: &[AuditRow], people: &Names) -> Markup {
                         }
                         td.change { (change(row.before.as_ref(), row.after.as_ref())) }
                         td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " (endpoint) } } @if let Some(ip) = row.ip { small { (ip) } } }
-                        td.num { @match row.seq { Some(seq) => (seq), None => span.badge { "unsealed" } } }
+                        td.num { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
                     }
                 }
             }

@@ -4,6 +4,7 @@
 
 mod administration;
 mod browser;
+mod exports;
 mod forms;
 mod installation;
 mod limits;

@@ -7,13 +7,17 @@ use sqlx::PgPool;
 use crate::browser::{Browser, app};
 
 /// Every route of the router that is not the way in.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 16] = [
     "/loads",
     "/loads/00000000-0000-0000-0000-000000000001",
     "/drivers",
     "/ledger",
     "/audit",
     "/audit.csv",
+    "/audit.jsonl",
+    "/audit.bundle",
+    "/audit/entries/1",
+    "/audit/entries/1/bundle",
     "/isolation",
     "/posture",
     "/posture.json",
