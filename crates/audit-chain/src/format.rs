@@ -100,7 +100,7 @@ pub(crate) fn tag_of_path(path: &str) -> Option<u16> {
 }
 
 /// Reads the value of `IP` inside a commitment.
-#[cfg(any(feature = "postgres", feature = "bundle"))]
+#[cfg(any(feature = "postgres", feature = "sqlite", feature = "bundle"))]
 pub(crate) fn address(value: &[u8]) -> Option<std::net::IpAddr> {
     match value.split_first()? {
         (4, address) => <[u8; 4]>::try_from(address).ok().map(Into::into),
