@@ -27,6 +27,8 @@ pub struct Verifier {
     head: Option<Head>,
     kept: Option<Kept>,
     last: Option<Last>,
+    /// Where the walk began, if not with the first link.
+    start: Option<(u64, Digest)>,
     until: Option<u64>,
     checked: u64,
     verdicts: Vec<Verdict>,
@@ -68,6 +70,7 @@ impl Verifier {
             head,
             kept: None,
             last: None,
+            start: None,
             until: None,
             checked: 0,
             verdicts: Vec::new(),
@@ -105,15 +108,16 @@ impl Verifier {
         self
     }
 
-    /// Begins after a link that an earlier walk has reached, and takes its hash for granted. Give it before anything that was kept
-    /// elsewhere: of that, what lies before the beginning is not seen.
+    /// Begins after a link that an earlier walk has reached, and takes its hash for granted. A kept head before it is not
+    /// judged, and of a kept checkpoint the head alone, because the tree's root is over all leaves.
     #[must_use]
     pub const fn after(mut self, seq: u64, hash: Digest) -> Self {
         self.last = Some(Last { seq, stored: hash, computed: hash });
+        self.start = Some((seq, hash));
         self
     }
 
-    /// Ends with this link, as if it were the head.
+    /// Ends with this link, as if it were the head. A kept head behind it is not judged, unless the stored head ends before it.
     #[must_use]
     pub const fn until(mut self, seq: u64) -> Self {
         self.until = Some(seq);
@@ -305,7 +309,17 @@ impl Verifier {
 
     /// Compares the kept head with what was seen, and says how many entries were lost and are accounted for.
     fn check_kept(&mut self, end: u64) -> u64 {
-        let Some(kept) = self.kept.take() else { return 0 };
+        let Some(mut kept) = self.kept.take() else { return 0 };
+        let number = kept.head.seq;
+        if self.until.is_some_and(|until| until < number) && self.head.is_some_and(|head| head.seq >= number) {
+            return 0;
+        }
+        if let Some((seq, hash)) = self.start
+            && let Some(finding) = kept.begin(seq, &hash)
+        {
+            self.note((Some(seq), None), finding);
+            return 0;
+        }
         kept.settle(end, self.head).unwrap_or_else(|(at, finding)| {
             self.note(at, finding);
             self.verdicts.sort_by_key(|verdict| (verdict.seq.is_none(), verdict.seq));

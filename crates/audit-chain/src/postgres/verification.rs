@@ -94,7 +94,8 @@ impl VerifyOptions {
 
     /// Verifies the links after one that an earlier walk has reached, whose hash is taken for granted, such as that of a signed
     /// head, up to and including number `until`, or to the end. A link at the beginning that does not follow from the
-    /// hash is found.
+    /// hash is found. A kept head outside the part is not judged, unless the stored head ends before it; of a kept
+    /// checkpoint the head is compared, and not the tree.
     #[must_use]
     pub const fn part(mut self, after: Head, until: Option<u64>) -> Self {
         self.part = Part { after: Some((after.seq, after.hash)), until };

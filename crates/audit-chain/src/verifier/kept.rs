@@ -40,6 +40,8 @@ impl Kept {
 
     /// The next link of the walk. Says so if the tree does not have the signed root.
     pub(super) fn cross(&mut self, link: &Link, computed: &Digest) -> Option<Finding> {
+        // Of a walk that begins later, or over a gap, there is no tree to compare.
+        self.tree.take_if(|(tree, _)| tree.size().checked_add(1) != Some(link.seq));
         let pushed = self.tree.as_mut().is_none_or(|(tree, _)| tree.push(link.leaf).is_ok());
         if link.seq != self.head.seq {
             return None;
@@ -52,6 +54,12 @@ impl Kept {
         }
         let agrees = pushed && tree.is_none_or(|(tree, root)| tree.root() == root);
         (!agrees).then_some(Finding::TreeMismatch)
+    }
+
+    /// The walk begins with the kept head, or behind it. Says so if the kept one is another.
+    pub(super) fn begin(&mut self, seq: u64, hash: &Digest) -> Option<Finding> {
+        self.seen |= seq >= self.head.seq;
+        (seq == self.head.seq && *hash != self.head.hash).then_some(Finding::HistoryReplaced)
     }
 
     /// An entry of the walk that is what its link says.

@@ -51,6 +51,33 @@ async fn a_part_is_verified_from_a_known_hash(pool: PgPool) {
     assert!(findings(&found).contains(&(Some(7), Finding::LinkMissing { through: 7 })));
 }
 
+/// What was kept elsewhere is judged as far as the part reaches, and never wrongly.
+#[sqlx::test(migrations = false)]
+async fn a_kept_head_outside_a_part_raises_no_false_alarm(pool: PgPool) {
+    let middle = log(&pool).await;
+    let end = *report(&pool, tenant(1)).await.head().unwrap();
+    let mut sealer = connect(&pool, SEALER).await;
+    let other = Digest::leaf(b"");
+    let (beyond, until) = (Head { seq: 99, ..end }, Some(8));
+    let replaced = (Some(5), Finding::HistoryReplaced);
+    let cases = [
+        (middle, None, None),
+        (end, None, None),
+        (end, until, None),
+        (Head { hash: other, ..end }, until, None),
+        (Head { seq: 2, hash: other, ..end }, None, None),
+        (Head { hash: other, ..middle }, None, Some(replaced)),
+        (Head { hash: other, ..end }, None, Some((Some(20), Finding::HistoryReplaced))),
+        (beyond, None, Some((Some(20), Finding::Truncated { kept: 99 }))),
+        (beyond, until, Some((Some(8), Finding::Truncated { kept: 99 }))),
+    ];
+    for (kept, until, expected) in cases {
+        let options = VerifyOptions::new().part(middle, until).kept_head(kept);
+        let found = findings(&verify(&mut sealer, tenant(1), &options).await.unwrap());
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{kept:?} {until:?}");
+    }
+}
+
 #[sqlx::test(migrations = false)]
 async fn all_tenants_are_verified_with_few_connections(pool: PgPool) {
     log(&pool).await;
