@@ -63,6 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/isolation", get(isolation::show).post(isolation::attack))
         .route("/administration", get(administration::show))
         .route("/administration/lint", post(administration::lint))
+        .route("/administration/log", post(administration::log))
         .route("/administration/probe", post(administration::probe))
         .route("/posture", get(posture::show))
         .route("/posture.json", get(posture::json))

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use sqlx::Connection;
-use stockade::rls_migrations::{Finding, Probe, ProbeReport};
+use stockade::{
+    audit_chain::postgres::{Health, health},
+    rls_migrations::{Finding, Probe, ProbeReport},
+};
 
 use crate::{app::App, schema};
 
@@ -28,4 +31,12 @@ pub async fn probe(app: &App) -> Result<Option<ProbeReport>> {
     let report = schema::schema(app.prefix()).probe(&mut administrator, &Probe::new().login(login)).await;
     administrator.close().await?;
     Ok(Some(report?))
+}
+
+/// Compares what guards the audit log (triggers, functions, policies, privileges, owners) with what its migrations made.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub async fn log_rules(app: &App) -> Result<Health> {
+    Ok(health(&mut *app.sealer().await?).await?)
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use maud::{Markup, html};
 use stockade::{
+    audit_chain::postgres::Health,
     rbac::Resource,
     rls_migrations::{Finding, ProbeReport, ProbeRow, Severity, Verdict},
 };
@@ -42,6 +43,13 @@ pub(crate) async fn probe(State(app): WebApp, visitor: SignedIn) -> Result<Marku
     Ok(render(&user, &result))
 }
 
+/// `POST /administration/log`
+pub(crate) async fn log(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
+    let user = inspector(&app, visitor, "schema.log_rules").await?;
+    let health = inspection::log_rules(&app).await?;
+    Ok(render(&user, &log_card(&health)))
+}
+
 /// Who may look, and an entry of the audit log that they did.
 ///
 /// The desk is closed before the inspection begins: on the embedded engine there is one connection.
@@ -71,6 +79,11 @@ fn render(user: &User, result: &Markup) -> Markup {
                 "/administration/probe",
                 "Probe the isolation",
                 "Gives two made-up tenants a row in every table, attacks one as the other with every known kind of attempt, and undoes it all.",
+            ))
+            (inspection(
+                "/administration/log",
+                "Check the rules of the audit log",
+                "Compares the triggers, functions, policies, privileges and owners around the audit log with what its migrations made.",
             ))
         }
         (result)
@@ -108,6 +121,16 @@ fn lint_card(findings: &[Finding]) -> Markup {
                     } } }
                 } }
             }
+        }
+    }
+}
+
+fn log_card(health: &Health) -> Markup {
+    let intact = health.is_intact();
+    html! {
+        div.note.good[intact].bad[!intact] role="status" {
+            p { @if intact { "Everything around the log is as its migrations made it." } @else { "Somebody changed what guards the log." } }
+            @if !intact { ul { @for deviation in &health.deviations { li { (deviation) } } } }
         }
     }
 }

@@ -36,10 +36,22 @@ async fn lint_names_what_was_broken(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
+async fn a_changed_rule_of_the_log_is_named(pool: PgPool) {
+    let app = app(&pool).await;
+    let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
+    let page = owner.post("/administration/log", &[]).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(page.text.contains("is as its migrations made it"), "{}", page.text);
+    sqlx::query("ALTER TABLE stockade.audit_link DISABLE TRIGGER audit_append_only").execute(&pool).await.unwrap();
+    let page = owner.post("/administration/log", &[]).await;
+    assert!(page.text.contains("audit_append_only") && page.text.contains("audit_link"), "{}", page.text);
+}
+
+#[sqlx::test(migrations = false)]
 async fn whoever_may_not_inspect_is_refused(pool: PgPool) {
     let app = app(&pool).await;
     let mut viewer = Browser::signed_in(&app, &ACME, &VIEWER).await;
-    for path in ["/administration/lint", "/administration/probe"] {
+    for path in ["/administration/lint", "/administration/log", "/administration/probe"] {
         assert_eq!(viewer.post(path, &[]).await.status, StatusCode::FORBIDDEN, "{path}");
     }
     assert_eq!(viewer.get("/administration").await.status, StatusCode::FORBIDDEN);
