@@ -17,15 +17,11 @@ use uuid::Uuid;
 
 use crate::{
     cluster::Cluster,
-    support::{APP, SEALER, entry, install, report, scope, seal, tenant},
+    support::{APP, SEALER, entry, install, number, report, scope, seal, tenant},
 };
 
 const URL: &str = "STOCKADE_AUDIT_CRASH_URL";
 const COUNT: &str = "STOCKADE_AUDIT_CRASH_COUNT";
-
-fn number(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |value| value.parse().unwrap())
-}
 
 fn random(below: u64) -> u64 {
     RandomState::new().hash_one(0) % below

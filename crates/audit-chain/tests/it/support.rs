@@ -115,3 +115,8 @@ pub(crate) async fn disarm(connection: &mut PgConnection) {
 pub(crate) fn sqlstate<T: std::fmt::Debug>(result: Result<T, sqlx::Error>) -> String {
     result.unwrap_err().into_database_error().unwrap().code().unwrap().into_owned()
 }
+
+/// A number that the environment can set, for a test that can be made larger.
+pub(crate) fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
+}
