@@ -68,6 +68,8 @@ fn declaration() -> impl Strategy<Value = Schema> {
     let hardening = proptest::sample::subsequence(Hardening::ALL.to_vec(), 0..=Hardening::ALL.len());
     (names, privileges(), hardening, name(), any::<bool>()).prop_map(|(names, may, hardening, column, sugar)| {
         let [a, b, c, d, e, f] = &names[..] else { unreachable!("six names were drawn") };
+        // Columns that a declaration must not mix up begin with letters of their own.
+        let (column, first, second, own) = (format!("t{column}"), format!("u{b}"), format!("v{c}"), format!("w{f}"));
         let roles = Roles::named(format!("o{a}"), format!("p{a}"), format!("q{a}"));
         let roles = if sugar { roles.with_backup(format!("r{b}")).with_purge("s") } else { roles };
         let schema = Schema::new("s", roles)
@@ -76,14 +78,14 @@ fn declaration() -> impl Strategy<Value = Schema> {
             .shared_reference(c)
             .exempt(d, format!(" {column}\u{0}."))
             .append_only(b)
-            .unique_per_tenant(a, [&format!("u{b}"), c])
-            .unique_per_tenant(a, [c])
+            .unique_per_tenant(a, [&first, &second])
+            .unique_per_tenant(a, [&second])
             .harden(hardening);
         let guarded = |periods| schema.period_guard(a, date(&column), periods);
         let schema = if sugar {
             guarded(periods(e).ending(a).soft_closed_by(c)).append_only(f).context(Context::Lease)
         } else {
-            guarded(periods(e).ending(a)).tenant_table(f, by(f)).soft_delete(f, &column)
+            guarded(periods(e).ending(a)).tenant_table(f, by(&own)).soft_delete(f, &column)
         };
         match may {
             Some(may) => schema.app_may(f, may),
