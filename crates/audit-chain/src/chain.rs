@@ -57,6 +57,13 @@ impl Head {
         Self { tenant, chain, seq: 0, hash }
     }
 
+    /// A head as a database holds it.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn stored(tenant: Uuid, chain: Uuid, seq: i64, hash: &[u8]) -> Result<Self, Error> {
+        let seq = u64::try_from(seq).map_err(|_| Repr::Malformed("a stored head has a negative number"))?;
+        Ok(Self { tenant: tenant.into(), chain: chain.into(), seq, hash: Digest::try_from(hash)? })
+    }
+
     /// Links an entry to the end and moves the head there.
     ///
     /// # Errors

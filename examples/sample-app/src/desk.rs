@@ -95,8 +95,15 @@ impl Desk {
     /// The beginning of an audit entry: who, for which tenant, through which request.
     #[must_use]
     pub fn entry(&self, action: &str) -> Entry {
-        let actor = audit_chain::Actor::user(self.user.id).named(&self.user.name).with_role(&self.user.role);
-        Entry::new(self.user.tenant_id.into(), actor, action).request(self.request.clone()).occurred_at(Utc::now())
+        Entry::new(self.user.tenant_id.into(), self.author(), action)
+            .request(self.request.clone())
+            .occurred_at(Utc::now())
+    }
+
+    /// The person, as the audit log names whoever acts.
+    #[must_use]
+    pub fn author(&self) -> audit_chain::Actor {
+        audit_chain::Actor::user(self.user.id).named(&self.user.name).with_role(&self.user.role)
     }
 
     /// Records `entry` in the desk's transaction.

@@ -63,15 +63,8 @@ impl Evidence {
         E: ?Sized,
         for<'c> &'c mut E: Executor<'c, Database = Postgres>,
     {
-        let (mut blanked, mut missing) = (Vec::new(), Vec::new());
-        for (link, stored) in links {
-            match stored {
-                Stored::Record(record) if record.is_blanked() => blanked.push(link.entry_id),
-                Stored::Missing if !verifier.coverage().covers_entry(link.seq) => missing.push(link.seq.cast_signed()),
-                _ => {}
-            }
-        }
-        for found in self.find(executor, blanked, missing).await? {
+        let uncovered = |seq| !verifier.coverage().covers_entry(seq);
+        for found in self.find(executor, links, uncovered).await? {
             match found {
                 Found::Erasure(evidence) => verifier.coverage().erasure(self.tenant, &evidence),
                 Found::Purge(evidence) => verifier.coverage().purge(self.tenant, &evidence),
@@ -80,17 +73,25 @@ impl Evidence {
         Ok(())
     }
 
-    /// Reads what speaks of these entries whose values are gone, and of these numbers whose entries are.
+    /// Reads what speaks of the values that are gone from these links, and of the entries that are and that `asks` names.
     pub(super) async fn find<E>(
         &mut self,
         executor: &mut E,
-        blanked: Vec<Uuid>,
-        missing: Vec<i64>,
+        links: &[(Link, Stored)],
+        mut asks: impl FnMut(u64) -> bool,
     ) -> Result<Vec<Found>, Error>
     where
         E: ?Sized,
         for<'c> &'c mut E: Executor<'c, Database = Postgres>,
     {
+        let (mut blanked, mut missing) = (Vec::new(), Vec::new());
+        for (link, stored) in links {
+            match stored {
+                Stored::Record(record) if record.is_blanked() => blanked.push(link.entry_id),
+                Stored::Missing if asks(link.seq) => missing.push(link.seq.cast_signed()),
+                _ => {}
+            }
+        }
         if blanked.is_empty() && missing.is_empty() {
             return Ok(Vec::new());
         }

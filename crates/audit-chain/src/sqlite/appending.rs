@@ -102,9 +102,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<Transacti
 async fn lock_head(connection: &mut SqliteConnection, tenant: Uuid) -> Result<Head, Error> {
     let stored = sqlx::query_as::<_, (Uuid, i64, Vec<u8>)>(LOCK_HEAD).bind(tenant);
     if let Some((chain, seq, hash)) = stored.fetch_optional(&mut *connection).await? {
-        let seq = u64::try_from(seq).map_err(|_| Repr::Malformed("a stored head has a negative number"))?;
-        let hash = Digest::try_from(hash.as_slice())?;
-        return Ok(Head { tenant: tenant.into(), chain: chain.into(), seq, hash });
+        return Head::stored(tenant, chain, seq, &hash);
     }
     let head = Head::genesis(tenant.into(), ChainId::random()?);
     let row = sqlx::query(BEGIN_CHAIN).bind(tenant).bind(head.chain.as_uuid()).bind(head.hash.as_bytes().to_vec());

@@ -61,8 +61,7 @@ async fn export(
         return Err(Problem::TooMany { retry_after: decision.retry_after_secs() });
     }
     let mut desk = open(&app, visitor, Perm::AuditExport).await?;
-    let by = audit_chain::Actor::user(desk.user.id).named(&desk.user.name).with_role(&desk.user.role);
-    let request = request(&desk, by);
+    let request = request(&desk, desk.author());
     let announced = audit_chain::postgres::record(&mut desk.tx, &request.entry()).await?;
     desk.commit(&app).await?;
     let body = stream(app, request, announced).await?;

@@ -153,15 +153,7 @@ impl Links {
         E: ?Sized,
         for<'c> &'c mut E: Executor<'c, Database = Postgres>,
     {
-        let (mut blanked, mut missing) = (Vec::new(), Vec::new());
-        for (link, stored) in links {
-            match stored {
-                Stored::Record(record) if record.is_blanked() => blanked.push(link.entry_id),
-                Stored::Missing => missing.push(link.seq.cast_signed()),
-                _ => {}
-            }
-        }
-        for found in self.evidence.find(&mut *executor, blanked, missing).await? {
+        for found in self.evidence.find(&mut *executor, links, |_| true).await? {
             let entry_id = match &found {
                 Found::Erasure(evidence) => evidence.record().entry_id(),
                 Found::Purge(evidence) => evidence.record().entry_id(),

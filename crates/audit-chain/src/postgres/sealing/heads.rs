@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{ChainId, Digest, Error, Head, Link, TenantId, error::Repr};
+use crate::{ChainId, Error, Head, Link, TenantId, error::Repr};
 
 // A strict transaction holds its tenant's head for as long as the application likes, which is the other tenants' business in
 // no way.
@@ -68,9 +68,7 @@ async fn read_heads(tx: &mut PgConnection, lock: &'static str, tenants: &BTreeSe
 }
 
 pub(in crate::postgres) fn head((tenant, chain, seq, hash): (Uuid, Uuid, i64, Vec<u8>)) -> Result<Head, Error> {
-    let seq = u64::try_from(seq).map_err(|_| Repr::Malformed("a stored head has a negative number"))?;
-    let hash = Digest::try_from(hash.as_slice())?;
-    Ok(Head { tenant: tenant.into(), chain: ChainId::from(chain), seq, hash })
+    Head::stored(tenant, chain, seq, &hash)
 }
 
 /// Writes the links, empties the queue of these positions, and moves every head from exactly where it was. A head that is

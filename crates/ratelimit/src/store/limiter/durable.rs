@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::SharedLimiter;
+use super::{Core, SharedLimiter};
 use crate::cost::Cost;
 use crate::decision::Decision;
 use crate::error::{Error, Repr};
@@ -10,7 +10,8 @@ use crate::key::Key;
 use crate::postgres::PgStore;
 use crate::rule::RuleRef;
 use crate::store::decided::Decided;
-use crate::store::request;
+use crate::store::request::{self, Target};
+use crate::store::{Standing, Store};
 
 impl SharedLimiter<PgStore> {
     /// As [`check`](Self::check), on a connection of the application's and in its transaction: what is charged and what
@@ -37,9 +38,7 @@ impl SharedLimiter<PgStore> {
         }
         let asks: Vec<_> = targets.iter().map(|target| target.ask).collect();
         let standings = core.store.decide_on(transaction, &asks, cost.units()).await?;
-        let decision = request::decision(&core.catalogue, &targets, &standings, cost, true)?;
-        let exceeded = request::exceeded(&targets, &standings, cost);
-        Ok(core.count(Decided { exceeded, ..Decided::of(decision) }, keys).0)
+        Ok(core.count(core.charged(&targets, &standings, cost)?, keys).0)
     }
 
     /// As [`check`](Self::check), for several decisions in one statement: each is admitted or refused on its own, in
@@ -65,13 +64,17 @@ impl SharedLimiter<PgStore> {
         for ((targets, standings), (keys, cost)) in asked.iter().zip(&answers).zip(requests) {
             out.push(match targets.as_slice() {
                 [] => core.unasked(keys)?.decision,
-                targets => {
-                    let decision = request::decision(&core.catalogue, targets, standings, *cost, true)?;
-                    let exceeded = request::exceeded(targets, standings, *cost);
-                    core.count(Decided { exceeded, ..Decided::of(decision) }, keys).0
-                }
+                targets => core.count(core.charged(targets, standings, *cost)?, keys).0,
             });
         }
         if out.len() == requests.len() { Ok(out) } else { Err(Repr::EmptyRequest.into()) }
+    }
+}
+
+impl<S: Store> Core<S> {
+    /// What the store's answer to a charge comes to, where no permit corrects it.
+    fn charged(&self, targets: &[Target], standings: &[Standing], cost: Cost) -> Result<Decided, Error> {
+        let decision = request::decision(&self.catalogue, targets, standings, cost, true)?;
+        Ok(Decided { exceeded: request::exceeded(targets, standings, cost), ..Decided::of(decision) })
     }
 }
