@@ -79,6 +79,14 @@ impl Error {
         }
     }
 
+    /// The format that is unknown, if that is the error.
+    pub(crate) fn unknown_format(&self) -> Option<u16> {
+        match *self.0 {
+            Repr::UnknownFormat(format) => Some(format),
+            _ => None,
+        }
+    }
+
     /// The SQLSTATE, if the database gave one.
     #[cfg(feature = "postgres")]
     pub(crate) fn database_code(&self) -> Option<std::borrow::Cow<'_, str>> {
@@ -151,7 +159,7 @@ pub(crate) enum Repr {
     Swallowed,
     #[error("a savepoint cannot commit early")]
     Savepoint,
-    #[error("another sealer moved a head first")]
+    #[error("another writer of the chain was first")]
     Contended,
     #[error("the appender was closed")]
     Closed,
