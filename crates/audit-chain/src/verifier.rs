@@ -226,7 +226,8 @@ impl Verifier {
 
     /// The report, without a look at the end of the chain.
     pub(crate) fn report(mut self) -> Report {
-        let settled = std::mem::take(&mut self.coverage).settle();
+        let settled = std::mem::take(&mut self.coverage)
+            .settle(self.start.map_or(0, |(seq, _)| seq), self.until.unwrap_or(u64::MAX));
         self.note_settled(&settled);
         Report {
             tenant: self.tenant,
