@@ -41,7 +41,7 @@ pub use anchor::PgAnchor;
 pub use appender::Appender;
 pub use appending::{record, record_at};
 #[cfg(feature = "checkpoint")]
-pub use checkpointing::{Checkpointer, Checkpointing, Refusal, RefusalReason};
+pub use checkpointing::Checkpointer;
 #[cfg(feature = "checkpoint")]
 pub use checkpoints::stored_checkpoint;
 pub use crowd::{Work, tenants, verify_all};
@@ -61,6 +61,8 @@ pub use tiles::{complete_tiles, prove_consistency, prove_inclusion, tree};
 pub use verification::{VerifyOptions, verify};
 pub use walking::{IncrementalVerifier, Progress};
 
+#[cfg(feature = "checkpoint")]
+pub use crate::store::checkpointing::{Checkpointing, Refusal, RefusalReason};
 #[cfg(fuzzing)]
 pub use crate::store::csv_line;
 pub use crate::store::{Cursor, Erasure, Filter, LegalHold, Page, PurgeRefusal, PurgedTenant, Receipt, Subject};

@@ -75,7 +75,7 @@ impl Record {
     }
 
     /// Whether a personal value is not there any more.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", all(feature = "sqlite", feature = "bundle")))]
     pub(crate) fn is_blanked(&self) -> bool {
         self.openings.iter().any(Option::is_none)
             || self.commitments().is_none_or(|commitments| commitments.len() > self.openings.len())
