@@ -160,7 +160,7 @@ async fn a_proof_is_a_few_reads_of_ranges_in_a_log_of_any_length(pool: PgPool) {
     install(&pool).await;
     let mut superuser = pool.acquire().await.unwrap().detach();
     let mut last = 0;
-    for size in [300, 5_000, 70_000_u64] {
+    for size in [5_000, 70_000_u64] {
         links(&mut superuser, last + 1, size.cast_signed()).await;
         last = size.cast_signed();
         complete_tiles(&mut superuser, tenant(1)).await.unwrap();
@@ -172,7 +172,7 @@ async fn a_proof_is_a_few_reads_of_ranges_in_a_log_of_any_length(pool: PgPool) {
             let mut gate = Gate(&mut tx, 0);
             let proof = prove_inclusion(&mut gate, tenant(1), seq, size).await.unwrap();
             let statements = gate.1;
-            assert!(proof.verify(&root, &Digest::leaf(&seq.to_be_bytes())));
+            assert!(proof.verify(&Digest::leaf(&seq.to_be_bytes()), &root));
             let read = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
                 WHERE relname = 'audit_link'";
             let links: i64 = sqlx::query_scalar(read).fetch_one(&mut *tx).await.unwrap();
