@@ -1,6 +1,6 @@
 //! Verification, from the rows.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{future::poll_fn, num::NonZeroUsize, pin::pin, task::Poll, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sqlx::{Executor, Postgres, Row as _, postgres::PgRow};
@@ -153,7 +153,7 @@ const LINKS: &str = concat!(
 /// Verifies a tenant's whole chain: every link, every entry, every personal value, and what is not
 /// sealed yet.
 ///
-/// Reads pages of 256 entries, so memory stays bounded. Runs beside recording and sealing without
+/// Reads pages of 256 entries, two at a time, so memory stays bounded. Runs beside recording and sealing without
 /// false alarms. The application can verify the tenant whose context its transaction carries; a
 /// connection in `stockade_sealer` can verify any of [`tenants`](super::tenants).
 ///
@@ -209,22 +209,36 @@ where
     if last.is_some() {
         // Nothing has the largest id, so what follows are the links with a larger number.
         let start = start.filter(|(seq, _)| *seq > 0).map(|(seq, _)| (seq.cast_signed(), Uuid::max()));
-        let mut after = start.unwrap_or((i64::MIN, Uuid::nil()));
-        loop {
-            let page = sqlx::query(LINKS).bind(id).bind(after.0).bind(after.1).bind(end).bind(PAGE);
-            let page = page.fetch_all(&mut *executor).await?;
-            let mut links = Vec::with_capacity(page.len());
-            for row in &page {
-                links.extend(read_link(&mut verifier, tenant, row)?.map(|link| (link, columns::stored(row))));
-                after = (row.try_get("link_seq")?, row.try_get("link_entry")?);
-            }
+        let page = |after: (i64, Uuid)| sqlx::query(LINKS).bind(id).bind(after.0).bind(after.1).bind(end).bind(PAGE);
+        let mut rows = page(start.unwrap_or((i64::MIN, Uuid::nil()))).fetch_all(&mut *executor).await?;
+        while let Some(last) = rows.last() {
+            let after = (last.try_get("link_seq")?, last.try_get("link_entry")?);
+            let mut links = Vec::with_capacity(rows.len());
+            let mut read = |verifier: &mut Verifier| {
+                for row in &rows {
+                    links.extend(read_link(verifier, tenant, row)?.map(|link| (link, columns::stored(row))));
+                }
+                Ok::<_, Error>(())
+            };
+            let more = i64::try_from(rows.len()).is_ok_and(|read| read == PAGE);
+            let next = if more {
+                // Polled once, it is sent: the database works at the next page while this one is read.
+                let mut next = pin!(page(after).fetch_all(&mut *executor));
+                let early = poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await;
+                read(&mut verifier)?;
+                match early {
+                    Poll::Ready(rows) => rows?,
+                    Poll::Pending => next.await?,
+                }
+            } else {
+                read(&mut verifier)?;
+                Vec::new()
+            };
             evidence.supply(&mut *executor, &mut verifier, &links).await?;
             for (link, stored) in &links {
                 verifier.check(link, stored.content());
             }
-            if i64::try_from(page.len()).is_ok_and(|read| read < PAGE) {
-                break;
-            }
+            rows = next;
         }
     }
     evidence.await_seals(&mut *executor, &mut verifier, end, options.now).await?;

@@ -9,24 +9,27 @@ use uuid::Uuid;
 use super::VerifyOptions;
 use crate::{Error, Finding, TenantId, Verifier};
 
-// From the entries and not from the queue, because an entry can have gone around the queue.
-const WAITING: &str = "
-SELECT count(*) FROM stockade.audit_entry e
-WHERE e.tenant_id = $1
-    AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = e.entry_id AND l.tenant_id = $1)";
-
-// And from the queue, because its entry can be gone. The time is a query of its own, or no index could use it.
-const OVERDUE: &str = "
-SELECT o.entry_id, o.recorded_at, count(*) OVER () AS total FROM (
+// From the entries and not from the queue, because an entry can have gone around the queue; and from the queue, because its entry
+// can be gone.
+const ALL: &str = "
+WITH unlinked AS MATERIALIZED (
     SELECT e.entry_id, e.recorded_at FROM stockade.audit_entry e
-    WHERE e.tenant_id = $1 AND e.recorded_at < (SELECT coalesce($2, clock_timestamp()) - make_interval(secs => $3))
+    WHERE e.tenant_id = $1
         AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = e.entry_id AND l.tenant_id = $1)
+), overdue AS (
+    SELECT u.entry_id, u.recorded_at FROM unlinked u
+    WHERE u.recorded_at < coalesce($2, clock_timestamp()) - make_interval(secs => $3)
     UNION ALL
     SELECT q.entry_id, NULL FROM stockade.audit_unsealed q
     WHERE q.tenant_id = $1
         AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = q.entry_id AND l.tenant_id = $1)
         AND NOT EXISTS (SELECT FROM stockade.audit_entry e WHERE e.entry_id = q.entry_id AND e.tenant_id = $1)
-) AS o ORDER BY o.recorded_at, o.entry_id LIMIT $4";
+)
+SELECT w.waiting, o.entry_id, o.recorded_at, o.total
+FROM (SELECT count(*) AS waiting FROM unlinked) AS w LEFT JOIN (
+    SELECT d.entry_id, d.recorded_at, count(*) OVER () AS total FROM overdue d ORDER BY d.recorded_at, d.entry_id LIMIT $4
+) AS o ON true
+ORDER BY o.recorded_at, o.entry_id";
 
 // Entries in the order of their time, after one that was looked at before. Links are looked up one by one, never read as a whole.
 const SOME: &str = "
@@ -65,19 +68,22 @@ where
     E: ?Sized,
     for<'c> &'c mut E: Executor<'c, Database = Postgres>,
 {
-    let waiting: i64 = sqlx::query_scalar(WAITING).bind(Uuid::from(tenant)).fetch_one(&mut *executor).await?;
-    let overdue = sqlx::query(OVERDUE)
+    let all = sqlx::query(ALL)
         .bind(Uuid::from(tenant))
         .bind(options.now)
         .bind(delay(options))
         .bind(i64::try_from(options.limit.get()).unwrap_or(i64::MAX));
-    let rows = overdue.fetch_all(executor).await?;
-    for row in &rows {
-        note(verifier, row)?;
+    let (mut waiting, mut total, mut noted) = (0, 0, 0);
+    for row in all.fetch_all(executor).await? {
+        waiting = row.try_get("waiting")?;
+        // Where nothing is overdue, there is one row for the number alone.
+        if let Some(overdue) = row.try_get::<Option<i64>, _>("total")? {
+            (total, noted) = (overdue, noted + 1);
+            note(verifier, &row)?;
+        }
     }
-    let total = rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>("total"))?.unsigned_abs();
-    verifier.suppress(total.saturating_sub(rows.len() as u64));
-    Ok(waiting.unsigned_abs())
+    verifier.suppress(total.unsigned_abs().saturating_sub(noted));
+    Ok(i64::unsigned_abs(waiting))
 }
 
 /// Looks at no more than `count` entries after one, and at as many rows of the queue; says how many of them are overdue, and where

@@ -119,7 +119,7 @@ async fn all_tenants_are_verified_over_one_connection(pool: PgPool) {
         options.connect_lazy_with(pool.connect_options().as_ref().clone().username(SEALER))
     };
     let one = small(1);
-    assert_eq!(everyone(&one, 8, |_| panic!("one connection is one share")).await, LOG);
+    assert_eq!(everyone(&one, 8, |_| unreachable!("one connection is one share")).await, LOG);
     let two = small(2);
     let busy = two.acquire().await.unwrap();
     assert_eq!(everyone(&two, 8, |work| drop(tokio::spawn(work))).await, LOG);

@@ -19,7 +19,7 @@ async fn checkpoint(connection: &mut SqliteConnection, anchor: &FileAnchor) -> C
 }
 
 fn refusals(checkpointing: Checkpointing) -> Vec<Refusal> {
-    let Checkpointing::Refused(refusals) = checkpointing else { panic!("{checkpointing:?}") };
+    let Checkpointing::Refused(refusals) = checkpointing else { unreachable!("{checkpointing:?}") };
     refusals
 }
 
