@@ -72,10 +72,18 @@ impl Error {
             Repr::Random(_) => ErrorKind::Randomness,
             #[cfg(feature = "checkpoint")]
             Repr::Signing(_) | Repr::WrongSignature => ErrorKind::Signing,
-            #[cfg(all(feature = "checkpoint", feature = "postgres"))]
+            #[cfg(all(feature = "checkpoint", any(feature = "postgres", feature = "sqlite")))]
             Repr::Anchor(_) => ErrorKind::Anchor,
             #[cfg(any(feature = "postgres", feature = "sqlite"))]
             Repr::Database(error) => database_kind(error),
+        }
+    }
+
+    /// The format that is unknown, if that is the error.
+    pub(crate) fn unknown_format(&self) -> Option<u16> {
+        match *self.0 {
+            Repr::UnknownFormat(format) => Some(format),
+            _ => None,
         }
     }
 
@@ -149,9 +157,9 @@ pub(crate) enum Repr {
     NotVisible,
     #[error("the database took the entry and did not store it")]
     Swallowed,
-    #[error("a savepoint cannot commit early")]
+    #[error("the connection is in a transaction, and a savepoint cannot commit")]
     Savepoint,
-    #[error("another sealer moved a head first")]
+    #[error("another writer of the chain was first")]
     Contended,
     #[error("the appender was closed")]
     Closed,
@@ -168,7 +176,7 @@ pub(crate) enum Repr {
     #[cfg(feature = "checkpoint")]
     #[error("the signer gave a signature that does not hold")]
     WrongSignature,
-    #[cfg(all(feature = "checkpoint", feature = "postgres"))]
+    #[cfg(all(feature = "checkpoint", any(feature = "postgres", feature = "sqlite")))]
     #[error("the anchor could not be read or written")]
     Anchor(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
