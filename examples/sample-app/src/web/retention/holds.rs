@@ -102,7 +102,7 @@ pub(super) fn card(holds: &[Hold], persons: &Persons, may: bool) -> Markup {
             @if may {
                 form method="post" action="/administration/retention/holds" {
                     div.row {
-                        div.field { label for="matter" { "The matter of a new hold" } input id="matter" name="reason" required maxlength=(LONGEST) placeholder="C-2026-11"; }
+                        div.field { label for="matter" { "The matter of a new hold" } input id="matter" name="reason" required maxlength=(LONGEST) placeholder="C-2026-01"; }
                         div.field { button { "Place a hold" } }
                     }
                 }
