@@ -81,6 +81,15 @@ impl Who {
         }
     }
 
+    /// What the log calls this kind of person.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Driver(_) => "driver",
+        }
+    }
+
     fn subject(self) -> Subject {
         match self {
             Self::User(id) => Subject::Actor(id.to_string()),
@@ -91,21 +100,18 @@ impl Who {
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(id) => write!(f, "user:{id}"),
-            Self::Driver(id) => write!(f, "driver:{id}"),
-        }
+        write!(f, "{}:{}", self.kind(), self.id())
     }
 }
 
 impl FromStr for Who {
-    type Err = uuid::Error;
+    type Err = anyhow::Error;
 
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+    fn from_str(text: &str) -> Result<Self> {
         match text.split_once(':') {
-            Some(("driver", id)) => Uuid::try_parse(id).map(Self::Driver),
-            Some(("user", id)) => Uuid::try_parse(id).map(Self::User),
-            _ => Uuid::try_parse(text).map(Self::User),
+            Some(("driver", id)) => Ok(Self::Driver(id.parse()?)),
+            Some(("user", id)) => Ok(Self::User(id.parse()?)),
+            _ => anyhow::bail!("not a person"),
         }
     }
 }
@@ -177,13 +183,13 @@ pub async fn erased(tx: &mut TenantTx, entries: &[Uuid]) -> sqlx::Result<Erased>
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn erase(app: &App, mut desk: Desk, asked: &Asked) -> Result<Result<Erasure, Refused>> {
     let tenant = desk.user.tenant_id;
-    let whose = ("person", asked.who);
+    let whose = (asked.who.kind(), asked.who.id());
     if let Err(refused) = desk.require(Perm::AuditErase, &Resource::in_tenant(tenant), whose).await? {
         desk.commit(app).await?;
         return Ok(Err(refused));
     }
     let request = ErasureRequest::new(desk.author(), &asked.request, &asked.basis).subject(asked.who);
-    let kept = desk.entry("retention.erase").entity("person", asked.who).outcome(Outcome::Denied);
+    let kept = desk.entry("retention.erase").entity(asked.who.kind(), asked.who.id()).outcome(Outcome::Denied);
     desk.commit(app).await?;
     let erasure = postgres::erase(&mut *app.eraser().await?, tenant.into(), &asked.who.subject(), &request).await?;
     if !erasure.held.is_empty() {

@@ -30,11 +30,20 @@ impl Anchors {
         Ok(Self { file: FileAnchor::new(&path), path, second })
     }
 
-    /// What a person should know about where checkpoints are kept.
+    /// What kinds of anchors there are. Where they are is the operator's matter.
+    #[must_use]
+    pub const fn words(&self) -> &'static str {
+        match self.second {
+            Some(_) => "a file and a second PostgreSQL",
+            None => "a file",
+        }
+    }
+
+    /// Where they are, for the operator.
     #[must_use]
     pub fn describe(&self) -> String {
         let second = if self.second.is_some() { ", and a second PostgreSQL" } else { "" };
-        format!("the file {}{second}", self.path.display())
+        format!("{}{second}", self.path.display())
     }
 }
 

@@ -95,7 +95,7 @@ fn render(app: &App, user: &User, result: &Markup) -> Markup {
             h2 { "The audit log's signing key" }
             p { "An auditor checks checkpoints and bundles with it. It says nothing that has to be kept secret; hand it over on another way than the bundle." }
             p.mono.long { (app.watch.key()) }
-            p.muted { "Checkpoints are kept in " (app.watch.anchors().describe()) "." }
+            p.muted { "Checkpoints are kept outside the database, in " (app.watch.anchors().words()) "." }
             pre { "cargo run -p stockade-audit-chain --example verify_bundle -- audit.bundle.jsonl --key '" (app.watch.key()) "'" }
         }
     };

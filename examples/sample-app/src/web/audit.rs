@@ -185,12 +185,12 @@ async fn render(app: &App, desk: &mut Desk, form: &Search, report: Option<&Repor
                 div.field { button.quiet { "Search" } }
             }
         }
-        div.card.flush { div.scroll { (table(&found.rows, &people, &erased)) } }
         p.muted {
             @if behind.waiting == 0 { "Every entry has its place in the chain. " }
             @else { (behind.waiting) " entries wait for their place in the chain, the oldest for " (behind.oldest.as_millis()) " ms. " }
             (standing.sentence())
         }
+        div.card.flush { div.scroll { (table(&found.rows, &people, &erased)) } }
         @if let Some(next) = next { p { a.button.quiet href={ "/audit?" (form.query(&next)) } { "Older entries" } } }
     };
     let lead = "Who did what, to what, from where, with the values before and after. Nobody can change it, and anybody can check it.";

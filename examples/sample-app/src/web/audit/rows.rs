@@ -112,6 +112,14 @@ fn change(row: &AuditRow, erased: &Erased) -> Markup {
     }
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// A value; of a hash the beginning.
+fn text(value: &Value) -> Markup {
+    let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let hash = whole.len() == 64 && whole.bytes().all(|byte| byte.is_ascii_hexdigit());
+    html! {
+        @match whole.get(..16).filter(|_| hash) {
+            Some(beginning) => span title=(whole) { (beginning) "..." },
+            None => (whole),
+        }
+    }
 }

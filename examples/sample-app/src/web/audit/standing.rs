@@ -18,7 +18,7 @@ pub(super) struct Standing {
     tenant: TenantId,
     last: Option<Last>,
     found: Option<Found>,
-    anchors: String,
+    anchors: &'static str,
 }
 
 impl Standing {
@@ -27,7 +27,7 @@ impl Standing {
             tenant: desk.user.tenant_id.into(),
             last: checkpoints::last(&mut desk.tx).await?,
             found: app.watch.checkpointed().map(|last| last.found),
-            anchors: app.watch.anchors().describe(),
+            anchors: app.watch.anchors().words(),
         })
     }
 
@@ -53,7 +53,7 @@ impl Standing {
             "Checkpoint " (last.size) " of " (last.stored_at.format("%Y-%m-%d %H:%M:%S UTC"))
             " signs the entries up to " (last.through) ", "
             @match last.since { 0 => "which are all", 1 => "one is newer", since => { (since) " are newer" } }
-            "; root " code title=(root) { (root.get(..16).unwrap_or(&root)) } "; kept in " (self.anchors)
+            "; root " code title=(root) { (root.get(..16).unwrap_or(&root)) } "; kept outside the database, in " (self.anchors)
             @match last.anchored_at {
                 Some(at) => { ", acknowledged " (at.format("%H:%M:%S")) "." },
                 None => { ", not acknowledged yet." },
