@@ -30,6 +30,7 @@ mod vault;
 
 mod clock;
 mod error;
+mod event;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
@@ -39,6 +40,7 @@ pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::column::Column;
 pub use crate::data_key::{DataKey, Kcv, WrappedKey};
 pub use crate::error::{Error, ErrorKind, OpenError, Retry};
+pub use crate::event::{FieldEvent, Observer};
 pub use crate::id::{KekId, KeyId, Purpose, TenantId};
 pub use crate::index::{BlindIndex, DigitsOnly, IndexTag, LowerTrim, Normaliser};
 #[cfg(unix)]

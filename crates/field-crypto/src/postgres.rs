@@ -1,9 +1,16 @@
-//! PostgreSQL: sealed values as `bytea`, the store of wrapped keys, and its migration.
+//! PostgreSQL: sealed values as `bytea`, the store of wrapped keys, the registry of sealed columns, and the migrations.
 
+mod columns;
+mod failure;
 mod key_row;
 mod key_store;
 mod migrate;
+mod row_key;
+mod site;
 mod types;
 
+pub use self::columns::{ColumnProblem, ProblemKind, SealedColumns};
 pub use self::key_store::PgKeyStore;
-pub use self::migrate::{MIGRATION_0001, migrator};
+pub use self::migrate::{MIGRATION_0001, MIGRATION_0002, migrator};
+pub use self::row_key::RowKey;
+pub use self::site::Site;

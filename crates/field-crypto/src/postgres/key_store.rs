@@ -4,6 +4,7 @@ use sqlx::PgPool;
 
 use crate::error::{Error, Retry};
 use crate::id::{KeyId, TenantId};
+use crate::postgres::failure::store_error;
 use crate::postgres::key_row::{KekRow, KeyRow, NewKey, kek_record, key_record};
 use crate::store::{Insertion, KekRecord, KeyRecord, KeyStore};
 
@@ -94,21 +95,4 @@ impl KeyStore for PgKeyStore {
 
 const fn insertion(rows: u64) -> Insertion {
     if rows == 0 { Insertion::AlreadyPresent } else { Insertion::Inserted }
-}
-
-fn store_error(error: sqlx::Error) -> Error {
-    let retry = retry(&error);
-    Error::store(error, retry)
-}
-
-/// Lost connections, exhausted pools and servers, restarts, and transactions that lost a race.
-fn retry(error: &sqlx::Error) -> Retry {
-    let later = match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["08", "40", "53", "57P"].iter().any(|class| code.starts_with(class)))
-        }
-        _ => false,
-    };
-    if later { Retry::Later } else { Retry::Never }
 }

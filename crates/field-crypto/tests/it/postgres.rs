@@ -3,6 +3,7 @@
 mod columns;
 mod key_table;
 mod migrating;
+mod registry;
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
