@@ -95,6 +95,10 @@ impl SealedColumns {
         Ok(problems)
     }
 
+    pub(crate) fn of_site(site: &Arc<dyn SealedSite>) -> Self {
+        Self { sites: vec![Arc::clone(site)] }
+    }
+
     pub(crate) fn sites(&self) -> impl Iterator<Item = &Arc<dyn SealedSite>> {
         self.sites.iter()
     }

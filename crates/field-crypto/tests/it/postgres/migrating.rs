@@ -52,7 +52,7 @@ async fn migrating_again_and_by_another_tool_changes_nothing(pool: PgPoolOptions
     .fetch_all(&pool)
     .await
     .unwrap();
-    assert_eq!(owned, ["current_tenant", "field_keks", "field_keys"]);
+    assert_eq!(owned, ["current_tenant", "field_jobs", "field_keks", "field_keys"]);
     let forced: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_class WHERE relnamespace = 'stockade'::regnamespace \
          AND relname LIKE 'field%' AND relkind = 'r' AND relrowsecurity AND relforcerowsecurity",
@@ -60,7 +60,7 @@ async fn migrating_again_and_by_another_tool_changes_nothing(pool: PgPoolOptions
     .fetch_one(&pool)
     .await
     .unwrap();
-    assert_eq!(forced, 2);
+    assert_eq!(forced, 3);
 }
 
 /// A role that may create roles, but is no superuser.
