@@ -13,6 +13,7 @@ mod dual_reads;
 mod golden;
 mod indexing;
 mod keyrings;
+mod lifecycle;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod provisioning;

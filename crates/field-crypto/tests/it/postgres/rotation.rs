@@ -2,8 +2,10 @@
 
 mod backfill;
 mod guard;
+mod lifecycle;
 mod race;
 mod rewriting;
+mod roles;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{AT_ONCE, Desk, in_tenant, to_the_end};
 use crate::support::{DriverSsn, DriverSsnIndex, key_id, secret};
 
-fn count(variable: &str, default: u64) -> u64 {
+pub(super) fn count(variable: &str, default: u64) -> u64 {
     env::var(variable).map_or(default, |count| count.parse().unwrap())
 }
 
