@@ -20,6 +20,8 @@ pub struct Error(Arc<Repr>);
 pub enum ErrorKind {
     /// What was to be sealed is a sealed value already. Sealing it twice is how data is lost.
     AlreadySealed,
+    /// The registered columns are not those of the database.
+    InvalidColumns,
     /// A keyring's text, file or environment variable is missing or malformed, or readable by others.
     InvalidKeyring,
     /// The keyring does not hold the key encryption key that the key store was set up with, but another of that name.
@@ -76,6 +78,9 @@ pub enum OpenError {
 enum Repr {
     #[error("the value is sealed already")]
     AlreadySealed,
+    #[cfg(feature = "postgres")]
+    #[error("the registered columns are not those of the database: {0}")]
+    InvalidColumns(String),
     #[error("{what}")]
     InvalidKeyring { what: String, source: Option<Source> },
     #[error("`{0}` is not the key encryption key that this key store was set up with")]
@@ -108,6 +113,8 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Repr::AlreadySealed => ErrorKind::AlreadySealed,
+            #[cfg(feature = "postgres")]
+            Repr::InvalidColumns(_) => ErrorKind::InvalidColumns,
             Repr::InvalidKeyring { .. } => ErrorKind::InvalidKeyring,
             Repr::KekMismatch(_) => ErrorKind::KekMismatch,
             Repr::KeyDestroyed { .. } => ErrorKind::KeyDestroyed,
@@ -153,6 +160,12 @@ impl Error {
 
     pub(crate) fn already_sealed() -> Self {
         Repr::AlreadySealed.into()
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn invalid_columns(problems: &[crate::postgres::ColumnProblem]) -> Self {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Repr::InvalidColumns(problems.join("; ")).into()
     }
 
     pub(crate) fn keyring(what: impl Into<String>) -> Self {

@@ -11,6 +11,7 @@ mod secret;
 
 // What it stores.
 mod check;
+mod dual_read;
 mod index;
 mod sealed;
 mod wire;
@@ -30,6 +31,7 @@ mod vault;
 
 mod clock;
 mod error;
+mod event;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
@@ -38,7 +40,9 @@ pub use crate::check::sealed_check;
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::column::Column;
 pub use crate::data_key::{DataKey, Kcv, WrappedKey};
+pub use crate::dual_read::{DualRead, DualValue};
 pub use crate::error::{Error, ErrorKind, OpenError, Retry};
+pub use crate::event::{FieldEvent, Observer};
 pub use crate::id::{KekId, KeyId, Purpose, TenantId};
 pub use crate::index::{BlindIndex, DigitsOnly, IndexTag, LowerTrim, Normaliser};
 #[cfg(unix)]
@@ -50,8 +54,10 @@ pub use crate::plain::Plain;
 pub use crate::row::{RowBinding, RowId, Unbound};
 pub use crate::sealed::Sealed;
 pub use crate::secret::Secret;
-pub use crate::store::{Insertion, KekRecord, KeyRecord, KeyState, KeyStore, MemoryKeyStore};
+pub use crate::store::{
+    Insertion, KekRecord, KekRemoval, KeyChange, KeyRecord, KeyRotation, KeyState, KeyStore, MemoryKeyStore,
+};
 pub use crate::tenant_keys::TenantKeys;
-pub use crate::vault::{CachePolicy, KeyInfo, Vault};
+pub use crate::vault::{CachePolicy, KeyInfo, KeyUses, RewrapFailure, RewrapReport, RotationPolicy, Vault};
 #[doc(hidden)]
 pub use uuid::Uuid as __Uuid;

@@ -3,6 +3,8 @@
 mod columns;
 mod key_table;
 mod migrating;
+mod registry;
+mod rotation;
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
