@@ -4,13 +4,21 @@ mod columns;
 mod failure;
 mod key_row;
 mod key_store;
+mod listener;
 mod migrate;
 mod row_key;
+mod shreds;
 mod site;
+mod subject_key_store;
 mod types;
 
 pub use self::columns::{ColumnProblem, ProblemKind, SealedColumns};
 pub use self::key_store::PgKeyStore;
-pub use self::migrate::{MIGRATION_0001, MIGRATION_0002, migrator};
+pub use self::listener::KeyListener;
+pub use self::migrate::{MIGRATION_0001, MIGRATION_0002, MIGRATION_0003, migrator};
 pub use self::row_key::RowKey;
+pub use self::shreds::{
+    Cancellation, DestroyedKey, Execution, PgShreds, Replay, Retention, Shred, ShredId, ShredReport, ShredRequest, ShredState,
+    ShredTarget, Tombstone,
+};
 pub use self::site::Site;

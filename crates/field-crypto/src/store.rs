@@ -1,6 +1,7 @@
 //! Where wrapped keys are kept.
 
 mod memory;
+mod subject;
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use crate::error::Error;
 use crate::id::{KeyId, Purpose, TenantId};
 
 pub use self::memory::MemoryKeyStore;
+pub use self::subject::{SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap, SubjectWrappedKey};
 
 /// A store of wrapped keys. What it holds needs no secrecy beyond that of the database, but its loss is the loss of
 /// every sealed value.

@@ -4,16 +4,21 @@ mod cache;
 mod flight;
 mod kek;
 mod load;
+mod rewrap_subjects;
+mod subjects;
 
 use std::fmt;
 use std::sync::Arc;
 
 use self::cache::Cache;
 pub use self::cache::CachePolicy;
+use self::flight::Boarding;
+pub use self::rewrap_subjects::SubjectsRewrapped;
+pub use self::subjects::SubjectKeyInfo;
 use crate::clock::{Clock, SystemClock};
 use crate::data_key::{DataKey, Kcv};
 use crate::error::{Error, Retry};
-use crate::id::{KekId, KeyId, Purpose, TenantId};
+use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
 use crate::kms::{Kms, WrapContext};
 use crate::store::{Insertion, KeyRecord, KeyState, KeyStore};
 use crate::tenant_keys::TenantKeys;
@@ -24,7 +29,8 @@ use crate::tenant_keys::TenantKeys;
 pub struct Vault<K, S> {
     kms: K,
     store: S,
-    cache: Cache,
+    cache: Cache<TenantId>,
+    subjects: Cache<(TenantId, SubjectId)>,
 }
 
 /// A key that was made, for the audit log: number and check value together say for good which key it is.
@@ -48,20 +54,21 @@ const PURPOSES: [Purpose; 2] = [Purpose::Aead, Purpose::Index];
 impl<K: Kms, S: KeyStore> Vault<K, S> {
     /// A vault with the default [`CachePolicy`] and the system's clock.
     pub fn new(kms: K, store: S) -> Self {
-        Self { kms, store, cache: Cache::new(CachePolicy::default(), Arc::new(SystemClock)) }
+        let (cache, subjects) = caches(CachePolicy::default(), Arc::new(SystemClock));
+        Self { kms, store, cache, subjects }
     }
 
-    /// The same vault with an empty cache of another size or lifetime.
+    /// The same vault with empty caches of another size or lifetime.
     #[must_use]
     pub fn with_cache(mut self, policy: CachePolicy) -> Self {
-        self.cache = Cache::new(policy, self.cache.clock());
+        (self.cache, self.subjects) = caches(policy, self.cache.clock());
         self
     }
 
-    /// The same vault with an empty cache under another clock.
+    /// The same vault with empty caches under another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.cache = Cache::new(self.cache.policy(), Arc::new(clock));
+        (self.cache, self.subjects) = caches(self.cache.policy(), Arc::new(clock));
         self
     }
 
@@ -129,7 +136,13 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
             }
             return Ok(keys);
         }
-        let keys = slot.fly(&self.cache, || self.load(tenant, slot.stale())).await;
+        let flight = match slot.board(|| self.cache.now()).await {
+            Boarding::Ready(keys) => return Ok(keys),
+            Boarding::Failed(error) => return Err(error),
+            Boarding::Clear(flight) => flight,
+        };
+        let keys = self.load(tenant, slot.stale()).await;
+        flight.land(&keys, |started, keys| self.cache.expiry(started, tenant, keys));
         if keys.is_err() {
             self.cache.forget_unless_ready(tenant, &slot);
         }
@@ -149,12 +162,6 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
         Ok(())
     }
 
-    /// Forgets a tenant's keys, so that the next [`tenant`](Self::tenant) loads them anew: for when another process
-    /// has added or destroyed one. Handles that were taken before keep working until they are dropped.
-    pub fn evict(&self, tenant: TenantId) {
-        self.cache.expire(tenant);
-    }
-
     async fn create(&self, tenant: TenantId, key: KeyId, purpose: Purpose) -> Result<Option<KeyInfo>, Error> {
         let data_key = DataKey::generate()?;
         let wrapped = self.kms.wrap(WrapContext::TenantKey { tenant, key, purpose }, &data_key).await?;
@@ -165,6 +172,30 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
             Insertion::AlreadyPresent => None,
         })
     }
+}
+
+impl<K, S> Vault<K, S> {
+    /// Forgets a tenant's keys and those of its subjects, so that they are loaded anew: for when another process has added
+    /// or destroyed one. Handles that were taken before keep working until they are dropped.
+    pub fn evict(&self, tenant: TenantId) {
+        self.cache.expire(tenant);
+        self.subjects.expire_where(|(owner, _)| *owner == tenant);
+    }
+
+    /// Forgets one subject's key, as [`evict`](Self::evict) does for all of a tenant's.
+    pub fn evict_subject(&self, tenant: TenantId, subject: SubjectId) {
+        self.subjects.expire((tenant, subject));
+    }
+
+    /// Forgets all keys: for when it is not known what has changed.
+    pub fn evict_all(&self) {
+        self.cache.expire_where(|_| true);
+        self.subjects.expire_where(|_| true);
+    }
+}
+
+fn caches(policy: CachePolicy, clock: Arc<dyn Clock>) -> (Cache<TenantId>, Cache<(TenantId, SubjectId)>) {
+    (Cache::new(policy, Arc::clone(&clock)), Cache::new(policy, clock))
 }
 
 impl<K, S> fmt::Debug for Vault<K, S> {

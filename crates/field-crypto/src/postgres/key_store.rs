@@ -34,6 +34,10 @@ impl PgKeyStore {
     pub const fn new(pool: PgPool) -> Self {
         Self { pool }
     }
+
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
 }
 
 impl KeyStore for PgKeyStore {
@@ -93,6 +97,6 @@ impl KeyStore for PgKeyStore {
     }
 }
 
-const fn insertion(rows: u64) -> Insertion {
+pub(crate) const fn insertion(rows: u64) -> Insertion {
     if rows == 0 { Insertion::AlreadyPresent } else { Insertion::Inserted }
 }
