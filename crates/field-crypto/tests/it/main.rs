@@ -17,6 +17,8 @@ mod postgres;
 mod provisioning;
 mod round_trip;
 mod secrets;
+mod subject_contract;
+mod subjects;
 mod support;
 mod tampering;
 mod vault_cache;
