@@ -213,7 +213,7 @@ $$;
 -- a refusal, because it is not due. An executed one is executed again, for keys that a restore has brought back.
 CREATE OR REPLACE FUNCTION stockade.field_shred_execute(shred uuid, who text)
     RETURNS TABLE (before text, tenant_id uuid, subject_id uuid, execute_after timestamptz, ended_at timestamptz,
-        keys bigint[], purposes text[], kcvs bytea[], keks text[])
+        keys bigint[], purposes text[], kcvs bytea[], keks text[], wrapped_by bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target stockade.field_shreds;
@@ -227,13 +227,15 @@ BEGIN
         SELECT array_agg(d.key_id), array_agg(d.purpose), array_agg(d.kcv) INTO keys, purposes, kcvs
             FROM stockade.field_shred_destroy(target.tenant_id, target.subject_id) d;
         SELECT array_agg(k.kek_id ORDER BY k.kek_id) INTO keks FROM stockade.field_keks k;
+        SELECT nullif(k.wrapping_key, 0) INTO wrapped_by FROM stockade.field_subject_keys k
+            WHERE k.tenant_id = target.tenant_id AND k.subject_id = target.subject_id;
         IF target.state = 'scheduled' THEN
             UPDATE stockade.field_shreds s SET state = 'executed', ended_by = who, ended_at = clock_timestamp()
                 WHERE s.shred_id = shred RETURNING s.* INTO target;
         END IF;
     END IF;
     RETURN QUERY SELECT before, target.tenant_id, target.subject_id, target.execute_after, target.ended_at,
-        coalesce(keys, '{}'), coalesce(purposes, '{}'), coalesce(kcvs, '{}'), coalesce(keks, '{}');
+        coalesce(keys, '{}'), coalesce(purposes, '{}'), coalesce(kcvs, '{}'), coalesce(keks, '{}'), wrapped_by;
 END
 $$;
 
@@ -279,18 +281,14 @@ BEGIN
 END
 $$;
 
--- Empties the blind indexes of a target's rows, under the rights and policies of whoever calls. A subject's rows are
--- those whose sealed value names its key.
-CREATE OR REPLACE FUNCTION stockade.field_clear_indexes(
-        site regclass, tenant_column text, tenant uuid, sealed_column text, subject uuid, index_columns text[])
+-- Empties a blind index for a target's rows. A subject's rows are those whose sealed value names its key.
+CREATE OR REPLACE FUNCTION stockade.field_clear_index(
+        site regclass, tenant_column text, tenant uuid, sealed_column text, subject uuid, index_column text)
     RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     cleared bigint;
     header bytea;
 BEGIN
-    IF cardinality(index_columns) = 0 THEN
-        RETURN 0;
-    END IF;
     IF subject IS NOT NULL THEN
         SELECT '\x01'::bytea || substring(int8send(k.key_id) FROM 5) INTO header
             FROM stockade.field_subject_keys k WHERE k.tenant_id = tenant AND k.subject_id = subject;
@@ -298,12 +296,39 @@ BEGIN
             RETURN 0;
         END IF;
     END IF;
-    EXECUTE format('UPDATE %s SET %s WHERE %I = $1 AND ($2 IS NULL OR substring(%I FROM 1 FOR 5) = $2) AND NOT (%s)', site,
-        (SELECT string_agg(format('%I = NULL', c), ', ') FROM unnest(index_columns) AS c), tenant_column, sealed_column,
-        (SELECT string_agg(format('%I IS NULL', c), ' AND ') FROM unnest(index_columns) AS c))
-        USING tenant, header;
+    EXECUTE format('UPDATE %s SET %I = NULL WHERE %I = $1 AND ($2 IS NULL OR substring(%I FROM 1 FOR 5) = $2) AND %I IS NOT NULL',
+        site, index_column, tenant_column, sealed_column, index_column) USING tenant, header;
     GET DIAGNOSTICS cleared = ROW_COUNT;
     RETURN cleared;
+END
+$$;
+
+-- Executes a shred and empties the blind indexes of its target's rows, all or nothing. The indexes, one for each place of the
+-- lists, are emptied under the rights and policies of whoever calls, in the tenant's context.
+CREATE OR REPLACE FUNCTION stockade.field_shred_run(
+        shred uuid, who text, sites text[], tenant_columns text[], sealed_columns text[], of_subjects boolean[], index_columns text[])
+    RETURNS TABLE (before text, tenant_id uuid, subject_id uuid, execute_after timestamptz, ended_at timestamptz,
+        keys bigint[], purposes text[], kcvs bytea[], keks text[], wrapped_by bigint, index_entries bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    done record;
+    place record;
+    entries bigint := 0;
+BEGIN
+    FOR done IN SELECT e.* FROM stockade.field_shred_execute(shred, who) e LOOP
+        IF done.before <> 'cancelled' AND done.ended_at IS NOT NULL THEN
+            PERFORM set_config('stockade.tenant_id', done.tenant_id::text, true);
+            FOR place IN SELECT p.* FROM unnest(sites, tenant_columns, sealed_columns, of_subjects, index_columns)
+                AS p (site, tenant_column, sealed_column, of_subject, index_column)
+                WHERE p.of_subject OR done.subject_id IS NULL
+            LOOP
+                entries := entries + stockade.field_clear_index(place.site::regclass, place.tenant_column, done.tenant_id,
+                    place.sealed_column, done.subject_id, place.index_column);
+            END LOOP;
+        END IF;
+        RETURN QUERY SELECT done.before, done.tenant_id, done.subject_id, done.execute_after, done.ended_at,
+            done.keys, done.purposes, done.kcvs, done.keks, done.wrapped_by, entries;
+    END LOOP;
 END
 $$;
 
@@ -396,7 +421,8 @@ BEGIN
             ('field_shred_cancel(uuid, text)', 'stockade_keyring'),
             ('field_shred_execute(uuid, text)', 'stockade_shredder'),
             ('field_shred_replay(uuid, uuid, uuid, timestamptz, bigint[], uuid[], text[], bytea[])', NULL),
-            ('field_clear_indexes(regclass, text, uuid, text, uuid, text[])', 'stockade_shredder')
+            ('field_clear_index(regclass, text, uuid, text, uuid, text)', 'stockade_shredder'),
+            ('field_shred_run(uuid, text, text[], text[], text[], boolean[], text[])', 'stockade_shredder')
         ) AS m (signature, callers)
     LOOP
         EXECUTE format('ALTER FUNCTION stockade.%s OWNER TO stockade_owner', made.signature);

@@ -18,7 +18,7 @@ pub use self::listener::KeyListener;
 pub use self::migrate::{MIGRATION_0001, MIGRATION_0002, MIGRATION_0003, migrator};
 pub use self::row_key::RowKey;
 pub use self::shreds::{
-    Cancellation, DestroyedKey, Execution, PgShreds, Replay, Retention, Shred, ShredId, ShredReport, ShredRequest, ShredState,
-    ShredTarget, Tombstone,
+    Cancellation, DestroyedKey, Execution, PgShreds, Replay, Retention, Shred, ShredId, ShredReport, ShredRequest,
+    ShredState, ShredTarget, Tombstone,
 };
 pub use self::site::Site;

@@ -40,7 +40,10 @@ pub struct OfSubject<R> {
 }
 
 /// The rows of columns whose values belong to a subject: [`OfSubject`] and nothing else.
-#[diagnostic::on_unimplemented(message = "the values of this column belong to the tenant, not to a subject", label = "use `TenantKeys`")]
+#[diagnostic::on_unimplemented(
+    message = "the values of this column belong to the tenant, not to a subject",
+    label = "use `TenantKeys`"
+)]
 pub trait SubjectRow: RowId + sealed::Sealed + Sized {
     /// The row's own identifier.
     type Id: RowId;

@@ -53,7 +53,11 @@ impl SubjectKeys {
     ///
     /// As [`TenantKeys::seal`]; [`ErrorKind::KeyDestroyed`](crate::ErrorKind::KeyDestroyed) if the subject or its tenant was
     /// shredded, and [`ErrorKind::KeyRejected`](crate::ErrorKind::KeyRejected) if the key did not unwrap.
-    pub fn seal<C: Column>(&self, row: &<C::Row as SubjectRow>::Id, value: &Secret<C::Plain>) -> Result<Sealed<C>, Error>
+    pub fn seal<C: Column>(
+        &self,
+        row: &<C::Row as SubjectRow>::Id,
+        value: &Secret<C::Plain>,
+    ) -> Result<Sealed<C>, Error>
     where
         C::Row: SubjectRow,
     {
@@ -74,7 +78,11 @@ impl SubjectKeys {
     /// [`OpenError::Failed`] for everything that is not such a value, another subject's among it;
     /// [`OpenError::Destroyed`] and [`OpenError::KeyUnavailable`] for a value of this subject whose key was destroyed or could
     /// not be unwrapped.
-    pub fn open<C: Column>(&self, row: &<C::Row as SubjectRow>::Id, sealed: &Sealed<C>) -> Result<Secret<C::Plain>, OpenError>
+    pub fn open<C: Column>(
+        &self,
+        row: &<C::Row as SubjectRow>::Id,
+        sealed: &Sealed<C>,
+    ) -> Result<Secret<C::Plain>, OpenError>
     where
         C::Row: SubjectRow,
     {
@@ -84,6 +92,9 @@ impl SubjectKeys {
 
 impl fmt::Debug for SubjectKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubjectKeys").field("tenant", &self.tenant()).field("subject", &self.subject).finish_non_exhaustive()
+        f.debug_struct("SubjectKeys")
+            .field("tenant", &self.tenant())
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
     }
 }

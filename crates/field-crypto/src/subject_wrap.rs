@@ -28,7 +28,8 @@ impl SubjectContext {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(Error::randomness)?;
         let mut buffer = Zeroizing::new(*key.expose());
-        let tag = self.cipher(wrapping).encrypt(&nonce, self.aad(by).as_bytes(), &mut *buffer).ok_or_else(Error::too_long)?;
+        let tag =
+            self.cipher(wrapping).encrypt(&nonce, self.aad(by).as_bytes(), &mut *buffer).ok_or_else(Error::too_long)?;
         Ok(SubjectWrappedKey { by, bytes: [&[VERSION], &nonce[..], &buffer[..], &tag[..]].concat() })
     }
 

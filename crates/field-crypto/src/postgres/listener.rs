@@ -150,7 +150,9 @@ mod tests {
         let (tenant, subject) = (Uuid::from_u128(1), Uuid::from_u128(2));
         assert_eq!(Heard::parse(&tenant.to_string()), Heard::Tenant(tenant));
         assert_eq!(Heard::parse(&format!("{tenant} {subject}")), Heard::Subject(tenant, subject));
-        for noise in ["", " ", "x", "*", &format!("{tenant} x"), &format!("{tenant} "), &format!("{tenant} {subject} x")] {
+        for noise in
+            ["", " ", "x", "*", &format!("{tenant} x"), &format!("{tenant} "), &format!("{tenant} {subject} x")]
+        {
             assert_eq!(Heard::parse(noise), Heard::Nothing, "{noise:?}");
         }
     }

@@ -4,10 +4,10 @@ mod report;
 mod shred;
 mod tombstone;
 
-use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
+use self::report::ExecutionRow;
 pub use self::report::{Cancellation, DestroyedKey, Execution, Replay, Retention, ShredReport};
 use self::shred::ShredRow;
 pub use self::shred::{Shred, ShredId, ShredRequest, ShredState, ShredTarget};
@@ -41,12 +41,8 @@ const HISTORY: &str = "SELECT shred_id, tenant_id, subject_id, reason, requested
     ended_by, ended_at FROM stockade.field_shreds WHERE tenant_id = $1 ORDER BY requested_at, shred_id";
 const ONE: &str = "SELECT shred_id, tenant_id, subject_id, reason, requested_by, requested_at, execute_after, state, \
     ended_by, ended_at FROM stockade.field_shreds WHERE shred_id = $1";
-const EXECUTE: &str = "SELECT before, tenant_id, subject_id, execute_after, ended_at, keys, purposes, kcvs, keks \
-    FROM stockade.field_shred_execute($1, $2)";
-const WRAPPED_BY: &str = "SELECT nullif(wrapping_key, 0) FROM stockade.field_subject_keys \
-    WHERE tenant_id = $1 AND subject_id = $2";
-const ENTER_TENANT: &str = "SELECT set_config('stockade.tenant_id', $1, true)";
-const CLEAR: &str = "SELECT stockade.field_clear_indexes($1::regclass, $2, $3, $4, $5, $6)";
+const EXECUTE: &str = "SELECT before, tenant_id, subject_id, execute_after, ended_at, keys, purposes, kcvs, keks, wrapped_by, \
+    index_entries FROM stockade.field_shred_run($1, $2, $3, $4, $5, $6, $7)";
 const TOMBSTONES: &str = "SELECT s.shred_id, s.tenant_id, s.subject_id, s.ended_at, k.key_id, k.owner, k.purpose, k.kcv \
     FROM stockade.field_shreds s JOIN ( \
         SELECT tenant_id, NULL::uuid AS owner, key_id, purpose, kcv, state FROM stockade.field_keys \
@@ -88,8 +84,12 @@ impl PgShreds {
     ///
     /// As [`schedule`](Self::schedule).
     pub async fn cancel(&self, shred: ShredId, by: &str) -> Result<Cancellation, Error> {
-        let before: Option<String> =
-            sqlx::query_scalar(CANCEL).bind(Uuid::from(shred)).bind(by).fetch_one(&self.pool).await.map_err(store_error)?;
+        let before: Option<String> = sqlx::query_scalar(CANCEL)
+            .bind(Uuid::from(shred))
+            .bind(by)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(store_error)?;
         match before.as_deref() {
             None => Ok(Cancellation::Unknown),
             Some("scheduled") => Ok(Cancellation::Cancelled),
@@ -120,7 +120,8 @@ impl PgShreds {
         rows.into_iter().map(Shred::of).collect()
     }
 
-    /// Destroys the keys of a target whose shred is due, and empties the blind indexes of its rows, in one transaction.
+    /// Destroys the keys of a target whose shred is due, and empties the blind indexes of its rows: one statement, which
+    /// happens as a whole or not at all.
     ///
     /// A shred that was executed is executed again: it destroys what a restore has brought back, and empties index entries
     /// that were written under handles from before. Do that once, a cache lifetime and the longest request later.
@@ -129,8 +130,8 @@ impl PgShreds {
     ///
     /// # Errors
     ///
-    /// As [`schedule`](Self::schedule). After an error nothing is destroyed, unless it was the connection that was lost
-    /// while the transaction ended: the [`history`](Self::history) tells.
+    /// As [`schedule`](Self::schedule). After an error nothing is destroyed, unless it was the connection that was lost: then
+    /// the [`history`](Self::history) tells.
     pub async fn execute(
         &self,
         shred: ShredId,
@@ -138,46 +139,20 @@ impl PgShreds {
         columns: &SealedColumns,
         backups: Retention,
     ) -> Result<Execution, Error> {
-        let mut transaction = self.pool.begin().await.map_err(store_error)?;
+        let places: Vec<_> =
+            columns.layouts().flat_map(|layout| layout.indexes.iter().map(move |index| (layout, *index))).collect();
         let row: Option<ExecutionRow> = sqlx::query_as(EXECUTE)
             .bind(Uuid::from(shred))
             .bind(by)
-            .fetch_optional(&mut *transaction)
+            .bind(places.iter().map(|(layout, _)| layout.table).collect::<Vec<_>>())
+            .bind(places.iter().map(|(layout, _)| layout.tenant).collect::<Vec<_>>())
+            .bind(places.iter().map(|(layout, _)| layout.sealed).collect::<Vec<_>>())
+            .bind(places.iter().map(|(layout, _)| layout.of_subject).collect::<Vec<_>>())
+            .bind(places.iter().map(|(_, index)| *index).collect::<Vec<_>>())
+            .fetch_optional(&self.pool)
             .await
             .map_err(store_error)?;
-        let Some((before, tenant, subject, execute_after, ended_at, keys, purposes, kcvs, keks)) = row else {
-            return Ok(Execution::Unknown);
-        };
-        let ended_at = match (&*before, ended_at) {
-            ("cancelled", _) => return Ok(Execution::Cancelled),
-            ("scheduled", None) => return Ok(Execution::NotDue { execute_after }),
-            ("scheduled" | "executed", Some(ended_at)) => ended_at,
-            _ => return Err(unknown_state()),
-        };
-        let target = ShredTarget::of(tenant, subject);
-        let index_entries = clear_indexes(&mut transaction, target, columns).await?;
-        let wrapped_by: Option<i64> = match subject {
-            Some(subject) => sqlx::query_scalar(WRAPPED_BY)
-                .bind(tenant)
-                .bind(subject)
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(store_error)?
-                .flatten(),
-            None => None,
-        };
-        transaction.commit().await.map_err(store_error)?;
-        let report = ShredReport {
-            shred,
-            target,
-            keys: DestroyedKey::list(keys, &purposes, kcvs)?,
-            index_entries,
-            effective_live_at: ended_at,
-            effective_in_backups_at: backups.end(ended_at),
-            keks: keks.into_iter().map(crate::id::KekId::new).collect::<Result<_, _>>()?,
-            wrapped_by: wrapped_by.and_then(report::key_id),
-        };
-        Ok(if before == "scheduled" { Execution::Executed(report) } else { Execution::Repeated(report) })
+        row.map_or(Ok(Execution::Unknown), |row| report::execution(shred, row, backups))
     }
 
     /// One shred, if there is one of that name.
@@ -228,51 +203,15 @@ impl PgShreds {
                 .await;
             let outcome = match replayed {
                 Ok(destroyed) => Replay::Destroyed { keys: u64::try_from(destroyed).unwrap_or(0) },
-                Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "23000") => Replay::Conflict,
+                Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "23000") => {
+                    Replay::Conflict
+                }
                 Err(error) => return Err(store_error(error)),
             };
             done.push((first.shred, outcome));
         }
         Ok(done)
     }
-}
-
-/// `before, tenant_id, subject_id, execute_after, ended_at, keys, purposes, kcvs, keks`.
-type ExecutionRow = (
-    String,
-    Uuid,
-    Option<Uuid>,
-    DateTime<Utc>,
-    Option<DateTime<Utc>>,
-    Vec<i64>,
-    Vec<String>,
-    Vec<Vec<u8>>,
-    Vec<String>,
-);
-
-async fn clear_indexes(
-    connection: &mut PgConnection,
-    target: ShredTarget,
-    columns: &SealedColumns,
-) -> Result<u64, Error> {
-    let tenant = target.tenant();
-    sqlx::query(ENTER_TENANT).bind(tenant.to_string()).execute(&mut *connection).await.map_err(store_error)?;
-    let mut cleared = 0_i64;
-    let subjects_only = target.subject().is_some();
-    for layout in columns.layouts().filter(|layout| layout.of_subject || !subjects_only) {
-        let entries: i64 = sqlx::query_scalar(CLEAR)
-            .bind(layout.table)
-            .bind(layout.tenant)
-            .bind(tenant.as_uuid())
-            .bind(layout.sealed)
-            .bind(target.subject().map(Uuid::from))
-            .bind(&layout.indexes)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(store_error)?;
-        cleared = cleared.saturating_add(entries);
-    }
-    Ok(u64::try_from(cleared).unwrap_or(0))
 }
 
 fn unknown_state() -> Error {

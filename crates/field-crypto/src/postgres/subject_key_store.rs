@@ -7,9 +7,7 @@ use crate::error::{Error, Retry};
 use crate::id::{KeyId, SubjectId, TenantId};
 use crate::postgres::failure::store_error;
 use crate::postgres::key_store::{PgKeyStore, insertion};
-use crate::store::{
-    Insertion, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap, SubjectWrappedKey,
-};
+use crate::store::{Insertion, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap, SubjectWrappedKey};
 
 /// `subject_id, key_id, state, wrapping_key, wrapped, kcv`.
 type SubjectRow = (Uuid, i64, String, i64, Option<Vec<u8>>, Vec<u8>);

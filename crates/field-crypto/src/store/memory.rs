@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Retry};
 use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
 use crate::store::{
-    Insertion, KekRecord, KeyRecord, KeyState, KeyStore, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap,
+    Insertion, KekRecord, KeyRecord, KeyState, KeyStore, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore,
+    SubjectRewrap,
 };
 
 /// A key store for tests and demonstrations: its keys end with the process. Clones share their content.

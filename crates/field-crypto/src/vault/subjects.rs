@@ -42,7 +42,11 @@ impl<K: Kms, S: SubjectKeyStore> Vault<K, S> {
     ///
     /// As [`tenant`](Self::tenant); [`ErrorKind::KeyDestroyed`](crate::ErrorKind::KeyDestroyed) if the tenant was shredded; a
     /// retryable error of the key store if the tenant's key was retired meanwhile.
-    pub async fn provision_subject(&self, tenant: TenantId, subject: SubjectId) -> Result<Option<SubjectKeyInfo>, Error> {
+    pub async fn provision_subject(
+        &self,
+        tenant: TenantId,
+        subject: SubjectId,
+    ) -> Result<Option<SubjectKeyInfo>, Error> {
         let keys = self.tenant(tenant).await?;
         let (by, wrapping) = keys.active(Purpose::Aead)?;
         let data_key = DataKey::generate()?;
@@ -93,7 +97,8 @@ impl<K: Kms, S: SubjectKeyStore> Vault<K, S> {
         let keys = self.tenant(tenant).await?;
         // In one order, so that no two tasks wait for each other.
         let wanted: BTreeSet<SubjectId> = subjects.iter().copied().collect();
-        let slots: Vec<_> = wanted.into_iter().map(|subject| (subject, self.subjects.slot((tenant, subject)).0)).collect();
+        let slots: Vec<_> =
+            wanted.into_iter().map(|subject| (subject, self.subjects.slot((tenant, subject)).0)).collect();
         let mut found = HashMap::with_capacity(slots.len());
         let mut flights = Vec::new();
         for (subject, slot) in &slots {

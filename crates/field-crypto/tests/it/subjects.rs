@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use stockade_field_crypto::{
-    CachePolicy, DataKey, Error, ErrorKind, Insertion, KekRecord, KeyId, KeyRecord, KeyStore, ManualClock, MemoryKeyStore,
-    OpenError, Sealed, SubjectId, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap, TenantId, Vault,
+    CachePolicy, DataKey, Error, ErrorKind, Insertion, KekRecord, KeyId, KeyRecord, KeyStore, ManualClock,
+    MemoryKeyStore, OpenError, Sealed, SubjectId, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap,
+    TenantId, Vault,
 };
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use uuid::Uuid;
 
 use crate::support::{
-    Diagnosis, PatientName, PatientNameIndex, TestKms, VisitNote, key_id, keyring, new_subject, new_tenant, provisioned,
-    secret,
+    Diagnosis, PatientName, PatientNameIndex, TestKms, VisitNote, key_id, keyring, new_subject, new_tenant,
+    provisioned, secret,
 };
 
 const NAME: &str = "Ada Lovelace";

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use stockade_field_crypto::{
     DataKey, DigitsOnly, Error, Insertion, KekId, KekRecord, KeyId, KeyRecord, KeyStore, Kms, LocalKeyring, LowerTrim,
-    MemoryKeyStore, Purpose, Retry, Secret, SubjectId, TenantId, TenantKeys, Unbound, Vault, WrapContext, WrappedKey, columns,
+    MemoryKeyStore, Purpose, Retry, Secret, SubjectId, TenantId, TenantKeys, Unbound, Vault, WrapContext, WrappedKey,
+    columns,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;

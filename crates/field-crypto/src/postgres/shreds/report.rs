@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::data_key::Kcv;
 use crate::error::{Error, Retry};
 use crate::id::{KekId, KeyId, Purpose};
-use crate::postgres::shreds::{ShredId, ShredTarget};
+use crate::postgres::shreds::{ShredId, ShredTarget, unknown_state};
 
 /// What came of executing a shred.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,7 +73,7 @@ pub struct ShredReport {
     pub target: ShredTarget,
     /// The keys that were destroyed now.
     pub keys: Vec<DestroyedKey>,
-    /// How many rows had entries in registered blind indexes, which are empty now.
+    /// How many entries of registered blind indexes were emptied now.
     pub index_entries: u64,
     /// Since when the live database does not hold the keys. Processes that listen have forgotten them too; others do so within
     /// their cache lifetime.
@@ -98,6 +99,43 @@ pub struct DestroyedKey {
     pub purpose: Purpose,
     /// Its check value.
     pub kcv: Kcv,
+}
+
+/// `before, tenant_id, subject_id, execute_after, ended_at, keys, purposes, kcvs, keks, wrapped_by, index_entries`.
+pub(crate) type ExecutionRow = (
+    String,
+    Uuid,
+    Option<Uuid>,
+    DateTime<Utc>,
+    Option<DateTime<Utc>>,
+    Vec<i64>,
+    Vec<String>,
+    Vec<Vec<u8>>,
+    Vec<String>,
+    Option<i64>,
+    i64,
+);
+
+/// What the row says of a shred that there is.
+pub(crate) fn execution(shred: ShredId, row: ExecutionRow, backups: Retention) -> Result<Execution, Error> {
+    let (before, tenant, subject, execute_after, ended_at, keys, purposes, kcvs, keks, wrapped_by, index_entries) = row;
+    let effective_live_at = match (&*before, ended_at) {
+        ("cancelled", _) => return Ok(Execution::Cancelled),
+        ("scheduled", None) => return Ok(Execution::NotDue { execute_after }),
+        ("scheduled" | "executed", Some(ended_at)) => ended_at,
+        _ => return Err(unknown_state()),
+    };
+    let report = ShredReport {
+        shred,
+        target: ShredTarget::of(tenant, subject),
+        keys: DestroyedKey::list(keys, &purposes, kcvs)?,
+        index_entries: u64::try_from(index_entries).unwrap_or(0),
+        effective_live_at,
+        effective_in_backups_at: backups.end(effective_live_at),
+        keks: keks.into_iter().map(KekId::new).collect::<Result<_, _>>()?,
+        wrapped_by: wrapped_by.and_then(key_id),
+    };
+    Ok(if before == "scheduled" { Execution::Executed(report) } else { Execution::Repeated(report) })
 }
 
 impl Retention {

@@ -143,7 +143,12 @@ mod tests {
             };
             let line = tombstone.to_string();
             assert_eq!(line.parse::<Tombstone>().unwrap(), tombstone);
-            for wrong in [format!("{line} x"), line.replace("fct1", "fct2"), line.replace("index", "seal"), line.replace('-', "")] {
+            for wrong in [
+                format!("{line} x"),
+                line.replace("fct1", "fct2"),
+                line.replace("index", "seal"),
+                line.replace('-', ""),
+            ] {
                 assert!(wrong.parse::<Tombstone>().is_err(), "{wrong}");
             }
             assert!(line[..line.len() - 1].parse::<Tombstone>().is_err());

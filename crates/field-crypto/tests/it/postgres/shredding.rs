@@ -1,13 +1,14 @@
 //! Destroying keys on a real server.
 
 mod crashes;
-mod desk;
+pub(crate) mod desk;
 mod model;
 mod races;
-mod restore;
+pub(crate) mod restore;
+
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use std::time::Duration;
 use stockade_field_crypto::postgres::{Cancellation, Execution, Retention, ShredRequest, ShredState, ShredTarget};
 use stockade_field_crypto::{ErrorKind, OpenError, Purpose};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use self::desk::{Desk, report, request};
 use crate::support::{DriverSsn, DriverSsnIndex, PatientName, new_subject, secret};
 
-const MONTH: Retention = Retention::For(Duration::from_secs(30 * 24 * 60 * 60));
+pub(crate) const MONTH: Retention = Retention::For(Duration::from_secs(30 * 24 * 60 * 60));
 
 #[sqlx::test(migrations = false)]
 async fn a_shred_waits_for_its_grace(pool: PgPoolOptions, options: PgConnectOptions) {
@@ -46,7 +47,9 @@ async fn a_shred_waits_for_its_grace(pool: PgPoolOptions, options: PgConnectOpti
     assert_eq!(desk.planner.cancel(second.id, "dpo").await.unwrap(), Cancellation::Executed);
 
     let states: Vec<_> = desk.planner.history(tenant).await.unwrap().into_iter().map(|shred| shred.state).collect();
-    assert!(matches!(&states[..], [ShredState::Cancelled { by: a, .. }, ShredState::Executed { by: b, .. }] if a == "dpo" && b == "job"));
+    assert!(
+        matches!(&states[..], [ShredState::Cancelled { by: a, .. }, ShredState::Executed { by: b, .. }] if a == "dpo" && b == "job")
+    );
     let nobody = Uuid::now_v7().into();
     assert_eq!(desk.planner.cancel(nobody, "dpo").await.unwrap(), Cancellation::Unknown);
     assert_eq!(desk.shredder.execute(nobody, "job", &patient, MONTH).await.unwrap(), Execution::Unknown);
@@ -83,7 +86,11 @@ async fn a_shredded_subject_is_gone_and_nobody_else(pool: PgPoolOptions, options
     desk.opens(other, ada, elsewhere, "Ada").await;
 
     // Again, because a request that held the key has written an index entry meanwhile.
-    sqlx::query("UPDATE patients SET name_index = '\\x01' WHERE id = $1").bind(row).execute(&desk.superuser).await.unwrap();
+    sqlx::query("UPDATE patients SET name_index = '\\x01' WHERE id = $1")
+        .bind(row)
+        .execute(&desk.superuser)
+        .await
+        .unwrap();
     let again = desk.shredder.execute(shred.id, "job", &desk.columns(), Retention::Unlimited).await.unwrap();
     let Execution::Repeated(again) = again else { panic!("{again:?}") };
     assert_eq!((again.keys.len(), again.index_entries, again.effective_in_backups_at), (0, 1, None));

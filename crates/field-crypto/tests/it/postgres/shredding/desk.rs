@@ -1,5 +1,6 @@
 //! An application with patients, and the three roles that shredding takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -8,7 +9,6 @@ use stockade_field_crypto::postgres::{
     Execution, PgKeyStore, PgShreds, SealedColumns, ShredReport, ShredRequest, ShredTarget, Site,
 };
 use stockade_field_crypto::{LocalKeyring, OpenError, Sealed, SubjectId, TenantId, Vault, sealed_check};
-use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::postgres::{migrated, pool_as};
@@ -75,6 +75,10 @@ impl Desk {
     /// Another process of the same application.
     pub(crate) fn another_vault(&self) -> PgVault {
         Vault::new(Arc::clone(&self.kms), PgKeyStore::new(self.keyring.clone()))
+    }
+
+    pub(crate) fn vault_store(&self) -> PgKeyStore {
+        PgKeyStore::new(self.keyring.clone())
     }
 
     pub(crate) fn columns(&self) -> SealedColumns {
