@@ -32,6 +32,7 @@ pub trait Column: 'static {
 ///     pub TotpSeed = "users"."totp_seed": Vec<u8>;                   // row = Uuid is the default
 ///     pub LedgerMemo = "ledger"."memo": String, row = i64;
 ///     pub SmtpPassword = "settings"."smtp_password": String, row = Unbound;
+///     pub Diagnosis = "patients"."diagnosis": String, row = Uuid, subject;   // under a key of the person
 /// }
 /// ```
 #[macro_export]
@@ -45,6 +46,18 @@ macro_rules! columns {
     ) => {
         $crate::columns! {
             $(#[$meta])* $vis $name = $table . $column : $plain, row = $crate::__Uuid
+            $(, index $index = $index_name : $normaliser)*;
+            $($rest)*
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis $name:ident = $table:literal . $column:literal : $plain:ty, row = $row:ty, subject
+        $(, index $index:ident = $index_name:literal : $normaliser:ty)*;
+        $($rest:tt)*
+    ) => {
+        $crate::columns! {
+            $(#[$meta])* $vis $name = $table . $column : $plain, row = $crate::OfSubject<$row>
             $(, index $index = $index_name : $normaliser)*;
             $($rest)*
         }

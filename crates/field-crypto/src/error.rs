@@ -26,7 +26,7 @@ pub enum ErrorKind {
     InvalidKeyring,
     /// The keyring does not hold the key encryption key that the key store was set up with, but another of that name.
     KekMismatch,
-    /// The tenant's key was destroyed.
+    /// The tenant's or the subject's key was destroyed.
     KeyDestroyed,
     /// The key has sealed 2^32 messages, the most that SP 800-38D allows under random nonces.
     KeyExhausted,
@@ -34,7 +34,8 @@ pub enum ErrorKind {
     KeyRejected,
     /// The key management service failed.
     Kms,
-    /// The tenant has no keys: [`Vault::provision`](crate::Vault::provision) was not called for it.
+    /// The tenant or the subject has no keys: [`Vault::provision`](crate::Vault::provision) or
+    /// [`Vault::provision_subject`](crate::Vault::provision_subject) was not called for it.
     NotProvisioned,
     /// Nothing is left of a value after normalisation, so that it cannot be searched for.
     NothingToIndex,
@@ -85,6 +86,10 @@ enum Repr {
     InvalidKeyring { what: String, source: Option<Source> },
     #[error("`{0}` is not the key encryption key that this key store was set up with")]
     KekMismatch(KekId),
+    #[error("the key of a subject of tenant {0} was destroyed")]
+    SubjectDestroyed(TenantId),
+    #[error("the subject of tenant {0} has no key")]
+    SubjectNotProvisioned(TenantId),
     #[error("the {purpose} key of tenant {tenant} was destroyed")]
     KeyDestroyed { tenant: TenantId, purpose: Purpose },
     #[error("key {0} has sealed as many messages as it may")]
@@ -117,11 +122,11 @@ impl Error {
             Repr::InvalidColumns(_) => ErrorKind::InvalidColumns,
             Repr::InvalidKeyring { .. } => ErrorKind::InvalidKeyring,
             Repr::KekMismatch(_) => ErrorKind::KekMismatch,
-            Repr::KeyDestroyed { .. } => ErrorKind::KeyDestroyed,
+            Repr::KeyDestroyed { .. } | Repr::SubjectDestroyed(_) => ErrorKind::KeyDestroyed,
             Repr::KeyExhausted(_) => ErrorKind::KeyExhausted,
             Repr::KeyRejected => ErrorKind::KeyRejected,
             Repr::Kms(..) => ErrorKind::Kms,
-            Repr::NotProvisioned(_) => ErrorKind::NotProvisioned,
+            Repr::NotProvisioned(_) | Repr::SubjectNotProvisioned(_) => ErrorKind::NotProvisioned,
             Repr::NothingToIndex => ErrorKind::NothingToIndex,
             Repr::Randomness(_) => ErrorKind::Randomness,
             Repr::Store(..) => ErrorKind::Store,
@@ -194,6 +199,14 @@ impl Error {
 
     pub(crate) fn not_provisioned(tenant: TenantId) -> Self {
         Repr::NotProvisioned(tenant).into()
+    }
+
+    pub(crate) fn subject_destroyed(tenant: TenantId) -> Self {
+        Repr::SubjectDestroyed(tenant).into()
+    }
+
+    pub(crate) fn subject_not_provisioned(tenant: TenantId) -> Self {
+        Repr::SubjectNotProvisioned(tenant).into()
     }
 
     pub(crate) fn nothing_to_index() -> Self {

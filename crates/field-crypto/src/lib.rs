@@ -25,6 +25,8 @@ mod keyring;
 mod kms;
 mod messages;
 mod store;
+mod subject_keys;
+mod subject_wrap;
 mod subkeys;
 mod tenant_keys;
 mod vault;
@@ -43,7 +45,7 @@ pub use crate::data_key::{DataKey, Kcv, WrappedKey};
 pub use crate::dual_read::{DualRead, DualValue};
 pub use crate::error::{Error, ErrorKind, OpenError, Retry};
 pub use crate::event::{FieldEvent, Observer};
-pub use crate::id::{KekId, KeyId, Purpose, TenantId};
+pub use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
 pub use crate::index::{BlindIndex, DigitsOnly, IndexTag, LowerTrim, Normaliser};
 #[cfg(unix)]
 pub use crate::keyring::FileKeyring;
@@ -51,13 +53,14 @@ pub use crate::keyring::{EnvKeyring, LocalKeyring};
 pub use crate::kms::{Kms, WrapContext};
 pub use crate::mask::Masked;
 pub use crate::plain::Plain;
-pub use crate::row::{RowBinding, RowId, Unbound};
+pub use crate::row::{OfSubject, RowBinding, RowId, SubjectRow, Unbound};
 pub use crate::sealed::Sealed;
 pub use crate::secret::Secret;
-pub use crate::store::{
-    Insertion, KekRecord, KekRemoval, KeyChange, KeyRecord, KeyRotation, KeyState, KeyStore, MemoryKeyStore,
-};
+pub use crate::store::*;
+pub use crate::subject_keys::SubjectKeys;
 pub use crate::tenant_keys::TenantKeys;
-pub use crate::vault::{CachePolicy, KeyInfo, KeyUses, RewrapFailure, RewrapReport, RotationPolicy, Vault};
+pub use crate::vault::{
+    CachePolicy, KeyInfo, KeyUses, RewrapFailure, RewrapReport, RotationPolicy, SubjectKeyInfo, SubjectsRewrapped, Vault,
+};
 #[doc(hidden)]
 pub use uuid::Uuid as __Uuid;

@@ -2,6 +2,7 @@
 
 mod memory;
 mod rotation;
+mod subject;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::id::{KeyId, Purpose, TenantId};
 
 pub use self::memory::MemoryKeyStore;
 pub use self::rotation::{KekRemoval, KeyChange, KeyRotation};
+pub use self::subject::{SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap, SubjectWrappedKey};
 
 /// A store of wrapped keys. What it holds needs no secrecy beyond that of the database, but its loss is the loss of
 /// every sealed value.

@@ -81,8 +81,7 @@ impl TenantKeys {
     /// [`OpenError::KeyUnavailable`] if it names a key of this tenant that is destroyed or could not be unwrapped.
     pub fn open<C: Column>(&self, row: &C::Row, sealed: &Sealed<C>) -> Result<Secret<C::Plain>, OpenError> {
         let envelope = sealed.envelope().ok_or(OpenError::Failed)?;
-        let slot = self.slot(envelope.key, Purpose::Aead).ok_or(OpenError::Failed)?;
-        let key = slot.state.opening()?;
+        let key = self.opening(envelope.key)?;
         let cipher = key.field_cipher::<C>(self.0.tenant);
         let aad = aad(wire::header(envelope.key), row.binding());
         let mut plain = Zeroizing::new(envelope.ciphertext.to_vec());
@@ -149,11 +148,16 @@ impl TenantKeys {
         self.active(purpose).map(|(id, _)| id)
     }
 
+    /// A sealing key, for opening.
+    pub(crate) fn opening(&self, id: KeyId) -> Result<&LiveKey, OpenError> {
+        self.slot(id, Purpose::Aead).ok_or(OpenError::Failed)?.state.opening()
+    }
+
     fn slot(&self, id: KeyId, purpose: Purpose) -> Option<&KeySlot> {
         self.0.slots.iter().find(|slot| slot.id == id && slot.purpose == purpose)
     }
 
-    fn active(&self, purpose: Purpose) -> Result<(KeyId, &LiveKey), Error> {
+    pub(crate) fn active(&self, purpose: Purpose) -> Result<(KeyId, &LiveKey), Error> {
         let active = self.0.slots.iter().find_map(|slot| match &slot.state {
             SlotState::Active(key) if slot.purpose == purpose => Some((slot.id, key)),
             _ => None,

@@ -7,6 +7,8 @@ mod load;
 mod policy;
 mod rewrap;
 mod rotate;
+mod rewrap_subjects;
+mod subjects;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,12 +17,15 @@ use self::cache::Cache;
 pub use self::cache::CachePolicy;
 pub use self::policy::RotationPolicy;
 pub use self::rewrap::{RewrapFailure, RewrapReport};
+pub use self::rewrap_subjects::SubjectsRewrapped;
 pub use self::rotate::KeyUses;
+pub use self::subjects::SubjectKeyInfo;
+use self::flight::Boarding;
 use crate::clock::{Clock, SystemClock};
 use crate::data_key::{DataKey, Kcv, WrappedKey};
 use crate::error::{Error, Retry};
 use crate::event::{FieldEvent, Observer};
-use crate::id::{KekId, KeyId, Purpose, TenantId};
+use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
 use crate::kms::{Kms, WrapContext};
 use crate::store::{Insertion, KeyRecord, KeyState, KeyStore};
 use crate::tenant_keys::TenantKeys;
@@ -31,7 +36,8 @@ use crate::tenant_keys::TenantKeys;
 pub struct Vault<K, S> {
     kms: K,
     store: S,
-    cache: Cache,
+    cache: Cache<TenantId>,
+    subjects: Cache<(TenantId, SubjectId)>,
     observer: Arc<dyn Observer>,
 }
 
@@ -56,21 +62,21 @@ const PURPOSES: [Purpose; 2] = [Purpose::Aead, Purpose::Index];
 impl<K: Kms, S: KeyStore> Vault<K, S> {
     /// A vault with the default [`CachePolicy`] and the system's clock.
     pub fn new(kms: K, store: S) -> Self {
-        let cache = Cache::new(CachePolicy::default(), Arc::new(SystemClock));
-        Self { kms, store, cache, observer: Arc::new(()) }
+        let (cache, subjects) = caches(CachePolicy::default(), Arc::new(SystemClock));
+        Self { kms, store, cache, subjects, observer: Arc::new(()) }
     }
 
-    /// The same vault with an empty cache of another size or lifetime.
+    /// The same vault with empty caches of another size or lifetime.
     #[must_use]
     pub fn with_cache(mut self, policy: CachePolicy) -> Self {
-        self.cache = Cache::new(policy, self.cache.clock());
+        (self.cache, self.subjects) = caches(policy, self.cache.clock());
         self
     }
 
-    /// The same vault with an empty cache under another clock.
+    /// The same vault with empty caches under another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.cache = Cache::new(self.cache.policy(), Arc::new(clock));
+        (self.cache, self.subjects) = caches(self.cache.policy(), Arc::new(clock));
         self
     }
 
@@ -145,7 +151,13 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
             }
             return Ok(keys);
         }
-        let keys = slot.fly(&self.cache, || self.load(tenant, slot.stale())).await;
+        let flight = match slot.board(|| self.cache.now()).await {
+            Boarding::Ready(keys) => return Ok(keys),
+            Boarding::Failed(error) => return Err(error),
+            Boarding::Clear(flight) => flight,
+        };
+        let keys = self.load(tenant, slot.stale()).await;
+        flight.land(&keys, |started, keys| self.cache.expiry(started, tenant, keys));
         if keys.is_err() {
             self.cache.forget_unless_ready(tenant, &slot);
         }
@@ -163,12 +175,6 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
             self.record(&keys).await?;
         }
         Ok(())
-    }
-
-    /// Forgets a tenant's keys, so that the next [`tenant`](Self::tenant) loads them anew: for when another process
-    /// has added or destroyed one. Handles that were taken before keep working until they are dropped.
-    pub fn evict(&self, tenant: TenantId) {
-        self.cache.expire(tenant);
     }
 
     #[cfg(feature = "postgres")]
@@ -195,6 +201,30 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
         self.observer.observe(&FieldEvent::KeyCreated(info.clone()));
         Ok(Some(info))
     }
+}
+
+impl<K, S> Vault<K, S> {
+    /// Forgets a tenant's keys and those of its subjects, so that they are loaded anew: for when another process has added
+    /// or destroyed one. Handles that were taken before keep working until they are dropped.
+    pub fn evict(&self, tenant: TenantId) {
+        self.cache.expire(tenant);
+        self.subjects.expire_where(|(owner, _)| *owner == tenant);
+    }
+
+    /// Forgets one subject's key, as [`evict`](Self::evict) does for all of a tenant's.
+    pub fn evict_subject(&self, tenant: TenantId, subject: SubjectId) {
+        self.subjects.expire((tenant, subject));
+    }
+
+    /// Forgets all keys: for when it is not known what has changed.
+    pub fn evict_all(&self) {
+        self.cache.expire_where(|_| true);
+        self.subjects.expire_where(|_| true);
+    }
+}
+
+fn caches(policy: CachePolicy, clock: Arc<dyn Clock>) -> (Cache<TenantId>, Cache<(TenantId, SubjectId)>) {
+    (Cache::new(policy, Arc::clone(&clock)), Cache::new(policy, clock))
 }
 
 impl<K, S> fmt::Debug for Vault<K, S> {

@@ -11,7 +11,8 @@ pub use self::problem::{ColumnProblem, ProblemKind};
 use crate::column::Column;
 use crate::error::Error;
 use crate::postgres::failure::store_error;
-use crate::postgres::site::{SealedSite, Site};
+use crate::postgres::site::{Layout, SealedSite, Site};
+use crate::row::RowId as _;
 
 /// Every sealed column of the application and where it is: what rotation, backfill and coverage work on. A column that
 /// is missing here is not rotated, and does not stop its keys from being retired.
@@ -33,6 +34,8 @@ use crate::postgres::site::{SealedSite, Site};
 #[derive(Clone, Default)]
 pub struct SealedColumns {
     sites: Vec<Arc<dyn SealedSite>>,
+    /// Of columns whose values are under subjects' keys: nothing to rotate, but indexes to empty.
+    of_subjects: Vec<Layout>,
 }
 
 const PROBLEMS: &str =
@@ -46,9 +49,15 @@ impl SealedColumns {
     }
 
     /// The same and one more.
+    ///
+    /// A column whose values belong to subjects is known to shredding alone: its keys are not rotated, but destroyed.
     #[must_use]
     pub fn column<C: Column>(mut self, site: Site<C>) -> Self {
-        self.sites.push(Arc::new(site));
+        if C::Row::OF_SUBJECT {
+            self.of_subjects.push(site.layout().clone());
+        } else {
+            self.sites.push(Arc::new(site));
+        }
         self
     }
 
@@ -71,8 +80,7 @@ impl SealedColumns {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if the database fails.
     pub async fn problems(&self, pool: &PgPool) -> Result<Vec<ColumnProblem>, Error> {
         let mut problems = Vec::new();
-        for site in &self.sites {
-            let layout = site.layout();
+        for layout in self.layouts() {
             if !layout.table.contains('.') {
                 problems.push(ColumnProblem::new(layout.table, None, ProblemKind::NoSchema));
                 continue;
@@ -96,9 +104,15 @@ impl SealedColumns {
     }
 
     pub(crate) fn of_site(site: &Arc<dyn SealedSite>) -> Self {
-        Self { sites: vec![Arc::clone(site)] }
+        Self { sites: vec![Arc::clone(site)], of_subjects: Vec::new() }
     }
 
+    /// All columns, those of subjects too.
+    pub(crate) fn layouts(&self) -> impl Iterator<Item = &Layout> {
+        self.sites.iter().map(|site| site.layout()).chain(&self.of_subjects)
+    }
+
+    /// Those under tenants' keys.
     pub(crate) fn sites(&self) -> impl Iterator<Item = &Arc<dyn SealedSite>> {
         self.sites.iter()
     }
@@ -106,6 +120,6 @@ impl SealedColumns {
 
 impl fmt::Debug for SealedColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.sites.iter().map(|site| site.layout())).finish()
+        f.debug_list().entries(self.layouts()).finish()
     }
 }

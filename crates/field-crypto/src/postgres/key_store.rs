@@ -98,6 +98,6 @@ impl KeyStore for PgKeyStore {
     }
 }
 
-const fn insertion(rows: u64) -> Insertion {
+pub(crate) const fn insertion(rows: u64) -> Insertion {
     if rows == 0 { Insertion::AlreadyPresent } else { Insertion::Inserted }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::row::{RowBinding, RowId, Unbound};
+use crate::row::{OfSubject, RowBinding, RowId, Unbound};
 
 /// The key of a row of a registered table.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -45,11 +45,12 @@ impl fmt::Display for RowKey {
 impl RowKind {
     pub(crate) fn of<R: RowId>() -> Self {
         let row = TypeId::of::<R>();
-        if row == TypeId::of::<Unbound>() {
+        let is = |types: [TypeId; 2]| types.contains(&row);
+        if is([TypeId::of::<Unbound>(), TypeId::of::<OfSubject<Unbound>>()]) {
             Self::Unbound
-        } else if row == TypeId::of::<Uuid>() {
+        } else if is([TypeId::of::<Uuid>(), TypeId::of::<OfSubject<Uuid>>()]) {
             Self::Uuid
-        } else if row == TypeId::of::<i64>() {
+        } else if is([TypeId::of::<i64>(), TypeId::of::<OfSubject<i64>>()]) {
             Self::Integer
         } else {
             Self::Any

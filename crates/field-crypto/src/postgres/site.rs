@@ -34,6 +34,8 @@ pub(crate) struct Layout {
     pub(crate) plain: Option<&'static str>,
     pub(crate) indexes: Vec<&'static str>,
     pub(crate) row: RowKind,
+    /// Whether its values are under keys of subjects.
+    pub(crate) of_subject: bool,
 }
 
 /// What is written for one row.
@@ -86,6 +88,7 @@ impl<C: Column> Site<C> {
             plain: None,
             indexes: Vec::new(),
             row: RowKind::of::<C::Row>(),
+            of_subject: C::Row::OF_SUBJECT,
         };
         Self { layout, indexes: Vec::new() }
     }

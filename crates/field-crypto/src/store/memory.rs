@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::error::{Error, Retry};
-use crate::id::{KekId, KeyId, TenantId};
-use crate::store::{Insertion, KekRecord, KeyRecord, KeyState, KeyStore};
+use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
+use crate::store::{
+    Insertion, KekRecord, KeyRecord, KeyState, KeyStore, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore,
+    SubjectRewrap,
+};
 
 /// A key store for tests and demonstrations: its keys end with the process. Clones share their content.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,7 @@ struct Content {
     since: BTreeMap<(TenantId, KeyId), Instant>,
     keks: BTreeMap<KekId, KekRecord>,
     forgotten: BTreeSet<KekId>,
+    subjects: BTreeMap<(TenantId, SubjectId), SubjectKeyRecord>,
 }
 
 impl Content {
@@ -83,6 +87,61 @@ impl KeyStore for MemoryKeyStore {
         }
         content.keks.insert(record.canary.kek.clone(), record.clone());
         Ok(Insertion::Inserted)
+    }
+}
+
+impl SubjectKeyStore for MemoryKeyStore {
+    async fn load_subjects(&self, tenant: TenantId, subjects: &[SubjectId]) -> Result<Vec<SubjectKeyRecord>, Error> {
+        let content = self.content();
+        Ok(subjects.iter().filter_map(|subject| content.subjects.get(&(tenant, *subject)).cloned()).collect())
+    }
+
+    async fn insert_subject(&self, record: &SubjectKeyRecord) -> Result<Insertion, Error> {
+        let SubjectKeyState::Active(wrapped) = &record.state else {
+            return Err(Error::store("a destroyed key cannot be added", Retry::Never));
+        };
+        let mut content = self.content();
+        let wraps = content.keys.get(&(record.tenant, wrapped.by)).is_some_and(|key| {
+            key.purpose == Purpose::Aead && matches!(key.state, KeyState::Active(_) | KeyState::DecryptOnly(_))
+        });
+        if !wraps {
+            return Err(Error::store("the wrapping key is no longer in use", Retry::Later));
+        }
+        let owner = (record.tenant, record.subject);
+        let blocks = |other: &SubjectKeyRecord| other.tenant == record.tenant && other.key == record.key;
+        if content.subjects.contains_key(&owner) || content.subjects.values().any(blocks) {
+            return Ok(Insertion::AlreadyPresent);
+        }
+        content.subjects.insert(owner, record.clone());
+        Ok(Insertion::Inserted)
+    }
+
+    async fn subjects_to_rewrap(
+        &self,
+        tenant: TenantId,
+        active: KeyId,
+        after: Option<SubjectId>,
+    ) -> Result<Vec<SubjectKeyRecord>, Error> {
+        let due = |record: &&SubjectKeyRecord| {
+            record.tenant == tenant
+                && after.is_none_or(|after| record.subject > after)
+                && matches!(&record.state, SubjectKeyState::Active(wrapped) if wrapped.by != active)
+        };
+        Ok(self.content().subjects.values().filter(due).take(Self::PAGE).cloned().collect())
+    }
+
+    async fn rewrap_subjects(&self, tenant: TenantId, changes: &[SubjectRewrap]) -> Result<u64, Error> {
+        let mut content = self.content();
+        let mut changed = 0;
+        for change in changes {
+            if let Some(record) = content.subjects.get_mut(&(tenant, change.subject))
+                && matches!(&record.state, SubjectKeyState::Active(wrapped) if *wrapped == change.was)
+            {
+                record.state = SubjectKeyState::Active(change.becomes.clone());
+                changed += 1;
+            }
+        }
+        Ok(changed)
     }
 }
 

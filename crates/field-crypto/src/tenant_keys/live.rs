@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::data_key::DataKey;
 use crate::error::{OpenError, Retry};
 use crate::field_cipher::FieldCipher;
-use crate::id::{KeyId, Purpose, TenantId};
+use crate::id::{KeyId, Purpose, SubjectId, TenantId};
 use crate::index::{BlindIndex, IndexTag, Normaliser as _};
 use crate::kdf;
 use crate::messages::Messages;
@@ -37,6 +37,8 @@ pub(crate) enum SlotState {
 /// A key with the subkeys that were derived from it so far.
 pub(crate) struct LiveKey {
     key: DataKey,
+    /// Whose key it is, if it is not the tenant's.
+    subject: Option<SubjectId>,
     messages: Arc<Messages>,
     ciphers: Subkeys<FieldCipher>,
     macs: Subkeys<Hmac<Sha256>>,
@@ -62,7 +64,15 @@ impl SlotState {
 
 impl LiveKey {
     pub(crate) const fn new(key: DataKey, messages: Arc<Messages>) -> Self {
-        Self { key, messages, ciphers: Subkeys::new(), macs: Subkeys::new() }
+        Self::owned(key, None, messages)
+    }
+
+    pub(crate) const fn of_subject(key: DataKey, subject: SubjectId, messages: Arc<Messages>) -> Self {
+        Self::owned(key, Some(subject), messages)
+    }
+
+    const fn owned(key: DataKey, subject: Option<SubjectId>, messages: Arc<Messages>) -> Self {
+        Self { key, subject, messages, ciphers: Subkeys::new(), macs: Subkeys::new() }
     }
 
     pub(crate) const fn messages(&self) -> &Arc<Messages> {
@@ -72,12 +82,24 @@ impl LiveKey {
     /// AES-256-GCM under the subkey of a column.
     pub(crate) fn field_cipher<C: Column>(&self, tenant: TenantId) -> &FieldCipher {
         self.ciphers.find_or_derive(TypeId::of::<C>(), || {
-            let context = Context::new("field")
+            let context = match self.subject {
+                None => Context::new("field"),
+                Some(subject) => Context::new("field of a subject").part(subject.as_uuid()),
+            };
+            let context = context
                 .part([wire::VERSION])
                 .part(Purpose::Aead.as_str())
                 .part(tenant.as_uuid())
                 .part(C::TABLE)
                 .part(C::COLUMN);
+            FieldCipher::new(&kdf::subkey(self.key.expose(), &context))
+        })
+    }
+
+    /// AES-256-GCM under the subkey that wraps the keys of the tenant's subjects.
+    pub(crate) fn subject_cipher(&self, tenant: TenantId) -> &FieldCipher {
+        self.ciphers.find_or_derive(TypeId::of::<SubjectId>(), || {
+            let context = Context::new("wrapping of subjects' keys").part(tenant.as_uuid());
             FieldCipher::new(&kdf::subkey(self.key.expose(), &context))
         })
     }

@@ -83,7 +83,7 @@ fn messages(record: &KeyRecord, previous: Option<&TenantKeys>) -> Arc<Messages> 
     )
 }
 
-fn counter(keys: &TenantKeys, id: KeyId) -> Option<Arc<Messages>> {
+pub(crate) fn counter(keys: &TenantKeys, id: KeyId) -> Option<Arc<Messages>> {
     let slot = keys.slots().iter().find(|slot| slot.id == id)?;
     Some(Arc::clone(slot.state.live()?.messages()))
 }

@@ -20,6 +20,8 @@ mod provisioning;
 mod rewrapping;
 mod round_trip;
 mod secrets;
+mod subject_contract;
+mod subjects;
 mod support;
 mod tampering;
 mod vault_cache;

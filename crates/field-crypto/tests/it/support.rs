@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use stockade_field_crypto::{
     DataKey, DigitsOnly, Error, Insertion, KekId, KekRecord, KeyId, KeyRecord, KeyStore, Kms, LocalKeyring, LowerTrim,
-    MemoryKeyStore, Purpose, Retry, Secret, TenantId, TenantKeys, Unbound, Vault, WrapContext, WrappedKey, columns,
+    MemoryKeyStore, Purpose, Retry, Secret, SubjectId, TenantId, TenantKeys, Unbound, Vault, WrapContext, WrappedKey,
+    columns,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -26,6 +27,10 @@ columns! {
     pub TotpSeed = "users"."totp_seed": Vec<u8>, row = Uuid;
     pub LedgerMemo = "ledger"."memo": String, row = i64;
     pub SmtpPassword = "settings"."smtp_password": String, row = Unbound;
+    pub PatientName = "patients"."name": String, row = Uuid, subject,
+        index PatientNameIndex = "name_index": LowerTrim;
+    pub Diagnosis = "patients"."diagnosis": String, row = Uuid, subject;
+    pub VisitNote = "visits"."note": String, row = i64, subject;
 }
 
 /// The same column three times, bound to its row in three ways.
@@ -52,6 +57,10 @@ pub(crate) fn key_id(number: u32) -> KeyId {
 
 pub(crate) fn new_tenant() -> TenantId {
     TenantId::from(Uuid::now_v7())
+}
+
+pub(crate) fn new_subject() -> SubjectId {
+    SubjectId::from(Uuid::now_v7())
 }
 
 pub(crate) fn keyring() -> LocalKeyring {
