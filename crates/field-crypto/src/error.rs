@@ -32,6 +32,8 @@ pub enum ErrorKind {
     KeyRejected,
     /// The key management service failed.
     Kms,
+    /// The nil UUID is no tenant: it stands for the key of global indexes.
+    NoTenant,
     /// The tenant has no keys: [`Vault::provision`](crate::Vault::provision) was not called for it.
     NotProvisioned,
     /// Nothing is left of a value after normalisation, so that it cannot be searched for.
@@ -88,6 +90,8 @@ enum Repr {
     KeyRejected,
     #[error("the key management service failed")]
     Kms(#[source] Source, Retry),
+    #[error("the nil UUID is no tenant")]
+    NoTenant,
     #[error("tenant {0} has no keys")]
     NotProvisioned(TenantId),
     #[error("the value has nothing to index")]
@@ -114,6 +118,7 @@ impl Error {
             Repr::KeyExhausted(_) => ErrorKind::KeyExhausted,
             Repr::KeyRejected => ErrorKind::KeyRejected,
             Repr::Kms(..) => ErrorKind::Kms,
+            Repr::NoTenant => ErrorKind::NoTenant,
             Repr::NotProvisioned(_) => ErrorKind::NotProvisioned,
             Repr::NothingToIndex => ErrorKind::NothingToIndex,
             Repr::Randomness(_) => ErrorKind::Randomness,
@@ -177,6 +182,10 @@ impl Error {
 
     pub(crate) fn key_exhausted(key: KeyId) -> Self {
         Repr::KeyExhausted(key).into()
+    }
+
+    pub(crate) fn no_tenant() -> Self {
+        Repr::NoTenant.into()
     }
 
     pub(crate) fn not_provisioned(tenant: TenantId) -> Self {

@@ -40,7 +40,8 @@ pub use crate::column::Column;
 pub use crate::data_key::{DataKey, Kcv, WrappedKey};
 pub use crate::error::{Error, ErrorKind, OpenError, Retry};
 pub use crate::id::{KekId, KeyId, Purpose, TenantId};
-pub use crate::index::{BlindIndex, DigitsOnly, IndexTag, LowerTrim, Normaliser};
+pub use crate::index::{Approx, BlindIndex, DigitsOnly, Global, GlobalIndexKeys, IndexKind, IndexPlan, IndexTag};
+pub use crate::index::{LastN, LowerTrim, Matches, Nfkc, Normaliser, PerTenant, Search, Unique};
 #[cfg(unix)]
 pub use crate::keyring::FileKeyring;
 pub use crate::keyring::{EnvKeyring, LocalKeyring};

@@ -1,5 +1,6 @@
 //! A tenant's keys, ready for use.
 
+mod indexing;
 mod live;
 
 use std::fmt;
@@ -11,7 +12,6 @@ pub(crate) use self::live::{KeySlot, LiveKey, SlotState};
 use crate::column::Column;
 use crate::error::{Error, OpenError};
 use crate::id::{KeyId, Purpose, TenantId};
-use crate::index::{BlindIndex, IndexTag, Normaliser as _};
 use crate::plain::Plain;
 use crate::row::{RowBinding, RowId as _};
 use crate::sealed::Sealed;
@@ -90,49 +90,6 @@ impl TenantKeys {
         C::Plain::from_plain_bytes(plain).map(Secret::new).ok_or(OpenError::Failed)
     }
 
-    /// The value's tag in a blind index, to be stored beside the sealed value.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NothingToIndex`](crate::ErrorKind::NothingToIndex) if normalisation leaves nothing;
-    /// [`ErrorKind::KeyDestroyed`](crate::ErrorKind::KeyDestroyed) if the tenant has no active index key any more.
-    pub fn index<I: BlindIndex>(&self, value: &Secret<<I::Column as Column>::Plain>) -> Result<IndexTag<I>, Error>
-    where
-        <I::Column as Column>::Plain: AsRef<str>,
-    {
-        let term = normalised::<I>(value)?;
-        let (id, key) = self.active(Purpose::Index)?;
-        Ok(key.index_tag(self.0.tenant, id, &term))
-    }
-
-    /// The value's tags under every key that may have indexed it, to search with
-    /// `WHERE tenant_id = $1 AND ssn_index = ANY($2)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`index`](Self::index). Also [`ErrorKind::Kms`](crate::ErrorKind::Kms) if one of the keys could not be
-    /// unwrapped, because then the search could miss rows.
-    pub fn probe<I: BlindIndex>(&self, value: &Secret<<I::Column as Column>::Plain>) -> Result<Vec<IndexTag<I>>, Error>
-    where
-        <I::Column as Column>::Plain: AsRef<str>,
-    {
-        let term = normalised::<I>(value)?;
-        self.active(Purpose::Index)?;
-        let mut tags = Vec::new();
-        for slot in self.0.slots.iter().filter(|slot| slot.purpose == Purpose::Index) {
-            match &slot.state {
-                SlotState::Active(key) | SlotState::DecryptOnly(key) => {
-                    tags.push(key.index_tag(self.0.tenant, slot.id, &term));
-                }
-                SlotState::Unavailable(retry) => {
-                    return Err(Error::kms("an older index key could not be unwrapped", *retry));
-                }
-                SlotState::Destroyed => {}
-            }
-        }
-        Ok(tags)
-    }
-
     /// Whether the sealing key should be replaced: it has sealed 2^31 messages, half of what it may.
     #[must_use]
     pub fn needs_rotation(&self) -> bool {
@@ -185,12 +142,4 @@ fn aad(header: [u8; HEADER], row: RowBinding) -> [u8; HEADER + RowBinding::LEN] 
         *slot = *byte;
     }
     aad
-}
-
-fn normalised<I: BlindIndex>(value: &Secret<<I::Column as Column>::Plain>) -> Result<Zeroizing<String>, Error>
-where
-    <I::Column as Column>::Plain: AsRef<str>,
-{
-    let term = I::Normaliser::normalise(value.expose().as_ref());
-    if term.is_empty() { Err(Error::nothing_to_index()) } else { Ok(term) }
 }

@@ -8,12 +8,15 @@ mod load;
 use std::fmt;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use self::cache::Cache;
 pub use self::cache::CachePolicy;
 use crate::clock::{Clock, SystemClock};
 use crate::data_key::{DataKey, Kcv};
 use crate::error::{Error, Retry};
 use crate::id::{KekId, KeyId, Purpose, TenantId};
+use crate::index::GlobalIndexKeys;
 use crate::kms::{Kms, WrapContext};
 use crate::store::{Insertion, KeyRecord, KeyState, KeyStore};
 use crate::tenant_keys::TenantKeys;
@@ -84,8 +87,32 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
     /// # Errors
     ///
     /// As [`self_check`](Self::self_check), because nothing may be wrapped under a wrong key encryption key;
-    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness) if the system's generator fails.
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness) if the system's generator fails;
+    /// [`ErrorKind::NoTenant`](crate::ErrorKind::NoTenant) for the nil UUID.
     pub async fn provision(&self, tenant: TenantId) -> Result<Vec<KeyInfo>, Error> {
+        self.make(checked(tenant)?, &PURPOSES).await
+    }
+
+    /// Makes the key of the [`Global`](crate::Global) indexes, if there is none, and returns it if it did. It is kept with
+    /// the tenants' keys, under the nil UUID, which therefore is no tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`provision`](Self::provision).
+    pub async fn provision_global_index(&self) -> Result<Option<KeyInfo>, Error> {
+        Ok(self.make(TenantId::from(Uuid::nil()), &[Purpose::Index]).await?.pop())
+    }
+
+    /// The key of the [`Global`](crate::Global) indexes: from the cache, or unwrapped by the key management service.
+    ///
+    /// # Errors
+    ///
+    /// As [`tenant`](Self::tenant).
+    pub async fn global_index(&self) -> Result<GlobalIndexKeys, Error> {
+        Ok(GlobalIndexKeys::new(self.keys(TenantId::from(Uuid::nil())).await?))
+    }
+
+    async fn make(&self, tenant: TenantId, purposes: &[Purpose]) -> Result<Vec<KeyInfo>, Error> {
         kek::check(&self.kms, &self.store).await?;
         let mut created = Vec::new();
         let records = self.store.load(tenant).await?;
@@ -93,7 +120,7 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
         for record in &records {
             next = next.max(record.key.next());
         }
-        for purpose in PURPOSES {
+        for &purpose in purposes {
             if records.iter().any(|record| record.purpose == purpose) {
                 continue;
             }
@@ -114,9 +141,14 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
     ///
     /// [`ErrorKind::NotProvisioned`](crate::ErrorKind::NotProvisioned) if the tenant has no keys,
     /// [`ErrorKind::KeyRejected`](crate::ErrorKind::KeyRejected) if an active key is not what its record says, and
-    /// the errors of the key management service and the key store. An older key that does not unwrap is no error
+    /// [`ErrorKind::NoTenant`](crate::ErrorKind::NoTenant) for the nil UUID, and the errors of the key management service
+    /// and the key store. An older key that does not unwrap is no error
     /// here, but of opening what it has sealed.
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantKeys, Error> {
+        self.keys(checked(tenant)?).await
+    }
+
+    async fn keys(&self, tenant: TenantId) -> Result<TenantKeys, Error> {
         let (slot, evicted) = self.cache.slot(tenant);
         for keys in evicted {
             // Counts that do not reach the store now are lost with the evicted entry: see the README.
@@ -165,6 +197,11 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
             Insertion::AlreadyPresent => None,
         })
     }
+}
+
+/// Under the nil UUID there are keys, but they are no tenant's.
+fn checked(tenant: TenantId) -> Result<TenantId, Error> {
+    if tenant.as_uuid().is_nil() { Err(Error::no_tenant()) } else { Ok(tenant) }
 }
 
 impl<K, S> fmt::Debug for Vault<K, S> {

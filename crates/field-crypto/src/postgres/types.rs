@@ -6,7 +6,7 @@ use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
 use crate::column::Column;
-use crate::index::IndexTag;
+use crate::index::{BlindIndex, IndexTag};
 use crate::sealed::Sealed;
 
 impl<C> Type<Postgres> for Sealed<C> {
@@ -47,13 +47,13 @@ impl<I> PgHasArrayType for IndexTag<I> {
     }
 }
 
-impl<I> Encode<'_, Postgres> for IndexTag<I> {
+impl<I: BlindIndex> Encode<'_, Postgres> for IndexTag<I> {
     fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         <&[u8] as Encode<'_, Postgres>>::encode(self.as_bytes(), buf)
     }
 }
 
-impl<I> Decode<'_, Postgres> for IndexTag<I> {
+impl<I: BlindIndex> Decode<'_, Postgres> for IndexTag<I> {
     fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
         let bytes = <Vec<u8> as Decode<'_, Postgres>>::decode(value)?;
         Self::from_bytes(&bytes).ok_or_else(|| "not an index tag".into())

@@ -7,7 +7,7 @@ use stockade_field_crypto::{IndexTag, OpenError, Sealed, TenantKeys, Vault, seal
 use uuid::Uuid;
 
 use super::migrated;
-use crate::support::{DriverSsn, DriverSsnIndex, keyring, new_tenant, secret};
+use crate::support::{DriverSsn, DriverSsnIndex, DriverSsnLast4, keyring, new_tenant, secret};
 
 const SSN: &str = "078-05-1120";
 const INSERT: &str = "INSERT INTO drivers (id, tenant_id, ssn, ssn_index) VALUES ($1, $2, $3, $4)";
@@ -17,7 +17,7 @@ async fn set_up(pool: PgPoolOptions, options: &PgConnectOptions) -> (PgPool, Ten
     let pool = migrated(pool, options).await;
     let table = format!(
         "CREATE TABLE drivers (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, ssn bytea CHECK ({}), \
-         ssn_index bytea, UNIQUE (tenant_id, ssn_index))",
+         ssn_index bytea, ssn_last4 bytea, UNIQUE (tenant_id, ssn_index))",
         sealed_check::<DriverSsn>()
     );
     sqlx::query(AssertSqlSafe(table)).execute(&pool).await.unwrap();
@@ -157,4 +157,36 @@ async fn malformed_columns_do_not_decode(pool: PgPoolOptions, options: PgConnect
     assert!(!error.unwrap_err().to_string().contains("078"));
     let error = sqlx::query_scalar::<_, IndexTag<DriverSsnIndex>>("SELECT '078-05-1120'::bytea").fetch_one(&pool).await;
     assert!(error.unwrap_err().to_string().ends_with("not an index tag"));
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_approximate_index_is_searched_and_filtered(pool: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, keys) = set_up(pool, &options).await;
+    let rows: Vec<_> = (0..1024).map(|number| (Uuid::now_v7(), secret(&format!("219-09-{number:04}")))).collect();
+    let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
+    let sealed: Vec<Sealed<DriverSsn>> = rows.iter().map(|(id, ssn)| keys.seal(id, ssn).unwrap()).collect();
+    let tags: Vec<_> = rows.iter().map(|(_, ssn)| keys.index::<DriverSsnLast4>(ssn).unwrap()).collect();
+    sqlx::query(
+        "INSERT INTO drivers (id, tenant_id, ssn, ssn_last4) \
+         SELECT id, $1, ssn, tag FROM unnest($2::uuid[], $3::bytea[], $4::bytea[]) AS t (id, ssn, tag)",
+    )
+    .bind(keys.tenant().as_uuid())
+    .bind(&ids)
+    .bind(&sealed)
+    .bind(&tags)
+    .execute(&pool)
+    .await
+    .unwrap();
+
+    let search = keys.search::<DriverSsnLast4>(&secret("0042")).unwrap();
+    let candidates: Vec<(Uuid, Sealed<DriverSsn>)> =
+        sqlx::query_as("SELECT id, ssn FROM drivers WHERE tenant_id = $1 AND ssn_last4 = ANY($2)")
+            .bind(keys.tenant().as_uuid())
+            .bind(search.tags())
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    assert!(candidates.len() > 1, "with 256 tags for 1024 values some share one");
+    let found = search.filter(&keys, candidates, |(id, ssn)| (id, ssn)).all().unwrap();
+    assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[42]]);
 }
