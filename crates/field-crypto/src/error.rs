@@ -36,6 +36,8 @@ pub enum ErrorKind {
     NoTenant,
     /// The tenant has no keys: [`Vault::provision`](crate::Vault::provision) was not called for it.
     NotProvisioned,
+    /// A value that was to be sealed anew did not open.
+    NotOpened,
     /// Nothing is left of a value after normalisation, so that it cannot be searched for.
     NothingToIndex,
     /// The operating system's random number generator failed.
@@ -94,6 +96,8 @@ enum Repr {
     NoTenant,
     #[error("tenant {0} has no keys")]
     NotProvisioned(TenantId),
+    #[error(transparent)]
+    NotOpened(#[from] OpenError),
     #[error("the value has nothing to index")]
     NothingToIndex,
     #[error("the random number generator of the operating system failed")]
@@ -120,6 +124,7 @@ impl Error {
             Repr::Kms(..) => ErrorKind::Kms,
             Repr::NoTenant => ErrorKind::NoTenant,
             Repr::NotProvisioned(_) => ErrorKind::NotProvisioned,
+            Repr::NotOpened(_) => ErrorKind::NotOpened,
             Repr::NothingToIndex => ErrorKind::NothingToIndex,
             Repr::Randomness(_) => ErrorKind::Randomness,
             Repr::Store(..) => ErrorKind::Store,
@@ -131,7 +136,12 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(&*self.0, Repr::Kms(_, Retry::Later) | Repr::Store(_, Retry::Later))
+        matches!(
+            &*self.0,
+            Repr::Kms(_, Retry::Later)
+                | Repr::Store(_, Retry::Later)
+                | Repr::NotOpened(OpenError::KeyUnavailable { retryable: true })
+        )
     }
 
     /// For implementations of [`Kms`](crate::Kms): the service failed.
@@ -202,6 +212,12 @@ impl Error {
 
     pub(crate) fn too_long() -> Self {
         Repr::TooLong.into()
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Repr::NotOpened(error).into()
     }
 }
 

@@ -23,6 +23,7 @@ mod kdf;
 mod keyring;
 mod kms;
 mod messages;
+mod nonce;
 mod store;
 mod subkeys;
 mod tenant_keys;
@@ -34,7 +35,7 @@ mod error;
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
 
-pub use crate::check::sealed_check;
+pub use crate::check::{sealed_check, sealed_text_check};
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::column::Column;
 pub use crate::data_key::{DataKey, Kcv, WrappedKey};
@@ -47,9 +48,10 @@ pub use crate::keyring::FileKeyring;
 pub use crate::keyring::{EnvKeyring, LocalKeyring};
 pub use crate::kms::{Kms, WrapContext};
 pub use crate::mask::Masked;
+pub use crate::nonce::NonceSource;
 pub use crate::plain::Plain;
 pub use crate::row::{RowBinding, RowId, Unbound};
-pub use crate::sealed::Sealed;
+pub use crate::sealed::{Sealed, SealedText};
 pub use crate::secret::Secret;
 pub use crate::store::{Insertion, KekRecord, KeyRecord, KeyState, KeyStore, MemoryKeyStore};
 pub use crate::tenant_keys::TenantKeys;

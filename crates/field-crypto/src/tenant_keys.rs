@@ -1,5 +1,6 @@
 //! A tenant's keys, ready for use.
 
+mod batch;
 mod indexing;
 mod live;
 
@@ -11,7 +12,9 @@ use zeroize::Zeroizing;
 pub(crate) use self::live::{KeySlot, LiveKey, SlotState};
 use crate::column::Column;
 use crate::error::{Error, OpenError};
+use crate::field_cipher::Cipher as _;
 use crate::id::{KeyId, Purpose, TenantId};
+use crate::nonce::NonceSource;
 use crate::plain::Plain;
 use crate::row::{RowBinding, RowId as _};
 use crate::sealed::Sealed;
@@ -28,11 +31,12 @@ pub struct TenantKeys(Arc<Keys>);
 struct Keys {
     tenant: TenantId,
     slots: Vec<KeySlot>,
+    nonces: NonceSource,
 }
 
 impl TenantKeys {
-    pub(crate) fn new(tenant: TenantId, slots: Vec<KeySlot>) -> Self {
-        Self(Arc::new(Keys { tenant, slots }))
+    pub(crate) fn new(tenant: TenantId, slots: Vec<KeySlot>, nonces: NonceSource) -> Self {
+        Self(Arc::new(Keys { tenant, slots, nonces }))
     }
 
     /// The tenant.
@@ -56,21 +60,10 @@ impl TenantKeys {
             return Err(Error::already_sealed());
         }
         let (id, key) = self.active(Purpose::Aead)?;
-        key.messages().count(id)?;
+        key.messages().count(id, 1)?;
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(Error::randomness)?;
-
-        let header = wire::header(id);
-        let mut bytes = Vec::with_capacity(plain.len().saturating_add(OVERHEAD));
-        bytes.extend_from_slice(&header);
-        bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(plain);
-        let aad = aad(header, row.binding());
-        let cipher = key.field_cipher::<C>(self.0.tenant);
-        let body = bytes.get_mut(HEADER + NONCE..);
-        let tag = body.and_then(|body| cipher.encrypt(&nonce, &aad, body)).ok_or_else(Error::too_long)?;
-        bytes.extend_from_slice(&tag);
-        Ok(Sealed::new(bytes, id))
+        self.0.nonces.fill(&mut nonce)?;
+        self.encrypt(id, key, row, &nonce, plain)
     }
 
     /// Decrypts a value that was sealed for this tenant, column and row.
@@ -116,6 +109,29 @@ impl TenantKeys {
                 Error::not_provisioned(self.0.tenant)
             }
         })
+    }
+
+    /// One allocation, of exactly the sealed value's length.
+    #[inline]
+    fn encrypt<C: Column>(
+        &self,
+        id: KeyId,
+        key: &LiveKey,
+        row: &C::Row,
+        nonce: &[u8; NONCE],
+        plain: &[u8],
+    ) -> Result<Sealed<C>, Error> {
+        let header = wire::header(id);
+        let mut bytes = Vec::with_capacity(plain.len().saturating_add(OVERHEAD));
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(nonce);
+        bytes.extend_from_slice(plain);
+        let aad = aad(header, row.binding());
+        let cipher = key.field_cipher::<C>(self.0.tenant);
+        let body = bytes.get_mut(HEADER + NONCE..);
+        let tag = body.and_then(|body| cipher.encrypt(nonce, &aad, body)).ok_or_else(Error::too_long)?;
+        bytes.extend_from_slice(&tag);
+        Ok(Sealed::new(bytes, id))
     }
 
     /// Whether a plain text has the form of a value under one of this tenant's keys. The key numbers make it

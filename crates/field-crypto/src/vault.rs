@@ -18,6 +18,7 @@ use crate::error::{Error, Retry};
 use crate::id::{KekId, KeyId, Purpose, TenantId};
 use crate::index::GlobalIndexKeys;
 use crate::kms::{Kms, WrapContext};
+use crate::nonce::NonceSource;
 use crate::store::{Insertion, KeyRecord, KeyState, KeyStore};
 use crate::tenant_keys::TenantKeys;
 
@@ -28,6 +29,7 @@ pub struct Vault<K, S> {
     kms: K,
     store: S,
     cache: Cache,
+    nonces: NonceSource,
 }
 
 /// A key that was made, for the audit log: number and check value together say for good which key it is.
@@ -49,9 +51,17 @@ pub struct KeyInfo {
 const PURPOSES: [Purpose; 2] = [Purpose::Aead, Purpose::Index];
 
 impl<K: Kms, S: KeyStore> Vault<K, S> {
-    /// A vault with the default [`CachePolicy`] and the system's clock.
+    /// A vault with the default [`CachePolicy`], the system's clock, and nonces of the system's generator.
     pub fn new(kms: K, store: S) -> Self {
-        Self { kms, store, cache: Cache::new(CachePolicy::default(), Arc::new(SystemClock)) }
+        let cache = Cache::new(CachePolicy::default(), Arc::new(SystemClock));
+        Self { kms, store, cache, nonces: NonceSource::default() }
+    }
+
+    /// The same vault with nonces from elsewhere, for the keys that it loads from now on.
+    #[must_use]
+    pub const fn with_nonces(mut self, source: NonceSource) -> Self {
+        self.nonces = source;
+        self
     }
 
     /// The same vault with an empty cache of another size or lifetime.

@@ -96,7 +96,7 @@ const fn insertion(rows: u64) -> Insertion {
     if rows == 0 { Insertion::AlreadyPresent } else { Insertion::Inserted }
 }
 
-fn store_error(error: sqlx::Error) -> Error {
+pub(crate) fn store_error(error: sqlx::Error) -> Error {
     let retry = retry(&error);
     Error::store(error, retry)
 }

@@ -11,7 +11,7 @@ use crate::column::Column;
 use crate::context::Context;
 use crate::data_key::DataKey;
 use crate::error::{OpenError, Retry};
-use crate::field_cipher::FieldCipher;
+use crate::field_cipher::{Cipher as _, FieldCipher};
 use crate::id::{KeyId, Purpose, TenantId};
 use crate::index::{BlindIndex, IndexKind, IndexTag, Normaliser as _};
 use crate::kdf;

@@ -162,9 +162,9 @@ async fn malformed_columns_do_not_decode(pool: PgPoolOptions, options: PgConnect
 #[sqlx::test(migrations = false)]
 async fn an_approximate_index_is_searched_and_filtered(pool: PgPoolOptions, options: PgConnectOptions) {
     let (pool, keys) = set_up(pool, &options).await;
-    let rows: Vec<_> = (0..1024).map(|number| (Uuid::now_v7(), secret(&format!("219-09-{number:04}")))).collect();
+    let rows: Vec<_> = (0..4096).map(|number| (Uuid::now_v7(), secret(&format!("219-09-{number:04}")))).collect();
     let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
-    let sealed: Vec<Sealed<DriverSsn>> = rows.iter().map(|(id, ssn)| keys.seal(id, ssn).unwrap()).collect();
+    let sealed: Vec<Sealed<DriverSsn>> = keys.seal_many(rows.iter().map(|(id, ssn)| (id, ssn))).unwrap();
     let tags: Vec<_> = rows.iter().map(|(_, ssn)| keys.index::<DriverSsnLast4>(ssn).unwrap()).collect();
     sqlx::query(
         "INSERT INTO drivers (id, tenant_id, ssn, ssn_last4) \
@@ -186,7 +186,7 @@ async fn an_approximate_index_is_searched_and_filtered(pool: PgPoolOptions, opti
             .fetch_all(&pool)
             .await
             .unwrap();
-    assert!(candidates.len() > 1, "with 256 tags for 1024 values some share one");
+    assert!(candidates.len() > 1, "with 256 tags for 4096 values some share one");
     let found = search.filter(&keys, candidates, |(id, ssn)| (id, ssn)).all().unwrap();
     assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[42]]);
 }
