@@ -7,6 +7,7 @@
     reason = "a failed assumption in a test should stop the test, in its helpers too"
 )]
 
+mod allocation;
 mod contract;
 mod counting;
 mod golden;
@@ -19,5 +20,6 @@ mod round_trip;
 mod secrets;
 mod support;
 mod tampering;
+mod types;
 mod vault_cache;
 mod vault_keys;
