@@ -34,9 +34,13 @@ pub enum ErrorKind {
     KeyRejected,
     /// The key management service failed.
     Kms,
+    /// The nil UUID is no tenant: it stands for the key of global indexes.
+    NoTenant,
     /// The tenant or the subject has no keys: [`Vault::provision`](crate::Vault::provision) or
     /// [`Vault::provision_subject`](crate::Vault::provision_subject) was not called for it.
     NotProvisioned,
+    /// A value that was to be sealed anew did not open.
+    NotOpened,
     /// Nothing is left of a value after normalisation, so that it cannot be searched for.
     NothingToIndex,
     /// The operating system's random number generator failed.
@@ -98,8 +102,12 @@ enum Repr {
     KeyRejected,
     #[error("the key management service failed")]
     Kms(#[source] Source, Retry),
+    #[error("the nil UUID is no tenant")]
+    NoTenant,
     #[error("tenant {0} has no keys")]
     NotProvisioned(TenantId),
+    #[error(transparent)]
+    NotOpened(#[from] OpenError),
     #[error("the value has nothing to index")]
     NothingToIndex,
     #[error("the random number generator of the operating system failed")]
@@ -126,7 +134,9 @@ impl Error {
             Repr::KeyExhausted(_) => ErrorKind::KeyExhausted,
             Repr::KeyRejected => ErrorKind::KeyRejected,
             Repr::Kms(..) => ErrorKind::Kms,
+            Repr::NoTenant => ErrorKind::NoTenant,
             Repr::NotProvisioned(_) | Repr::SubjectNotProvisioned(_) => ErrorKind::NotProvisioned,
+            Repr::NotOpened(_) => ErrorKind::NotOpened,
             Repr::NothingToIndex => ErrorKind::NothingToIndex,
             Repr::Randomness(_) => ErrorKind::Randomness,
             Repr::Store(..) => ErrorKind::Store,
@@ -138,7 +148,12 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(&*self.0, Repr::Kms(_, Retry::Later) | Repr::Store(_, Retry::Later))
+        matches!(
+            &*self.0,
+            Repr::Kms(_, Retry::Later)
+                | Repr::Store(_, Retry::Later)
+                | Repr::NotOpened(OpenError::KeyUnavailable { retryable: true })
+        )
     }
 
     /// For implementations of [`Kms`](crate::Kms): the service failed.
@@ -197,6 +212,10 @@ impl Error {
         Repr::KeyExhausted(key).into()
     }
 
+    pub(crate) fn no_tenant() -> Self {
+        Repr::NoTenant.into()
+    }
+
     pub(crate) fn not_provisioned(tenant: TenantId) -> Self {
         Repr::NotProvisioned(tenant).into()
     }
@@ -219,6 +238,12 @@ impl Error {
 
     pub(crate) fn too_long() -> Self {
         Repr::TooLong.into()
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Repr::NotOpened(error).into()
     }
 }
 

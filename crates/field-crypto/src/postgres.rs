@@ -1,4 +1,4 @@
-//! PostgreSQL: sealed values as `bytea`, the store of wrapped keys, the registry of sealed columns, and the migrations.
+//! PostgreSQL: sealed values as `bytea` or `text`, the store of wrapped keys, the registry of sealed columns, and the migrations.
 
 mod backfill;
 mod columns;
@@ -9,6 +9,7 @@ mod key_row;
 mod key_store;
 mod listener;
 mod migrate;
+mod reserve;
 mod rewriter;
 mod row_key;
 mod scope;
@@ -24,6 +25,7 @@ pub use self::coverage::{ColumnCoverage, CoverageTotals, TenantCoverage};
 pub use self::key_store::PgKeyStore;
 pub use self::listener::KeyListener;
 pub use self::migrate::{MIGRATION_0001, MIGRATION_0002, MIGRATION_0003, migrator};
+pub use self::reserve::reserve_ids;
 pub use self::rewriter::{JobEnd, JobReport, Pace, Progress, Rewriter, RowFailure, RowFailureReason};
 pub use self::row_key::RowKey;
 pub use self::scope::TenantScope;

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::data_key::{DataKey, Kcv};
 use crate::error::Error;
-use crate::field_cipher::FieldCipher;
+use crate::field_cipher::{Cipher as _, FieldCipher};
 use crate::id::{KeyId, SubjectId, TenantId};
 use crate::store::SubjectWrappedKey;
 use crate::tenant_keys::LiveKey;
@@ -24,7 +24,7 @@ pub(crate) struct SubjectContext {
 impl SubjectContext {
     /// AES-256-GCM under the subkey of the tenant's key `by` that is kept for this.
     pub(crate) fn wrap(self, by: KeyId, wrapping: &LiveKey, key: &DataKey) -> Result<SubjectWrappedKey, Error> {
-        wrapping.messages().count(by)?;
+        wrapping.messages().count(by, 1)?;
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(Error::randomness)?;
         let mut buffer = Zeroizing::new(*key.expose());

@@ -6,27 +6,31 @@ mod kek;
 mod load;
 mod policy;
 mod rewrap;
-mod rotate;
 mod rewrap_subjects;
+mod rotate;
 mod subjects;
 
 use std::fmt;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use self::cache::Cache;
 pub use self::cache::CachePolicy;
+use self::flight::Boarding;
 pub use self::policy::RotationPolicy;
 pub use self::rewrap::{RewrapFailure, RewrapReport};
 pub use self::rewrap_subjects::SubjectsRewrapped;
 pub use self::rotate::KeyUses;
 pub use self::subjects::SubjectKeyInfo;
-use self::flight::Boarding;
 use crate::clock::{Clock, SystemClock};
 use crate::data_key::{DataKey, Kcv, WrappedKey};
 use crate::error::{Error, Retry};
 use crate::event::{FieldEvent, Observer};
 use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
+use crate::index::GlobalIndexKeys;
 use crate::kms::{Kms, WrapContext};
+use crate::nonce::NonceSource;
 use crate::store::{Insertion, KeyRecord, KeyState, KeyStore};
 use crate::tenant_keys::TenantKeys;
 
@@ -39,6 +43,7 @@ pub struct Vault<K, S> {
     cache: Cache<TenantId>,
     subjects: Cache<(TenantId, SubjectId)>,
     observer: Arc<dyn Observer>,
+    nonces: NonceSource,
 }
 
 /// A key that was made, for the audit log: number and check value together say for good which key it is.
@@ -60,10 +65,17 @@ pub struct KeyInfo {
 const PURPOSES: [Purpose; 2] = [Purpose::Aead, Purpose::Index];
 
 impl<K: Kms, S: KeyStore> Vault<K, S> {
-    /// A vault with the default [`CachePolicy`] and the system's clock.
+    /// A vault with the default [`CachePolicy`], the system's clock, and nonces of the system's generator.
     pub fn new(kms: K, store: S) -> Self {
         let (cache, subjects) = caches(CachePolicy::default(), Arc::new(SystemClock));
-        Self { kms, store, cache, subjects, observer: Arc::new(()) }
+        Self { kms, store, cache, subjects, observer: Arc::new(()), nonces: NonceSource::default() }
+    }
+
+    /// The same vault with nonces from elsewhere, for the keys that it loads from now on.
+    #[must_use]
+    pub const fn with_nonces(mut self, source: NonceSource) -> Self {
+        self.nonces = source;
+        self
     }
 
     /// The same vault with empty caches of another size or lifetime.
@@ -106,8 +118,32 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
     /// # Errors
     ///
     /// As [`self_check`](Self::self_check), because nothing may be wrapped under a wrong key encryption key;
-    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness) if the system's generator fails.
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness) if the system's generator fails;
+    /// [`ErrorKind::NoTenant`](crate::ErrorKind::NoTenant) for the nil UUID.
     pub async fn provision(&self, tenant: TenantId) -> Result<Vec<KeyInfo>, Error> {
+        self.make(checked(tenant)?, &PURPOSES).await
+    }
+
+    /// Makes the key of the [`Global`](crate::Global) indexes, if there is none, and returns it if it did. It is kept with
+    /// the tenants' keys, under the nil UUID, which therefore is no tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`provision`](Self::provision).
+    pub async fn provision_global_index(&self) -> Result<Option<KeyInfo>, Error> {
+        Ok(self.make(TenantId::from(Uuid::nil()), &[Purpose::Index]).await?.pop())
+    }
+
+    /// The key of the [`Global`](crate::Global) indexes: from the cache, or unwrapped by the key management service.
+    ///
+    /// # Errors
+    ///
+    /// As [`tenant`](Self::tenant).
+    pub async fn global_index(&self) -> Result<GlobalIndexKeys, Error> {
+        Ok(GlobalIndexKeys::new(self.keys(TenantId::from(Uuid::nil())).await?))
+    }
+
+    async fn make(&self, tenant: TenantId, purposes: &[Purpose]) -> Result<Vec<KeyInfo>, Error> {
         kek::check(&self.kms, &self.store).await?;
         let mut created = Vec::new();
         let records = self.store.load(tenant).await?;
@@ -115,7 +151,7 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
         for record in &records {
             next = next.max(record.key.next());
         }
-        for purpose in PURPOSES {
+        for &purpose in purposes {
             if records.iter().any(|record| record.purpose == purpose) {
                 continue;
             }
@@ -136,9 +172,14 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
     ///
     /// [`ErrorKind::NotProvisioned`](crate::ErrorKind::NotProvisioned) if the tenant has no keys,
     /// [`ErrorKind::KeyRejected`](crate::ErrorKind::KeyRejected) if an active key is not what its record says, and
-    /// the errors of the key management service and the key store. An older key that does not unwrap is no error
+    /// [`ErrorKind::NoTenant`](crate::ErrorKind::NoTenant) for the nil UUID, and the errors of the key management service
+    /// and the key store. An older key that does not unwrap is no error
     /// here, but of opening what it has sealed.
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantKeys, Error> {
+        self.keys(checked(tenant)?).await
+    }
+
+    async fn keys(&self, tenant: TenantId) -> Result<TenantKeys, Error> {
         let (slot, evicted) = self.cache.slot(tenant);
         for keys in evicted {
             // Counts that do not reach the store now are lost with the evicted entry: see the README.
@@ -225,6 +266,11 @@ impl<K, S> Vault<K, S> {
 
 fn caches(policy: CachePolicy, clock: Arc<dyn Clock>) -> (Cache<TenantId>, Cache<(TenantId, SubjectId)>) {
     (Cache::new(policy, Arc::clone(&clock)), Cache::new(policy, clock))
+}
+
+/// Under the nil UUID there are keys, but they are no tenant's.
+fn checked(tenant: TenantId) -> Result<TenantId, Error> {
+    if tenant.as_uuid().is_nil() { Err(Error::no_tenant()) } else { Ok(tenant) }
 }
 
 impl<K, S> fmt::Debug for Vault<K, S> {

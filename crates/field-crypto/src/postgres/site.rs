@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::column::Column;
 use crate::error::{Error, ErrorKind, OpenError, Retry};
-use crate::index::{BlindIndex, IndexTag};
+use crate::index::{BlindIndex, IndexKind, IndexTag, PerTenant};
 use crate::plain::Plain;
 use crate::postgres::row_key::{RowKey, RowKind};
 use crate::row::{RowBinding, RowId};
@@ -124,7 +124,7 @@ impl<C: Column> Site<C> {
 
     /// A blind index over the column, in the column of its name: its tags are written together with the values.
     #[must_use]
-    pub fn index<I: BlindIndex<Column = C>>(self) -> Self
+    pub fn index<I: BlindIndex<Column = C, Kind: IndexKind<Scope = PerTenant>>>(self) -> Self
     where
         C::Plain: AsRef<str>,
     {
@@ -133,7 +133,10 @@ impl<C: Column> Site<C> {
 
     /// A blind index whose tags are in a column of another name.
     #[must_use]
-    pub fn index_in<I: BlindIndex<Column = C>>(mut self, column: &'static str) -> Self
+    pub fn index_in<I: BlindIndex<Column = C, Kind: IndexKind<Scope = PerTenant>>>(
+        mut self,
+        column: &'static str,
+    ) -> Self
     where
         C::Plain: AsRef<str>,
     {
@@ -191,7 +194,10 @@ impl<C: Column> fmt::Debug for Site<C> {
 }
 
 /// The tag of a value, `None` if there is nothing to index.
-fn tag<I: BlindIndex>(keys: &TenantKeys, value: &Secret<<I::Column as Column>::Plain>) -> Result<Option<Vec<u8>>, Error>
+fn tag<I: BlindIndex<Kind: IndexKind<Scope = PerTenant>>>(
+    keys: &TenantKeys,
+    value: &Secret<<I::Column as Column>::Plain>,
+) -> Result<Option<Vec<u8>>, Error>
 where
     <I::Column as Column>::Plain: AsRef<str>,
 {

@@ -11,9 +11,9 @@ use crate::column::Column;
 use crate::context::Context;
 use crate::data_key::DataKey;
 use crate::error::{OpenError, Retry};
-use crate::field_cipher::FieldCipher;
+use crate::field_cipher::{Cipher as _, FieldCipher};
 use crate::id::{KeyId, Purpose, SubjectId, TenantId};
-use crate::index::{BlindIndex, IndexTag, Normaliser as _};
+use crate::index::{BlindIndex, IndexKind, IndexTag, Normaliser as _};
 use crate::kdf;
 use crate::messages::Messages;
 use crate::subkeys::Subkeys;
@@ -107,6 +107,7 @@ impl LiveKey {
     /// HMAC-SHA256 of a normalised value under the subkey of an index.
     pub(crate) fn index_tag<I: BlindIndex>(&self, tenant: TenantId, id: KeyId, term: &str) -> IndexTag<I> {
         let mac = self.macs.find_or_derive(TypeId::of::<I>(), || {
+            let (scope, bits) = (<I::Kind as IndexKind>::SCOPE, <I::Kind as IndexKind>::BITS);
             let context = Context::new("blind index")
                 .part([IndexTag::<I>::VERSION])
                 .part(Purpose::Index.as_str())
@@ -114,7 +115,9 @@ impl LiveKey {
                 .part(I::Column::TABLE)
                 .part(I::Column::COLUMN)
                 .part(I::NAME)
-                .part(I::Normaliser::NAME);
+                .part(I::Normaliser::name().as_bytes());
+            // Nothing follows for the first kind that there was: a tenant's whole tags.
+            let context = if (scope, bits) == ("tenant", 128) { context } else { context.part(scope).part([bits]) };
             hmac(&kdf::subkey(self.key.expose(), &context))
         });
         IndexTag::compute(mac.clone(), id, term)

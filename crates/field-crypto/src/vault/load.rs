@@ -40,7 +40,7 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
             };
             slots.push(KeySlot { id: record.key, purpose: record.purpose, state });
         }
-        Ok(TenantKeys::new(tenant, slots))
+        Ok(TenantKeys::new(tenant, slots, self.nonces))
     }
 
     /// Tells the store what the keys have sealed.

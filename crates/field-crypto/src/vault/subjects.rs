@@ -176,5 +176,5 @@ fn unwrap(keys: &TenantKeys, record: &SubjectKeyRecord, previous: Option<&Tenant
         },
         SubjectKeyState::Destroyed => SlotState::Destroyed,
     };
-    TenantKeys::new(tenant, vec![KeySlot { id, purpose: Purpose::Aead, state }])
+    TenantKeys::new(tenant, vec![KeySlot { id, purpose: Purpose::Aead, state }], keys.nonces())
 }

@@ -7,6 +7,7 @@
     reason = "a failed assumption in a test should stop the test, in its helpers too"
 )]
 
+mod allocation;
 mod contract;
 mod counting;
 mod dual_reads;
@@ -24,5 +25,6 @@ mod subject_contract;
 mod subjects;
 mod support;
 mod tampering;
+mod types;
 mod vault_cache;
 mod vault_keys;

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use stockade_field_crypto::{
-    DataKey, DigitsOnly, Error, Insertion, KekId, KekRecord, KeyId, KeyRecord, KeyStore, Kms, LocalKeyring, LowerTrim,
-    MemoryKeyStore, Purpose, Retry, Secret, SubjectId, TenantId, TenantKeys, Unbound, Vault, WrapContext, WrappedKey,
-    columns,
+    Approx, DataKey, DigitsOnly, Error, Global, Insertion, KekId, KekRecord, KeyId, KeyRecord, KeyStore, Kms, LastN,
+    LocalKeyring, LowerTrim, MemoryKeyStore, Nfkc, Purpose, Retry, Secret, SubjectId, TenantId, TenantKeys, Unbound,
+    Vault, WrapContext, WrappedKey, columns,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -14,7 +14,8 @@ use uuid::Uuid;
 columns! {
     /// A driver's social security number.
     pub DriverSsn = "drivers"."ssn": String, row = Uuid,
-        index DriverSsnIndex = "ssn_index": DigitsOnly;
+        index DriverSsnIndex = "ssn_index": DigitsOnly,
+        index DriverSsnLast4 = "ssn_last4": LastN<4> => Approx<8>;
     /// Another column of the same table.
     pub BankAccount = "drivers"."bank_account": String;
     /// A column of the same name in another table.
@@ -23,7 +24,12 @@ columns! {
     pub Email = "users"."email": String, row = Uuid,
         index EmailIndex = "email_index": LowerTrim,
         index EmailDigits = "email_index": DigitsOnly,
-        index EmailSecond = "email_index_2": LowerTrim;
+        index EmailSecond = "email_index_2": LowerTrim,
+        index EmailApprox = "email_index": LowerTrim => Approx<64>,
+        index EmailApproxLess = "email_index": LowerTrim => Approx<57>,
+        index EmailNfkc = "email_index": Nfkc<LowerTrim>,
+        index EmailAnywhere = "email_index": LowerTrim => Global,
+        index EmailRoughly = "email_index": LowerTrim => Global<Approx<12>>;
     pub TotpSeed = "users"."totp_seed": Vec<u8>, row = Uuid;
     pub LedgerMemo = "ledger"."memo": String, row = i64;
     pub SmtpPassword = "settings"."smtp_password": String, row = Unbound;
