@@ -18,10 +18,22 @@ use crate::wire::{OVERHEAD, VERSION};
 /// It checks the form (length, version, a key other than 0), as PostgreSQL has no key. The condition is for `bytea`.
 #[must_use]
 pub fn sealed_check<C: Column>() -> String {
-    let column = format!("\"{}\"", C::COLUMN.replace('"', "\"\""));
+    let column = quoted::<C>();
     format!(
         "{column} IS NULL OR (octet_length({column}) >= {OVERHEAD} \
          AND substring({column} FROM 1 FOR 1) = '\\x{VERSION:02x}'::bytea \
          AND substring({column} FROM 2 FOR 4) <> '\\x00000000'::bytea)"
     )
+}
+
+/// As [`sealed_check`], for a column of [`SealedText`](crate::SealedText).
+#[must_use]
+pub fn sealed_text_check<C: Column>() -> String {
+    let column = quoted::<C>();
+    // The version is in the first two characters; the second has the first bits of the key's number as well.
+    format!("{column} IS NULL OR {column} ~ '^fc1[.]A[QRSTUVWXYZabcdef][A-Za-z0-9_-]{{42,}}$'")
+}
+
+fn quoted<C: Column>() -> String {
+    format!("\"{}\"", C::COLUMN.replace('"', "\"\""))
 }

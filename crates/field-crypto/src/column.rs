@@ -22,16 +22,20 @@ pub trait Column: 'static {
 /// Declares columns and their blind indexes.
 ///
 /// ```
-/// use stockade_field_crypto::{DigitsOnly, Unbound, columns};
+/// use stockade_field_crypto::{Approx, DigitsOnly, Global, LastN, LowerTrim, Nfkc, Unbound, columns};
 /// use uuid::Uuid;
 ///
 /// columns! {
-///     /// A driver's social security number, with an index to find the driver by it.
+///     /// A driver's social security number, with an index to find the driver by it, and one by its end.
 ///     pub DriverSsn = "drivers"."ssn": String, row = Uuid,
-///         index DriverSsnIndex = "ssn_index": DigitsOnly;
+///         index DriverSsnIndex = "ssn_index": DigitsOnly,            // => Unique is the default
+///         index DriverSsnLast4 = "ssn_last4": LastN<4> => Approx<8>;
+///     pub Email = "users"."email": String,
+///         index EmailAnywhere = "email_index": Nfkc<LowerTrim> => Global;
 ///     pub TotpSeed = "users"."totp_seed": Vec<u8>;                   // row = Uuid is the default
 ///     pub LedgerMemo = "ledger"."memo": String, row = i64;
 ///     pub SmtpPassword = "settings"."smtp_password": String, row = Unbound;
+///     pub Diagnosis = "patients"."diagnosis": String, row = Uuid, subject;   // under a key of the person
 /// }
 /// ```
 #[macro_export]
@@ -40,11 +44,23 @@ macro_rules! columns {
     (
         $(#[$meta:meta])*
         $vis:vis $name:ident = $table:literal . $column:literal : $plain:ty
-        $(, index $index:ident = $index_name:literal : $normaliser:ty)*;
+        $(, index $index:ident = $index_name:literal : $normaliser:ty $(=> $kind:ty)?)*;
         $($rest:tt)*
     ) => {
         $crate::columns! {
             $(#[$meta])* $vis $name = $table . $column : $plain, row = $crate::__Uuid
+            $(, index $index = $index_name : $normaliser $(=> $kind)?)*;
+            $($rest)*
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis $name:ident = $table:literal . $column:literal : $plain:ty, row = $row:ty, subject
+        $(, index $index:ident = $index_name:literal : $normaliser:ty)*;
+        $($rest:tt)*
+    ) => {
+        $crate::columns! {
+            $(#[$meta])* $vis $name = $table . $column : $plain, row = $crate::OfSubject<$row>
             $(, index $index = $index_name : $normaliser)*;
             $($rest)*
         }
@@ -52,7 +68,7 @@ macro_rules! columns {
     (
         $(#[$meta:meta])*
         $vis:vis $name:ident = $table:literal . $column:literal : $plain:ty, row = $row:ty
-        $(, index $index:ident = $index_name:literal : $normaliser:ty)*;
+        $(, index $index:ident = $index_name:literal : $normaliser:ty $(=> $kind:ty)?)*;
         $($rest:tt)*
     ) => {
         $(#[$meta])*
@@ -77,9 +93,23 @@ macro_rules! columns {
                 const NAME: &'static str = $index_name;
                 type Column = $name;
                 type Normaliser = $normaliser;
+                type Kind = $crate::__index_kind!($($kind)?);
             }
+
+            const _: u8 = <<$index as $crate::BlindIndex>::Kind as $crate::IndexKind>::BITS;
         )*
 
         $crate::columns! { $($rest)* }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __index_kind {
+    () => {
+        $crate::Unique
+    };
+    ($kind:ty) => {
+        $kind
     };
 }

@@ -20,11 +20,13 @@ pub struct Error(Arc<Repr>);
 pub enum ErrorKind {
     /// What was to be sealed is a sealed value already. Sealing it twice is how data is lost.
     AlreadySealed,
+    /// The registered columns are not those of the database.
+    InvalidColumns,
     /// A keyring's text, file or environment variable is missing or malformed, or readable by others.
     InvalidKeyring,
     /// The keyring does not hold the key encryption key that the key store was set up with, but another of that name.
     KekMismatch,
-    /// The tenant's key was destroyed.
+    /// The tenant's or the subject's key was destroyed.
     KeyDestroyed,
     /// The key has sealed 2^32 messages, the most that SP 800-38D allows under random nonces.
     KeyExhausted,
@@ -32,8 +34,13 @@ pub enum ErrorKind {
     KeyRejected,
     /// The key management service failed.
     Kms,
-    /// The tenant has no keys: [`Vault::provision`](crate::Vault::provision) was not called for it.
+    /// The nil UUID is no tenant: it stands for the key of global indexes.
+    NoTenant,
+    /// The tenant or the subject has no keys: [`Vault::provision`](crate::Vault::provision) or
+    /// [`Vault::provision_subject`](crate::Vault::provision_subject) was not called for it.
     NotProvisioned,
+    /// A value that was to be sealed anew did not open.
+    NotOpened,
     /// Nothing is left of a value after normalisation, so that it cannot be searched for.
     NothingToIndex,
     /// The operating system's random number generator failed.
@@ -76,10 +83,17 @@ pub enum OpenError {
 enum Repr {
     #[error("the value is sealed already")]
     AlreadySealed,
+    #[cfg(feature = "postgres")]
+    #[error("the registered columns are not those of the database: {0}")]
+    InvalidColumns(String),
     #[error("{what}")]
     InvalidKeyring { what: String, source: Option<Source> },
     #[error("`{0}` is not the key encryption key that this key store was set up with")]
     KekMismatch(KekId),
+    #[error("the key of a subject of tenant {0} was destroyed")]
+    SubjectDestroyed(TenantId),
+    #[error("the subject of tenant {0} has no key")]
+    SubjectNotProvisioned(TenantId),
     #[error("the {purpose} key of tenant {tenant} was destroyed")]
     KeyDestroyed { tenant: TenantId, purpose: Purpose },
     #[error("key {0} has sealed as many messages as it may")]
@@ -88,8 +102,12 @@ enum Repr {
     KeyRejected,
     #[error("the key management service failed")]
     Kms(#[source] Source, Retry),
+    #[error("the nil UUID is no tenant")]
+    NoTenant,
     #[error("tenant {0} has no keys")]
     NotProvisioned(TenantId),
+    #[error(transparent)]
+    NotOpened(#[from] OpenError),
     #[error("the value has nothing to index")]
     NothingToIndex,
     #[error("the random number generator of the operating system failed")]
@@ -108,13 +126,17 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Repr::AlreadySealed => ErrorKind::AlreadySealed,
+            #[cfg(feature = "postgres")]
+            Repr::InvalidColumns(_) => ErrorKind::InvalidColumns,
             Repr::InvalidKeyring { .. } => ErrorKind::InvalidKeyring,
             Repr::KekMismatch(_) => ErrorKind::KekMismatch,
-            Repr::KeyDestroyed { .. } => ErrorKind::KeyDestroyed,
+            Repr::KeyDestroyed { .. } | Repr::SubjectDestroyed(_) => ErrorKind::KeyDestroyed,
             Repr::KeyExhausted(_) => ErrorKind::KeyExhausted,
             Repr::KeyRejected => ErrorKind::KeyRejected,
             Repr::Kms(..) => ErrorKind::Kms,
-            Repr::NotProvisioned(_) => ErrorKind::NotProvisioned,
+            Repr::NoTenant => ErrorKind::NoTenant,
+            Repr::NotProvisioned(_) | Repr::SubjectNotProvisioned(_) => ErrorKind::NotProvisioned,
+            Repr::NotOpened(_) => ErrorKind::NotOpened,
             Repr::NothingToIndex => ErrorKind::NothingToIndex,
             Repr::Randomness(_) => ErrorKind::Randomness,
             Repr::Store(..) => ErrorKind::Store,
@@ -126,7 +148,12 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(&*self.0, Repr::Kms(_, Retry::Later) | Repr::Store(_, Retry::Later))
+        matches!(
+            &*self.0,
+            Repr::Kms(_, Retry::Later)
+                | Repr::Store(_, Retry::Later)
+                | Repr::NotOpened(OpenError::KeyUnavailable { retryable: true })
+        )
     }
 
     /// For implementations of [`Kms`](crate::Kms): the service failed.
@@ -155,6 +182,12 @@ impl Error {
         Repr::AlreadySealed.into()
     }
 
+    #[cfg(feature = "postgres")]
+    pub(crate) fn invalid_columns(problems: &[crate::postgres::ColumnProblem]) -> Self {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Repr::InvalidColumns(problems.join("; ")).into()
+    }
+
     pub(crate) fn keyring(what: impl Into<String>) -> Self {
         Repr::InvalidKeyring { what: what.into(), source: None }.into()
     }
@@ -179,8 +212,20 @@ impl Error {
         Repr::KeyExhausted(key).into()
     }
 
+    pub(crate) fn no_tenant() -> Self {
+        Repr::NoTenant.into()
+    }
+
     pub(crate) fn not_provisioned(tenant: TenantId) -> Self {
         Repr::NotProvisioned(tenant).into()
+    }
+
+    pub(crate) fn subject_destroyed(tenant: TenantId) -> Self {
+        Repr::SubjectDestroyed(tenant).into()
+    }
+
+    pub(crate) fn subject_not_provisioned(tenant: TenantId) -> Self {
+        Repr::SubjectNotProvisioned(tenant).into()
     }
 
     pub(crate) fn nothing_to_index() -> Self {
@@ -193,6 +238,12 @@ impl Error {
 
     pub(crate) fn too_long() -> Self {
         Repr::TooLong.into()
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Repr::NotOpened(error).into()
     }
 }
 

@@ -11,6 +11,10 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TenantId(Uuid);
 
+/// A person within a tenant, for whom a key is kept apart so that it can be destroyed alone.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SubjectId(Uuid);
+
 /// The number of a tenant's key, unique within the tenant. It stands in the header of every sealed value.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct KeyId(NonZeroU32);
@@ -55,6 +59,32 @@ impl fmt::Display for TenantId {
     }
 }
 
+impl SubjectId {
+    /// The identifier as the application knows it.
+    #[must_use]
+    pub const fn as_uuid(&self) -> &Uuid {
+        &self.0
+    }
+}
+
+impl From<Uuid> for SubjectId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl From<SubjectId> for Uuid {
+    fn from(id: SubjectId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl KeyId {
     /// The key with this number; `None` for 0, which is reserved.
     #[must_use]
@@ -78,6 +108,12 @@ impl KeyId {
 
     /// A tenant's first key.
     pub(crate) const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// The number of a subject's key: in the upper half of the numbers, and elsewhere random, so that those who make keys
+    /// for subjects at the same time need not agree on it.
+    pub(crate) const fn of_subject(random: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(u32::MAX >> 1).saturating_add(random >> 1))
+    }
 }
 
 impl fmt::Display for KeyId {

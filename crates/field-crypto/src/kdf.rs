@@ -39,4 +39,19 @@ mod tests {
             assert_eq!(output, expected, "{}", case["name"]);
         }
     }
+
+    /// The invalid cases ask for more than HKDF gives.
+    #[test]
+    fn wycheproof_hkdf_sha256() {
+        let cases: Vec<Value> =
+            serde_json::from_str(include_str!("../tests/data/wycheproof_hkdf_sha256.json")).unwrap();
+        assert_eq!(cases.len(), 86);
+        for case in &cases {
+            let bytes = |name: &str| hex::decode(case[name].as_str().unwrap()).unwrap();
+            let mut output = vec![0; usize::try_from(case["size"].as_u64().unwrap()).unwrap()];
+            let expanded = expand(Some(&bytes("salt")), &bytes("ikm"), &bytes("info"), &mut output);
+            assert_eq!(expanded.is_some(), case["valid"], "{}", case["id"]);
+            assert!(expanded.is_none() || output == bytes("okm"), "{}", case["id"]);
+        }
+    }
 }

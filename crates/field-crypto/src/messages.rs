@@ -31,14 +31,15 @@ impl Messages {
         }
     }
 
-    /// Counts a message that is about to be sealed, or refuses it.
-    pub(crate) fn count(&self, key: KeyId) -> Result<(), Error> {
-        let unrecorded = self.unrecorded.fetch_add(1, Ordering::Relaxed);
+    /// Counts messages that are about to be sealed, or refuses all of them.
+    #[inline]
+    pub(crate) fn count(&self, key: KeyId, messages: u64) -> Result<(), Error> {
+        let unrecorded = self.unrecorded.fetch_add(messages, Ordering::Relaxed);
         let before = self.recorded.load(Ordering::Relaxed).saturating_add(unrecorded);
-        if before < LIMIT {
+        if before.saturating_add(messages) <= LIMIT {
             return Ok(());
         }
-        self.unrecorded.fetch_sub(1, Ordering::Relaxed);
+        self.unrecorded.fetch_sub(messages, Ordering::Relaxed);
         Err(Error::key_exhausted(key))
     }
 

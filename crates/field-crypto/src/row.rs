@@ -1,6 +1,10 @@
 //! The row that a value belongs to.
 
+use std::marker::PhantomData;
+
 use uuid::Uuid;
+
+pub(crate) use self::sealed::Right;
 
 /// The identifier of a row, authenticated with every value of the row.
 ///
@@ -18,8 +22,60 @@ use uuid::Uuid;
 /// }
 /// ```
 pub trait RowId: 'static {
+    /// Whether values of such rows belong to a subject: see [`OfSubject`].
+    #[doc(hidden)]
+    const OF_SUBJECT: bool = false;
+
     /// The identifier in the form that is authenticated.
     fn binding(&self) -> RowBinding;
+}
+
+/// A row of a column whose values belong to a subject: what `row = Uuid, subject` in [`columns!`](crate::columns) makes of
+/// `Uuid`. Only [`SubjectKeys`](crate::SubjectKeys) make it, so that [`TenantKeys`](crate::TenantKeys) cannot seal or open
+/// such a column.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OfSubject<R> {
+    binding: RowBinding,
+    row: PhantomData<fn() -> R>,
+}
+
+/// The rows of columns whose values belong to a subject: [`OfSubject`] and nothing else.
+#[diagnostic::on_unimplemented(
+    message = "the values of this column belong to the tenant, not to a subject",
+    label = "use `TenantKeys`"
+)]
+pub trait SubjectRow: RowId + sealed::Sealed + Sized {
+    /// The row's own identifier.
+    type Id: RowId;
+
+    #[doc(hidden)]
+    fn of(id: &Self::Id, right: Right) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    /// What only this crate can make.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Right(pub(crate) ());
+}
+
+impl<R> sealed::Sealed for OfSubject<R> {}
+
+impl<R: RowId> SubjectRow for OfSubject<R> {
+    type Id = R;
+
+    fn of(id: &R, _: Right) -> Self {
+        Self { binding: id.binding(), row: PhantomData }
+    }
+}
+
+impl<R: RowId> RowId for OfSubject<R> {
+    const OF_SUBJECT: bool = true;
+
+    fn binding(&self) -> RowBinding {
+        self.binding
+    }
 }
 
 /// A row's identifier in the one form that is authenticated: a byte for its kind, then 16 bytes of identifier.

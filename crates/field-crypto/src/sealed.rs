@@ -1,9 +1,14 @@
 //! A sealed value.
 
+#[cfg(feature = "serde")]
+mod serde;
+mod text;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
+pub use self::text::SealedText;
 use crate::column::Column;
 use crate::error::OpenError;
 use crate::id::KeyId;

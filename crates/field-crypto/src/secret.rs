@@ -55,3 +55,15 @@ impl<T: Zeroize> Drop for Secret<T> {
 }
 
 impl<T: Zeroize> ZeroizeOnDrop for Secret<T> {}
+
+/// For what a request brings in; there is no `Serialize`. An error does not repeat what was there instead. What the
+/// format's reader buffered is the caller's to clear.
+#[cfg(feature = "serde")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
+impl<'de, T: Zeroize + serde::Deserialize<'de>> serde::Deserialize<'de> for Secret<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer)
+            .map(Self::new)
+            .map_err(|_| serde::de::Error::custom("not a secret of the expected type"))
+    }
+}

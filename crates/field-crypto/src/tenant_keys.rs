@@ -1,5 +1,7 @@
 //! A tenant's keys, ready for use.
 
+mod batch;
+mod indexing;
 mod live;
 
 use std::fmt;
@@ -10,8 +12,9 @@ use zeroize::Zeroizing;
 pub(crate) use self::live::{KeySlot, LiveKey, SlotState};
 use crate::column::Column;
 use crate::error::{Error, OpenError};
+use crate::field_cipher::Cipher as _;
 use crate::id::{KeyId, Purpose, TenantId};
-use crate::index::{BlindIndex, IndexTag, Normaliser as _};
+use crate::nonce::NonceSource;
 use crate::plain::Plain;
 use crate::row::{RowBinding, RowId as _};
 use crate::sealed::Sealed;
@@ -28,11 +31,12 @@ pub struct TenantKeys(Arc<Keys>);
 struct Keys {
     tenant: TenantId,
     slots: Vec<KeySlot>,
+    nonces: NonceSource,
 }
 
 impl TenantKeys {
-    pub(crate) fn new(tenant: TenantId, slots: Vec<KeySlot>) -> Self {
-        Self(Arc::new(Keys { tenant, slots }))
+    pub(crate) fn new(tenant: TenantId, slots: Vec<KeySlot>, nonces: NonceSource) -> Self {
+        Self(Arc::new(Keys { tenant, slots, nonces }))
     }
 
     /// The tenant.
@@ -56,21 +60,10 @@ impl TenantKeys {
             return Err(Error::already_sealed());
         }
         let (id, key) = self.active(Purpose::Aead)?;
-        key.messages().count(id)?;
+        key.messages().count(id, 1)?;
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(Error::randomness)?;
-
-        let header = wire::header(id);
-        let mut bytes = Vec::with_capacity(plain.len().saturating_add(OVERHEAD));
-        bytes.extend_from_slice(&header);
-        bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(plain);
-        let aad = aad(header, row.binding());
-        let cipher = key.field_cipher::<C>(self.0.tenant);
-        let body = bytes.get_mut(HEADER + NONCE..);
-        let tag = body.and_then(|body| cipher.encrypt(&nonce, &aad, body)).ok_or_else(Error::too_long)?;
-        bytes.extend_from_slice(&tag);
-        Ok(Sealed::new(bytes, id))
+        self.0.nonces.fill(&mut nonce)?;
+        self.encrypt(id, key, row, &nonce, plain)
     }
 
     /// Decrypts a value that was sealed for this tenant, column and row.
@@ -81,56 +74,12 @@ impl TenantKeys {
     /// [`OpenError::KeyUnavailable`] if it names a key of this tenant that is destroyed or could not be unwrapped.
     pub fn open<C: Column>(&self, row: &C::Row, sealed: &Sealed<C>) -> Result<Secret<C::Plain>, OpenError> {
         let envelope = sealed.envelope().ok_or(OpenError::Failed)?;
-        let slot = self.slot(envelope.key, Purpose::Aead).ok_or(OpenError::Failed)?;
-        let key = slot.state.opening()?;
+        let key = self.opening(envelope.key)?;
         let cipher = key.field_cipher::<C>(self.0.tenant);
         let aad = aad(wire::header(envelope.key), row.binding());
         let mut plain = Zeroizing::new(envelope.ciphertext.to_vec());
         cipher.decrypt(envelope.nonce, &aad, &mut plain, envelope.tag).ok_or(OpenError::Failed)?;
         C::Plain::from_plain_bytes(plain).map(Secret::new).ok_or(OpenError::Failed)
-    }
-
-    /// The value's tag in a blind index, to be stored beside the sealed value.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NothingToIndex`](crate::ErrorKind::NothingToIndex) if normalisation leaves nothing;
-    /// [`ErrorKind::KeyDestroyed`](crate::ErrorKind::KeyDestroyed) if the tenant has no active index key any more.
-    pub fn index<I: BlindIndex>(&self, value: &Secret<<I::Column as Column>::Plain>) -> Result<IndexTag<I>, Error>
-    where
-        <I::Column as Column>::Plain: AsRef<str>,
-    {
-        let term = normalised::<I>(value)?;
-        let (id, key) = self.active(Purpose::Index)?;
-        Ok(key.index_tag(self.0.tenant, id, &term))
-    }
-
-    /// The value's tags under every key that may have indexed it, to search with
-    /// `WHERE tenant_id = $1 AND ssn_index = ANY($2)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`index`](Self::index). Also [`ErrorKind::Kms`](crate::ErrorKind::Kms) if one of the keys could not be
-    /// unwrapped, because then the search could miss rows.
-    pub fn probe<I: BlindIndex>(&self, value: &Secret<<I::Column as Column>::Plain>) -> Result<Vec<IndexTag<I>>, Error>
-    where
-        <I::Column as Column>::Plain: AsRef<str>,
-    {
-        let term = normalised::<I>(value)?;
-        self.active(Purpose::Index)?;
-        let mut tags = Vec::new();
-        for slot in self.0.slots.iter().filter(|slot| slot.purpose == Purpose::Index) {
-            match &slot.state {
-                SlotState::Active(key) | SlotState::DecryptOnly(key) => {
-                    tags.push(key.index_tag(self.0.tenant, slot.id, &term));
-                }
-                SlotState::Unavailable(retry) => {
-                    return Err(Error::kms("an older index key could not be unwrapped", *retry));
-                }
-                SlotState::Destroyed => {}
-            }
-        }
-        Ok(tags)
     }
 
     /// Whether the sealing key should be replaced: it has sealed 2^31 messages, half of what it may.
@@ -143,11 +92,26 @@ impl TenantKeys {
         &self.0.slots
     }
 
+    /// The key that seals, or computes new tags.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn active_key(&self, purpose: Purpose) -> Result<KeyId, Error> {
+        self.active(purpose).map(|(id, _)| id)
+    }
+
+    /// A sealing key, for opening.
+    pub(crate) fn opening(&self, id: KeyId) -> Result<&LiveKey, OpenError> {
+        self.slot(id, Purpose::Aead).ok_or(OpenError::Failed)?.state.opening()
+    }
+
+    pub(crate) fn nonces(&self) -> NonceSource {
+        self.0.nonces
+    }
+
     fn slot(&self, id: KeyId, purpose: Purpose) -> Option<&KeySlot> {
         self.0.slots.iter().find(|slot| slot.id == id && slot.purpose == purpose)
     }
 
-    fn active(&self, purpose: Purpose) -> Result<(KeyId, &LiveKey), Error> {
+    pub(crate) fn active(&self, purpose: Purpose) -> Result<(KeyId, &LiveKey), Error> {
         let active = self.0.slots.iter().find_map(|slot| match &slot.state {
             SlotState::Active(key) if slot.purpose == purpose => Some((slot.id, key)),
             _ => None,
@@ -159,6 +123,29 @@ impl TenantKeys {
                 Error::not_provisioned(self.0.tenant)
             }
         })
+    }
+
+    /// One allocation, of exactly the sealed value's length.
+    #[inline]
+    fn encrypt<C: Column>(
+        &self,
+        id: KeyId,
+        key: &LiveKey,
+        row: &C::Row,
+        nonce: &[u8; NONCE],
+        plain: &[u8],
+    ) -> Result<Sealed<C>, Error> {
+        let header = wire::header(id);
+        let mut bytes = Vec::with_capacity(plain.len().saturating_add(OVERHEAD));
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(nonce);
+        bytes.extend_from_slice(plain);
+        let aad = aad(header, row.binding());
+        let cipher = key.field_cipher::<C>(self.0.tenant);
+        let body = bytes.get_mut(HEADER + NONCE..);
+        let tag = body.and_then(|body| cipher.encrypt(nonce, &aad, body)).ok_or_else(Error::too_long)?;
+        bytes.extend_from_slice(&tag);
+        Ok(Sealed::new(bytes, id))
     }
 
     /// Whether a plain text has the form of a value under one of this tenant's keys. The key numbers make it
@@ -185,12 +172,4 @@ fn aad(header: [u8; HEADER], row: RowBinding) -> [u8; HEADER + RowBinding::LEN] 
         *slot = *byte;
     }
     aad
-}
-
-fn normalised<I: BlindIndex>(value: &Secret<<I::Column as Column>::Plain>) -> Result<Zeroizing<String>, Error>
-where
-    <I::Column as Column>::Plain: AsRef<str>,
-{
-    let term = I::Normaliser::normalise(value.expose().as_ref());
-    if term.is_empty() { Err(Error::nothing_to_index()) } else { Ok(term) }
 }

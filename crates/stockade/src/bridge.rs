@@ -1,7 +1,10 @@
-//! The wiring that every application would otherwise write: what happens in one crate becomes an entry of the audit log.
+//! The wiring that every application would otherwise write: what happens in one crate becomes an entry of the audit log, and
+//! the state of the log becomes observations of compliance controls.
 //!
 //! Nothing here is needed to use a crate alone.
 
+#[cfg(all(feature = "posture", feature = "postgres"))]
+mod posture;
 #[cfg(feature = "ratelimit")]
 mod ratelimit;
 #[cfg(feature = "session")]
@@ -12,6 +15,10 @@ use std::fmt;
 use stockade_audit_chain::{Entry, TenantId};
 use uuid::Uuid;
 
+#[cfg(all(feature = "posture", feature = "postgres", feature = "bundle"))]
+pub use self::posture::log_anchored;
+#[cfg(all(feature = "posture", feature = "postgres"))]
+pub use self::posture::{log_rules, log_verified};
 #[cfg(feature = "ratelimit")]
 pub use self::ratelimit::limit_entry;
 #[cfg(all(feature = "ratelimit", any(feature = "postgres", feature = "redis")))]

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, PgConnection, Postgres, Transaction, pool::PoolConnection, postgres::PgConnectOptions};
 use stockade::{
     audit_chain::postgres::Sealer,
     bridge::Recorder,
@@ -20,11 +20,13 @@ use zeroize::Zeroizing;
 use crate::{
     columns::TotpSeed,
     database::{Logins, Prefix, Server},
+    evidence::Evidence,
     limits::{Counting, Limits, Permit, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
     permissions::{self, Perm},
     schema,
     secrets::Secrets,
     trail::Trail,
+    watch::Watch,
 };
 
 /// Everything a request may use.
@@ -44,6 +46,8 @@ pub struct App {
     pub cookies: Cookies,
     /// Audit entries of what happens outside a desk.
     pub trail: Trail,
+    /// Checkpoints and verifications of the audit log.
+    pub watch: Watch,
     logins: Logins,
     administrator: PgConnectOptions,
     prefix: Prefix,
@@ -59,7 +63,13 @@ impl App {
     /// # Errors
     /// When a server cannot be reached, the migrations of the database are not those of this program, or `secrets` do not
     /// open what is sealed in it.
-    pub async fn start(server: &Server, prefix: Prefix, secrets: Secrets, counting: &Counting) -> Result<Self> {
+    pub async fn start(
+        server: &Server,
+        prefix: Prefix,
+        secrets: Secrets,
+        counting: &Counting,
+        evidence: Evidence,
+    ) -> Result<Self> {
         let mut administrator = server.administrator().await?;
         schema::install(&mut administrator, &prefix).await?;
         let logins = Logins::install(server, &mut administrator, &prefix).await?;
@@ -88,6 +98,7 @@ impl App {
             policy: permissions::policy()?,
             limits,
             cookies: Cookies::host(),
+            watch: Watch::new(evidence, trail.clone()),
             trail,
             logins,
             administrator: server.administrator_login().clone(),
@@ -115,7 +126,7 @@ impl App {
     ///
     /// # Errors
     /// When the server cannot be reached.
-    pub async fn sealer(&self) -> sqlx::Result<sqlx::pool::PoolConnection<sqlx::Postgres>> {
+    pub async fn sealer(&self) -> sqlx::Result<PoolConnection<Postgres>> {
         self.logins.sealer.acquire().await
     }
 
@@ -123,8 +134,32 @@ impl App {
     ///
     /// # Errors
     /// When the server cannot be reached.
-    pub async fn sealer_snapshot(&self) -> sqlx::Result<sqlx::Transaction<'static, sqlx::Postgres>> {
+    pub async fn sealer_snapshot(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
         self.logins.sealer.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    /// A connection as the checkpointer, who reads hashes and signs them.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn checkpointer(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        self.logins.checkpointer.acquire().await
+    }
+
+    /// A connection as the eraser, who can make the audit log forget personal values.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn eraser(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        self.logins.eraser.acquire().await
+    }
+
+    /// A connection as the holder, who places and releases legal holds.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn holder(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        self.logins.holder.acquire().await
     }
 
     /// A connection as the administrator, to inspect the schema from the administration page.

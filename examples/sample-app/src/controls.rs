@@ -3,7 +3,8 @@
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use stockade::{
-    audit_chain::postgres::{VerifyOptions, verify},
+    audit_chain::postgres::health,
+    bridge,
     posture::{
         Assessment, ControlId, Observation, Subject,
         postgres::{self, RlsScope},
@@ -18,6 +19,7 @@ use crate::{
     domain::{attacks, people::User},
     limits::{CODE_ADDRESS, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
     schema, seed,
+    watch::{Checkpointed, Found, Verified},
 };
 
 /// Measures what can be measured for the tenant of `user`. What is not measured stays "not yet".
@@ -33,10 +35,10 @@ pub async fn assess(app: &App, user: &User) -> Result<Assessment> {
         builder = builder
             .observe(postgres::rls(&mut connection, &scope).await)
             .observe(postgres::transport(&mut connection).await)
-            .observe([guards(app, &mut connection, now).await]);
+            .observe([guards(app, &mut connection, now).await, rules(&mut connection, now).await]);
     }
     let assessment = builder
-        .observe([chain(app, user, now).await, append_only(app, user, now).await, probe(app, user, now).await])
+        .observe([chain(app, user, now), anchored(app, now), probe(app, user, now).await])
         .observe(sealed_fields(app, user, now).await)
         .observe(accounts(app, now).await)
         .observe([cookies(app, now)])
@@ -45,37 +47,35 @@ pub async fn assess(app: &App, user: &User) -> Result<Assessment> {
     Ok(assessment)
 }
 
-async fn chain(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
+/// What the watch last found. A verification that nobody made is not in place.
+fn chain(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
     let subject = Subject::new(format!("audit log of {}", user.tenant_name));
-    let report = async {
-        let mut tx = app.tenants.read(TenantId::new(user.tenant_id)).await?;
-        anyhow::Ok(verify(&mut tx, user.tenant_id.into(), &VerifyOptions::default()).await?)
-    };
-    match report.await {
-        Ok(report) if report.is_intact() => {
-            Observation::pass(ControlId::AUDIT_VERIFIES, subject, now).fact("entries", report.checked())
-        }
-        Ok(report) => {
-            let what = format!("{} findings", report.verdicts().len());
-            Observation::fail(ControlId::AUDIT_VERIFIES, subject, now, what)
-        }
-        Err(_) => Observation::unknown(ControlId::AUDIT_VERIFIES, subject, now, "the verification could not run"),
+    match app.watch.verified(user.tenant_id.into()) {
+        Some(Verified { at, report }) => bridge::log_verified(subject, &report, at),
+        None => Observation::unknown(ControlId::AUDIT_VERIFIES, subject, now, "not verified since the start"),
     }
 }
 
-/// Tries to change an entry as the application.
-async fn append_only(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
-    let subject = Subject::new("stockade.audit_entry");
-    let attempt = async {
-        let mut tx = app.tenants.begin(TenantId::new(user.tenant_id)).await?;
-        let update = sqlx::query("UPDATE stockade.audit_entry SET entry_id = entry_id").execute(&mut tx).await;
-        tx.rollback().await?;
-        anyhow::Ok(update.err().and_then(|error| error.as_database_error()?.code().map(|code| code == "42501")))
+fn anchored(app: &App, now: DateTime<Utc>) -> Observation {
+    let missing = |why: &str| {
+        Observation::unknown(ControlId::AUDIT_ANCHORED, Subject::new("checkpoints of the audit log"), now, why)
     };
-    match attempt.await {
-        Ok(Some(true)) => Observation::pass(ControlId::AUDIT_APPEND_ONLY, subject, now).fact("attempt", "refused"),
-        Ok(_) => Observation::fail(ControlId::AUDIT_APPEND_ONLY, subject, now, "the application may change entries"),
-        Err(_) => Observation::unknown(ControlId::AUDIT_APPEND_ONLY, subject, now, "the attempt could not be made"),
+    match app.watch.checkpointed() {
+        Some(Checkpointed { at, found: Found::Answered(answer) }) => {
+            bridge::log_anchored(&answer, at).unwrap_or_else(|| missing("another process makes them"))
+        }
+        Some(_) => missing("the last checkpoint could not be anchored"),
+        None => missing("no checkpoint since the start"),
+    }
+}
+
+async fn rules(connection: &mut sqlx::PgConnection, now: DateTime<Utc>) -> Observation {
+    match health(connection).await {
+        Ok(health) => bridge::log_rules(&health, now),
+        Err(_) => {
+            let subject = Subject::new("rules of the audit log");
+            Observation::unknown(ControlId::AUDIT_APPEND_ONLY, subject, now, "the catalogue could not be read")
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The server behind the application: the one that `DATABASE_URL` names, or one embedded in this process.
 //!
-//! Three logins reach it, each with no more than its work needs. The application's own is bound to a tenant
+//! Several logins reach it, each with no more than its work needs. The application's own is bound to a tenant
 //! by row-level security; the gate reads password hashes, sessions and wrapped keys before a tenant is
-//! known; the sealer links the audit log. What an injected statement can reach through the first of them is
-//! one tenant, and no password hash of anybody.
+//! known; the sealer links the audit log, the checkpointer signs it, the eraser and the holder each call their one function
+//! of it. What an injected statement can reach through the first of them is one tenant, and no password hash of anybody.
 
 #[cfg(feature = "embedded")]
 mod embedded;
@@ -50,14 +50,7 @@ impl Server {
     }
 
     fn external(url: &str) -> Result<Self> {
-        // sqlx would take any scheme.
-        let scheme = url.split("://").next().unwrap_or_default();
-        let parsed = matches!(scheme, "postgres" | "postgresql").then(|| PgConnectOptions::from_str(url));
-        let Some(Ok(administrator)) = parsed else {
-            // The text of the URL may hold a password: it is not repeated.
-            bail!("DATABASE_URL is not a PostgreSQL URL; it looks like postgres://user:password@host:5432/database");
-        };
-        Ok(Self::at(administrator))
+        Ok(Self::at(login("DATABASE_URL", url)?))
     }
 
     /// The server that `administrator` connects to.
@@ -124,6 +117,14 @@ impl Server {
             .context("the tour's database was not dropped")
     }
 
+    /// Where the data is, as the name of a folder: `localhost-5432-postgres`.
+    #[must_use]
+    pub fn folder_name(&self) -> String {
+        let login = &self.administrator;
+        let name = format!("{}-{}-{}", login.get_host(), login.get_port(), login.get_database().unwrap_or("default"));
+        name.replace(|character: char| !character.is_ascii_alphanumeric() && character != '.', "-")
+    }
+
     /// `true` for a server of its own process, whose data ends with it.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
@@ -159,4 +160,18 @@ impl Server {
                 .connect_lazy_with(login),
         }
     }
+}
+
+/// Reads the URL of a server, which the environment variable `name` holds.
+///
+/// # Errors
+/// When it is none. The message does not repeat it: it may hold a password.
+pub(crate) fn login(name: &str, url: &str) -> Result<PgConnectOptions> {
+    // sqlx would take any scheme.
+    let scheme = url.split("://").next().unwrap_or_default();
+    let parsed = matches!(scheme, "postgres" | "postgresql").then(|| PgConnectOptions::from_str(url));
+    let Some(Ok(login)) = parsed else {
+        bail!("{name} is not a PostgreSQL URL; it looks like postgres://user:password@host:5432/database");
+    };
+    Ok(login)
 }

@@ -1,9 +1,12 @@
 //! What the business does. Nothing here knows about pages; the tour and the web application call the same functions.
 
 pub mod attacks;
+pub mod checkpoints;
 pub mod drivers;
 pub mod inspection;
 pub mod ledger;
 pub mod loads;
 pub mod money;
 pub mod people;
+pub mod retention;
+pub mod tampering;

@@ -2,13 +2,14 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program for a terminal")]
 
-use std::{io::ErrorKind, net::Ipv4Addr, process::ExitCode, sync::Arc};
+use std::{io::ErrorKind, net::Ipv4Addr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use sample_app::{
     app::App,
     database::{Prefix, Server},
+    evidence::Evidence,
     limits::Counting,
     secrets::{FIELD_KEYS, Pair, SESSION_KEY},
     seed, tour, web,
@@ -30,6 +31,12 @@ struct Arguments {
     /// Redis to count attempts in, for several processes; without it each counts for itself
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
+    /// Folder outside the database for the signing key and the checkpoints of the audit log
+    #[arg(long, env = "EVIDENCE_DIR")]
+    evidence_dir: Option<PathBuf>,
+    /// A second PostgreSQL that keeps the checkpoints too, under another administrator
+    #[arg(long, env = "ANCHOR_DATABASE_URL", hide_env_values = true)]
+    anchor_database_url: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -57,8 +64,8 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<()> {
     let database = arguments.database_url.as_deref();
-    match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(database, arguments.redis_url, arguments.port).await,
+    match arguments.command.as_ref().unwrap_or(&Command::Serve) {
+        Command::Serve => serve(arguments).await,
         Command::Tour => {
             if !tour::run(database).await? {
                 bail!("a step of the tour did not hold");
@@ -83,7 +90,8 @@ async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-async fn serve(database: Option<&str>, redis: Option<String>, port: u16) -> Result<()> {
+async fn serve(arguments: Arguments) -> Result<()> {
+    let port = arguments.port;
     // The port first: nothing is installed for an application that then cannot be reached.
     let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
         Ok(listener) => listener,
@@ -93,16 +101,19 @@ async fn serve(database: Option<&str>, redis: Option<String>, port: u16) -> Resu
         Err(error) => return Err(error).context(format!("cannot listen on 127.0.0.1:{port}")),
     };
     let address = listener.local_addr()?;
-    let server = Server::open(database).await?;
+    let server = Server::open(arguments.database_url.as_deref()).await?;
     let pair = if server.is_temporary() { Pair::generate()? } else { Pair::from_environment()? };
-    let counting = redis.map_or(Counting::Memory, Counting::Redis);
-    let app = Arc::new(App::start(&server, Prefix::application(), pair.parse()?, &counting).await?);
+    let evidence = evidence(&server, arguments.evidence_dir, arguments.anchor_database_url.as_deref()).await?;
+    let counting = arguments.redis_url.map_or(Counting::Memory, Counting::Redis);
+    let app = Arc::new(App::start(&server, Prefix::application(), pair.parse()?, &counting, evidence).await?);
     seed::fill(&app).await?;
     tokio::spawn(Arc::clone(&app).seal_forever());
+    tokio::spawn(Arc::clone(&app).watch_forever());
 
     println!("Freight Desk is up: http://{address}");
     println!("Data: {}", server.describe());
     println!("Limits: counted {}", app.limits.counts().place);
+    println!("Checkpoints: in {}", app.watch.anchors().describe());
     println!("\nSign in as one of these; the password of all is `{}`", seed::PASSWORD);
     for person in seed::PEOPLE {
         let second = if person.totp_seed.is_some() { ", and a one-time code" } else { "" };
@@ -117,6 +128,15 @@ async fn serve(database: Option<&str>, redis: Option<String>, port: u16) -> Resu
     web::serve(Arc::clone(&app), listener, stopped()).await?;
     app.stop().await;
     Ok(())
+}
+
+/// Where the key and the checkpoints are: for data that last in a folder of the data's name, unless one is named.
+async fn evidence(server: &Server, folder: Option<PathBuf>, anchor: Option<&str>) -> Result<Evidence> {
+    if folder.is_none() && anchor.is_none() && server.is_temporary() {
+        return Evidence::temporary().await;
+    }
+    let folder = folder.unwrap_or_else(|| Evidence::default_folder(&server.folder_name()));
+    Evidence::open(&folder, anchor).await
 }
 
 /// Resolves when the process is asked to stop.

@@ -16,6 +16,10 @@ stockade::rbac::permissions! {
         PeriodReopen  = "ledger.reopen":     Write, up to Tenant, audit, mfa;
         AuditView     = "audit.view":        Read,  up to Tenant;
         AuditExport   = "audit.export":      Read,  up to Tenant, audit;
+        RetentionView = "retention.view":    Read,  up to Tenant;
+        AuditHold     = "audit.hold":        Write, up to Tenant, audit, mfa;
+        AuditErase    = "audit.erase":       Write, up to Tenant, audit, mfa;
+        AuditTamper   = "audit.demonstrate": Read,  up to Tenant, audit, mfa;
         PostureView   = "posture.view":      Read,  up to Tenant;
         SessionRevoke = "session.revoke":    Write, up to Tenant, audit;
         LimitsView    = "limits.view":       Read,  up to Tenant;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     columns::{DriverBankAccount, DriverSsn},
+    domain::drivers,
 };
 
 /// The password of every demonstration account.
@@ -161,6 +162,11 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
             .bind(keys.seal::<DriverBankAccount>(&id, &Secret::new((*account).to_owned()))?)
             .execute(&mut tx)
             .await?;
+        let hired = Entry::new(tenant.id.into(), audit_chain::Actor::system("sample-app"), "driver.hire")
+            .entity("driver", id)
+            .personal_by(&drivers::personal())
+            .after(json!({ "name": name, "licence": licence, "phone": phone }));
+        audit_chain::postgres::record(&mut tx, &hired).await?;
     }
     ledger(&mut tx, tenant).await?;
     let entry = Entry::new(tenant.id.into(), audit_chain::Actor::system("sample-app"), "tenant.provision")

@@ -4,6 +4,7 @@
 
 mod evidence;
 mod isolation;
+mod retention;
 mod scratch;
 mod sealed;
 mod signing_in;
@@ -50,6 +51,8 @@ async fn steps(scratch: &Scratch) -> Result<bool> {
     work::closed_period(&mut tour).await?;
     signing_in::burst(&mut tour).await?;
     signing_in::revoke_everything(&mut tour).await?;
+    evidence::checkpoints(&mut tour).await?;
+    retention::forgetting(&mut tour).await?;
     evidence::tampering(&mut tour).await?;
     evidence::posture(&mut tour).await?;
     Ok(tour.end())

@@ -12,8 +12,10 @@ mod loads;
 mod posture;
 mod problem;
 mod proof;
+mod retention;
 mod roles;
 mod sign_in;
+mod tampering;
 mod visitor;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -65,6 +67,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/administration/lint", post(administration::lint))
         .route("/administration/log", post(administration::log))
         .route("/administration/probe", post(administration::probe))
+        .route("/administration/retention", get(retention::show))
+        .route("/administration/retention/holds", post(retention::place))
+        .route("/administration/retention/holds/{id}/release", post(retention::release))
+        .route("/administration/retention/erasures", post(retention::erase))
+        .route("/administration/tampering", get(tampering::show).post(tampering::run))
         .route("/posture", get(posture::show))
         .route("/posture.json", get(posture::json))
         .route("/roles", get(roles::show))

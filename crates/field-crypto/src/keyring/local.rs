@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::data_key::{DataKey, WrappedKey};
 use crate::error::Error;
-use crate::field_cipher::FieldCipher;
+use crate::field_cipher::{Cipher as _, FieldCipher};
 use crate::id::KekId;
 use crate::keyring::text;
 use crate::kms::{Kms, WrapContext};

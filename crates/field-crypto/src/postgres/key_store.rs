@@ -4,12 +4,14 @@ use sqlx::PgPool;
 
 use crate::error::{Error, Retry};
 use crate::id::{KeyId, TenantId};
+use crate::postgres::failure::store_error;
 use crate::postgres::key_row::{KekRow, KeyRow, NewKey, kek_record, key_record};
 use crate::store::{Insertion, KekRecord, KeyRecord, KeyStore};
 
 /// Wrapped keys in `stockade.field_keys`.
 ///
-/// The login role of the pool must be a member of `stockade_keyring`, which sees the keys of all tenants. Give it a
+/// The login role of the pool must be a member of `stockade_keyring`, which sees the keys of all tenants, or of
+/// `stockade_rotator`, which may exchange them as well. Give it a
 /// pool of its own: the application's role sees key rows of its tenant, but no wrapped key.
 #[derive(Clone, Debug)]
 pub struct PgKeyStore {
@@ -23,15 +25,19 @@ const INSERT: &str = "INSERT INTO stockade.field_keys \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
 const ADD_MESSAGES: &str = "UPDATE stockade.field_keys SET messages = messages + $3 \
     WHERE tenant_id = $1 AND key_id = $2 RETURNING messages";
-const KEKS: &str = "SELECT kek_id, canary, kcv FROM stockade.field_keks ORDER BY kek_id";
+const KEKS: &str = "SELECT kek_id, canary, kcv FROM stockade.field_keks WHERE forgotten_at IS NULL ORDER BY kek_id";
 const INSERT_KEK: &str = "INSERT INTO stockade.field_keks (kek_id, canary, kcv) \
     VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 
 impl PgKeyStore {
-    /// A store on a pool whose login role is a member of `stockade_keyring`.
+    /// A store on a pool whose login role is a member of `stockade_keyring` or `stockade_rotator`.
     #[must_use]
     pub const fn new(pool: PgPool) -> Self {
         Self { pool }
+    }
+
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
     }
 }
 
@@ -92,23 +98,6 @@ impl KeyStore for PgKeyStore {
     }
 }
 
-const fn insertion(rows: u64) -> Insertion {
+pub(crate) const fn insertion(rows: u64) -> Insertion {
     if rows == 0 { Insertion::AlreadyPresent } else { Insertion::Inserted }
-}
-
-fn store_error(error: sqlx::Error) -> Error {
-    let retry = retry(&error);
-    Error::store(error, retry)
-}
-
-/// Lost connections, exhausted pools and servers, restarts, and transactions that lost a race.
-fn retry(error: &sqlx::Error) -> Retry {
-    let later = match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["08", "40", "53", "57P"].iter().any(|class| code.starts_with(class)))
-        }
-        _ => false,
-    };
-    if later { Retry::Later } else { Retry::Never }
 }

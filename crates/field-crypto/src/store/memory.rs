@@ -1,11 +1,17 @@
 //! A key store in memory.
 
-use std::collections::BTreeMap;
+mod rotation;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::error::{Error, Retry};
-use crate::id::{KekId, KeyId, TenantId};
-use crate::store::{Insertion, KekRecord, KeyRecord, KeyState, KeyStore};
+use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
+use crate::store::{
+    Insertion, KekRecord, KeyRecord, KeyState, KeyStore, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore,
+    SubjectRewrap,
+};
 
 /// A key store for tests and demonstrations: its keys end with the process. Clones share their content.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +20,20 @@ pub struct MemoryKeyStore(Arc<Mutex<Content>>);
 #[derive(Debug, Default)]
 struct Content {
     keys: BTreeMap<(TenantId, KeyId), KeyRecord>,
+    /// Since when each key has been in its state.
+    since: BTreeMap<(TenantId, KeyId), Instant>,
     keks: BTreeMap<KekId, KekRecord>,
+    forgotten: BTreeSet<KekId>,
+    subjects: BTreeMap<(TenantId, SubjectId), SubjectKeyRecord>,
+}
+
+impl Content {
+    fn refuse_forgotten(&self, kek: &KekId) -> Result<(), Error> {
+        if self.forgotten.contains(kek) {
+            return Err(Error::store("the key encryption key was forgotten", Retry::Never));
+        }
+        Ok(())
+    }
 }
 
 impl MemoryKeyStore {
@@ -30,10 +49,11 @@ impl KeyStore for MemoryKeyStore {
     }
 
     async fn insert(&self, record: &KeyRecord) -> Result<Insertion, Error> {
-        if matches!(record.state, KeyState::Destroyed) {
+        let Some(wrapped) = record.state.wrapped() else {
             return Err(Error::store("a destroyed key cannot be added", Retry::Never));
-        }
+        };
         let mut content = self.content();
+        content.refuse_forgotten(&wrapped.kek)?;
         let blocks = |other: &KeyRecord| {
             other.tenant == record.tenant
                 && (other.key == record.key || (other.purpose == record.purpose && both_active(other, record)))
@@ -42,6 +62,7 @@ impl KeyStore for MemoryKeyStore {
             return Ok(Insertion::AlreadyPresent);
         }
         content.keys.insert((record.tenant, record.key), record.clone());
+        content.since.insert((record.tenant, record.key), Instant::now());
         Ok(Insertion::Inserted)
     }
 
@@ -60,11 +81,67 @@ impl KeyStore for MemoryKeyStore {
 
     async fn insert_kek(&self, record: &KekRecord) -> Result<Insertion, Error> {
         let mut content = self.content();
-        if content.keks.contains_key(&record.canary.kek) {
+        let kek = &record.canary.kek;
+        if content.keks.contains_key(kek) || content.forgotten.contains(kek) {
             return Ok(Insertion::AlreadyPresent);
         }
         content.keks.insert(record.canary.kek.clone(), record.clone());
         Ok(Insertion::Inserted)
+    }
+}
+
+impl SubjectKeyStore for MemoryKeyStore {
+    async fn load_subjects(&self, tenant: TenantId, subjects: &[SubjectId]) -> Result<Vec<SubjectKeyRecord>, Error> {
+        let content = self.content();
+        Ok(subjects.iter().filter_map(|subject| content.subjects.get(&(tenant, *subject)).cloned()).collect())
+    }
+
+    async fn insert_subject(&self, record: &SubjectKeyRecord) -> Result<Insertion, Error> {
+        let SubjectKeyState::Active(wrapped) = &record.state else {
+            return Err(Error::store("a destroyed key cannot be added", Retry::Never));
+        };
+        let mut content = self.content();
+        let wraps = content.keys.get(&(record.tenant, wrapped.by)).is_some_and(|key| {
+            key.purpose == Purpose::Aead && matches!(key.state, KeyState::Active(_) | KeyState::DecryptOnly(_))
+        });
+        if !wraps {
+            return Err(Error::store("the wrapping key is no longer in use", Retry::Later));
+        }
+        let owner = (record.tenant, record.subject);
+        let blocks = |other: &SubjectKeyRecord| other.tenant == record.tenant && other.key == record.key;
+        if content.subjects.contains_key(&owner) || content.subjects.values().any(blocks) {
+            return Ok(Insertion::AlreadyPresent);
+        }
+        content.subjects.insert(owner, record.clone());
+        Ok(Insertion::Inserted)
+    }
+
+    async fn subjects_to_rewrap(
+        &self,
+        tenant: TenantId,
+        active: KeyId,
+        after: Option<SubjectId>,
+    ) -> Result<Vec<SubjectKeyRecord>, Error> {
+        let due = |record: &&SubjectKeyRecord| {
+            record.tenant == tenant
+                && after.is_none_or(|after| record.subject > after)
+                && matches!(&record.state, SubjectKeyState::Active(wrapped) if wrapped.by != active)
+        };
+        Ok(self.content().subjects.values().filter(due).take(Self::PAGE).cloned().collect())
+    }
+
+    async fn rewrap_subjects(&self, tenant: TenantId, changes: &[SubjectRewrap]) -> Result<u64, Error> {
+        let mut content = self.content();
+        let mut changed = 0;
+        for change in changes {
+            if let Some(record) = content.subjects.get_mut(&(tenant, change.subject))
+                && matches!(&record.state, SubjectKeyState::Active(wrapped) if *wrapped == change.was)
+            {
+                record.state = SubjectKeyState::Active(change.becomes.clone());
+                changed += 1;
+            }
+        }
+        Ok(changed)
     }
 }
 

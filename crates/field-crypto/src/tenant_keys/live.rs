@@ -11,9 +11,9 @@ use crate::column::Column;
 use crate::context::Context;
 use crate::data_key::DataKey;
 use crate::error::{OpenError, Retry};
-use crate::field_cipher::FieldCipher;
-use crate::id::{KeyId, Purpose, TenantId};
-use crate::index::{BlindIndex, IndexTag, Normaliser as _};
+use crate::field_cipher::{Cipher as _, FieldCipher};
+use crate::id::{KeyId, Purpose, SubjectId, TenantId};
+use crate::index::{BlindIndex, IndexKind, IndexTag, Normaliser as _};
 use crate::kdf;
 use crate::messages::Messages;
 use crate::subkeys::Subkeys;
@@ -37,6 +37,8 @@ pub(crate) enum SlotState {
 /// A key with the subkeys that were derived from it so far.
 pub(crate) struct LiveKey {
     key: DataKey,
+    /// Whose key it is, if it is not the tenant's.
+    subject: Option<SubjectId>,
     messages: Arc<Messages>,
     ciphers: Subkeys<FieldCipher>,
     macs: Subkeys<Hmac<Sha256>>,
@@ -62,7 +64,15 @@ impl SlotState {
 
 impl LiveKey {
     pub(crate) const fn new(key: DataKey, messages: Arc<Messages>) -> Self {
-        Self { key, messages, ciphers: Subkeys::new(), macs: Subkeys::new() }
+        Self::owned(key, None, messages)
+    }
+
+    pub(crate) const fn of_subject(key: DataKey, subject: SubjectId, messages: Arc<Messages>) -> Self {
+        Self::owned(key, Some(subject), messages)
+    }
+
+    const fn owned(key: DataKey, subject: Option<SubjectId>, messages: Arc<Messages>) -> Self {
+        Self { key, subject, messages, ciphers: Subkeys::new(), macs: Subkeys::new() }
     }
 
     pub(crate) const fn messages(&self) -> &Arc<Messages> {
@@ -72,7 +82,11 @@ impl LiveKey {
     /// AES-256-GCM under the subkey of a column.
     pub(crate) fn field_cipher<C: Column>(&self, tenant: TenantId) -> &FieldCipher {
         self.ciphers.find_or_derive(TypeId::of::<C>(), || {
-            let context = Context::new("field")
+            let context = match self.subject {
+                None => Context::new("field"),
+                Some(subject) => Context::new("field of a subject").part(subject.as_uuid()),
+            };
+            let context = context
                 .part([wire::VERSION])
                 .part(Purpose::Aead.as_str())
                 .part(tenant.as_uuid())
@@ -82,9 +96,18 @@ impl LiveKey {
         })
     }
 
+    /// AES-256-GCM under the subkey that wraps the keys of the tenant's subjects.
+    pub(crate) fn subject_cipher(&self, tenant: TenantId) -> &FieldCipher {
+        self.ciphers.find_or_derive(TypeId::of::<SubjectId>(), || {
+            let context = Context::new("wrapping of subjects' keys").part(tenant.as_uuid());
+            FieldCipher::new(&kdf::subkey(self.key.expose(), &context))
+        })
+    }
+
     /// HMAC-SHA256 of a normalised value under the subkey of an index.
     pub(crate) fn index_tag<I: BlindIndex>(&self, tenant: TenantId, id: KeyId, term: &str) -> IndexTag<I> {
         let mac = self.macs.find_or_derive(TypeId::of::<I>(), || {
+            let (scope, bits) = (<I::Kind as IndexKind>::SCOPE, <I::Kind as IndexKind>::BITS);
             let context = Context::new("blind index")
                 .part([IndexTag::<I>::VERSION])
                 .part(Purpose::Index.as_str())
@@ -92,7 +115,9 @@ impl LiveKey {
                 .part(I::Column::TABLE)
                 .part(I::Column::COLUMN)
                 .part(I::NAME)
-                .part(I::Normaliser::NAME);
+                .part(I::Normaliser::name().as_bytes());
+            // Nothing follows for the first kind that there was: a tenant's whole tags.
+            let context = if (scope, bits) == ("tenant", 128) { context } else { context.part(scope).part([bits]) };
             hmac(&kdf::subkey(self.key.expose(), &context))
         });
         IndexTag::compute(mac.clone(), id, term)

@@ -1,4 +1,4 @@
-//! One tenant's place in the cache, and the one load that may be under way for it.
+//! One owner's place in the cache, and the one load that may be under way for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use crate::error::Error;
 use crate::tenant_keys::TenantKeys;
-use crate::vault::cache::Cache;
 
 pub(crate) struct Slot {
     used: AtomicU64,
@@ -22,6 +21,35 @@ pub(crate) struct Slot {
 struct Ready {
     keys: TenantKeys,
     expires: Instant,
+}
+
+/// What comes of asking for a load.
+pub(crate) enum Boarding<'a> {
+    Ready(TenantKeys),
+    Failed(Error),
+    Clear(Flight<'a>),
+}
+
+/// The one load of a slot that is under way. If it is dropped, the next in line loads.
+pub(crate) struct Flight<'a> {
+    slot: &'a Slot,
+    started: Instant,
+    expiries: u64,
+    failure: tokio::sync::MutexGuard<'a, Option<Error>>,
+}
+
+impl Flight<'_> {
+    /// Ends the load; `expiry` says when keys expire whose load began at a time.
+    pub(crate) fn land(mut self, result: &Result<TenantKeys, Error>, expiry: impl Fn(Instant, &TenantKeys) -> Instant) {
+        if let Ok(keys) = result {
+            let mut ready = self.slot.ready();
+            let overtaken = self.slot.expiries.load(Ordering::Relaxed) != self.expiries;
+            let expires = if overtaken { self.started } else { expiry(self.started, keys) };
+            *ready = Some(Ready { keys: keys.clone(), expires });
+        }
+        *self.failure = result.as_ref().err().cloned();
+        self.slot.landed.fetch_add(1, Ordering::Release);
+    }
 }
 
 impl Slot {
@@ -67,34 +95,21 @@ impl Slot {
         }
     }
 
-    /// Loads the keys, or waits for the load that is under way and shares its result, also if it fails: when the
-    /// key management service is down, a thousand requests must not try it one after the other.
-    pub(crate) async fn fly<L>(&self, cache: &Cache, load: impl FnOnce() -> L) -> Result<TenantKeys, Error>
-    where
-        L: Future<Output = Result<TenantKeys, Error>>,
-    {
+    /// Gets the right to load the keys, or waits for the load that is under way and shares its result, also if it fails:
+    /// when the key management service is down, a thousand requests must not try it one after the other.
+    pub(crate) async fn board(&self, now: impl Fn() -> Instant) -> Boarding<'_> {
         let landed = self.landed.load(Ordering::Acquire);
-        let mut failure = self.runway.lock().await;
-        if let Some(keys) = self.fresh(cache.now()) {
-            return Ok(keys);
+        let failure = self.runway.lock().await;
+        let now = now();
+        if let Some(keys) = self.fresh(now) {
+            return Boarding::Ready(keys);
         }
         if self.landed.load(Ordering::Acquire) != landed
             && let Some(failure) = &*failure
         {
-            return Err(failure.clone());
+            return Boarding::Failed(failure.clone());
         }
-        let started = cache.now();
-        let expiries = self.expiries.load(Ordering::Relaxed);
-        let result = load().await;
-        if let Ok(keys) = &result {
-            let mut ready = self.ready();
-            let overtaken = self.expiries.load(Ordering::Relaxed) != expiries;
-            let expires = if overtaken { started } else { cache.expiry(started, keys) };
-            *ready = Some(Ready { keys: keys.clone(), expires });
-        }
-        *failure = result.as_ref().err().cloned();
-        self.landed.fetch_add(1, Ordering::Release);
-        result
+        Boarding::Clear(Flight { slot: self, started: now, expiries: self.expiries.load(Ordering::Relaxed), failure })
     }
 
     fn ready(&self) -> MutexGuard<'_, Option<Ready>> {

@@ -101,6 +101,6 @@ async fn golden_tags_are_found() {
         let found: Vec<_> =
             keys.probe::<DriverSsnIndex>(&value).unwrap().iter().map(|tag| tag.as_bytes().to_vec()).collect();
         assert_eq!(found, expected);
-        assert_eq!(keys.index::<DriverSsnIndex>(&value).unwrap().as_bytes().as_slice(), expected[0]);
+        assert_eq!(keys.index::<DriverSsnIndex>(&value).unwrap().as_bytes(), expected[0]);
     }
 }

@@ -2,7 +2,13 @@
 
 mod columns;
 mod key_table;
+mod listening;
 mod migrating;
+mod registry;
+mod rotation;
+mod shred_history;
+mod shredding;
+mod subject_table;
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

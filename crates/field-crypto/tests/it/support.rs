@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use stockade_field_crypto::{
-    DataKey, DigitsOnly, Error, Insertion, KekId, KekRecord, KeyId, KeyRecord, KeyStore, Kms, LocalKeyring, LowerTrim,
-    MemoryKeyStore, Purpose, Retry, Secret, TenantId, TenantKeys, Unbound, Vault, WrapContext, WrappedKey, columns,
+    Approx, DataKey, DigitsOnly, Error, Global, Insertion, KekId, KekRecord, KeyId, KeyRecord, KeyStore, Kms, LastN,
+    LocalKeyring, LowerTrim, MemoryKeyStore, Nfkc, Purpose, Retry, Secret, SubjectId, TenantId, TenantKeys, Unbound,
+    Vault, WrapContext, WrappedKey, columns,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -13,7 +14,8 @@ use uuid::Uuid;
 columns! {
     /// A driver's social security number.
     pub DriverSsn = "drivers"."ssn": String, row = Uuid,
-        index DriverSsnIndex = "ssn_index": DigitsOnly;
+        index DriverSsnIndex = "ssn_index": DigitsOnly,
+        index DriverSsnLast4 = "ssn_last4": LastN<4> => Approx<8>;
     /// Another column of the same table.
     pub BankAccount = "drivers"."bank_account": String;
     /// A column of the same name in another table.
@@ -22,10 +24,19 @@ columns! {
     pub Email = "users"."email": String, row = Uuid,
         index EmailIndex = "email_index": LowerTrim,
         index EmailDigits = "email_index": DigitsOnly,
-        index EmailSecond = "email_index_2": LowerTrim;
+        index EmailSecond = "email_index_2": LowerTrim,
+        index EmailApprox = "email_index": LowerTrim => Approx<64>,
+        index EmailApproxLess = "email_index": LowerTrim => Approx<57>,
+        index EmailNfkc = "email_index": Nfkc<LowerTrim>,
+        index EmailAnywhere = "email_index": LowerTrim => Global,
+        index EmailRoughly = "email_index": LowerTrim => Global<Approx<12>>;
     pub TotpSeed = "users"."totp_seed": Vec<u8>, row = Uuid;
     pub LedgerMemo = "ledger"."memo": String, row = i64;
     pub SmtpPassword = "settings"."smtp_password": String, row = Unbound;
+    pub PatientName = "patients"."name": String, row = Uuid, subject,
+        index PatientNameIndex = "name_index": LowerTrim;
+    pub Diagnosis = "patients"."diagnosis": String, row = Uuid, subject;
+    pub VisitNote = "visits"."note": String, row = i64, subject;
 }
 
 /// The same column three times, bound to its row in three ways.
@@ -52,6 +63,10 @@ pub(crate) fn key_id(number: u32) -> KeyId {
 
 pub(crate) fn new_tenant() -> TenantId {
     TenantId::from(Uuid::now_v7())
+}
+
+pub(crate) fn new_subject() -> SubjectId {
+    SubjectId::from(Uuid::now_v7())
 }
 
 pub(crate) fn keyring() -> LocalKeyring {

@@ -1,4 +1,4 @@
-//! The application's three logins.
+//! The application's logins, one for each kind of work.
 
 use anyhow::{Context, Result};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -61,6 +61,24 @@ impl Prefix {
     pub fn sealer(&self) -> String {
         format!("{}_sealer", self.0)
     }
+
+    /// The login that signs where the audit log ends.
+    #[must_use]
+    pub fn checkpointer(&self) -> String {
+        format!("{}_checkpointer", self.0)
+    }
+
+    /// The login that erases personal values of the audit log.
+    #[must_use]
+    pub fn eraser(&self) -> String {
+        format!("{}_eraser", self.0)
+    }
+
+    /// The login that places and releases legal holds.
+    #[must_use]
+    pub fn holder(&self) -> String {
+        format!("{}_holder", self.0)
+    }
 }
 
 /// Drops roles by what their names begin with; the server quotes them.
@@ -82,6 +100,12 @@ pub struct Logins {
     pub gate: PgPool,
     /// Sealing and checking the audit log of every tenant.
     pub sealer: PgPool,
+    /// Signing checkpoints of it.
+    pub checkpointer: PgPool,
+    /// Erasing personal values of it.
+    pub eraser: PgPool,
+    /// Legal holds on it.
+    pub holder: PgPool,
 }
 
 /// Creates the logins that rls-migrations does not know and gives each its group roles.
@@ -99,6 +123,11 @@ BEGIN
     FOREACH member IN ARRAY groups LOOP
         EXECUTE format('GRANT %I TO %I', member, login);
     END LOOP;
+    -- The schema's hardening took `set_config` from everybody. The checkpointer waits with it until the disk has what it
+    -- publishes; it sees the hashes of every tenant as it is, so that no setting opens anything more to it.
+    IF 'stockade_checkpointer' = ANY (groups) AND NOT has_function_privilege(login, 'set_config(text, text, boolean)', 'EXECUTE') THEN
+        EXECUTE format('GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO %I', login);
+    END IF;
 END $$";
 
 impl Logins {
@@ -112,14 +141,17 @@ impl Logins {
             app: login(server, administrator, &prefix.app(), &["stockade_app"], 8).await?,
             gate: login(server, administrator, &prefix.gate(), &["stockade_auth", "stockade_keyring"], 8).await?,
             sealer: login(server, administrator, &prefix.sealer(), &["stockade_sealer"], 2).await?,
+            checkpointer: login(server, administrator, &prefix.checkpointer(), &["stockade_checkpointer"], 1).await?,
+            eraser: login(server, administrator, &prefix.eraser(), &["stockade_eraser"], 1).await?,
+            holder: login(server, administrator, &prefix.holder(), &["stockade_holder"], 1).await?,
         })
     }
 
     /// Closes every pool.
     pub async fn close(&self) {
-        self.app.close().await;
-        self.gate.close().await;
-        self.sealer.close().await;
+        for pool in [&self.app, &self.gate, &self.sealer, &self.checkpointer, &self.eraser, &self.holder] {
+            pool.close().await;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drivers, whose social security numbers and bank accounts are sealed.
 
 use stockade::{
+    audit_chain::PersonalPaths,
     field_crypto::{OpenError, Sealed, Secret, TenantKeys},
     rbac::Resource,
     tenant_guard::TenantTx,
@@ -46,6 +47,12 @@ impl Driver {
     pub fn masked_ssn(&self, keys: &TenantKeys) -> Result<String, OpenError> {
         Ok(keys.open(&self.id, &self.ssn)?.masked().to_string())
     }
+}
+
+/// What the log holds of a driver that can be erased from it.
+#[must_use]
+pub fn personal() -> PersonalPaths {
+    PersonalPaths::new().entity("driver", &["/name", "/licence", "/phone"])
 }
 
 /// The drivers of the tenant, by name.

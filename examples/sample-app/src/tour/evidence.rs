@@ -1,16 +1,41 @@
-//! An audit row that is altered behind the application's back, and the posture score.
+//! Signed checkpoints, an audit row that is altered behind the application's back, and the posture score.
 
 use anyhow::{Result, bail};
-use sqlx::raw_sql;
-use stockade::{
-    audit_chain::postgres::{VerifyOptions, verify},
-    tenant_guard::TenantId,
-};
+use sqlx::Connection as _;
+use stockade::audit_chain::{SignedCheckpoint, postgres::Part};
 
 use super::Tour;
-use crate::{controls, seed};
+use crate::{
+    controls,
+    domain::{
+        inspection,
+        tampering::{self, Alteration, Outcome, Target},
+    },
+    seed,
+};
 
-/// A superuser switches the triggers off and rewrites who did it.
+/// A checkpoint is signed and anchored, and proves an entry to an outsider.
+pub(super) async fn checkpoints(tour: &mut Tour<'_>) -> Result<()> {
+    tour.step("Where the log ends is signed, and kept outside the database");
+    let app = tour.app();
+    app.checkpoint_now().await?;
+    let Some(last) = app.last_checkpoint().await? else { bail!("there is no checkpoint") };
+    let kept = app.watch.kept(seed::ACME.id.into()).await?;
+    let Some(kept) = kept else { bail!("the anchor has no checkpoint of Acme's log") };
+    let (key, place) = (app.watch.key(), app.watch.anchors().describe());
+    tour.say(format!("verifier key: {key}"));
+    tour.check(
+        &format!("checkpoint {} over every tenant", last.size()),
+        format!("signs entries 1 to {} of {}; kept in {place}", kept.head().head.seq, seed::ACME.name),
+        last.open(key).is_some(),
+    );
+    let altered = last.note().to_string().replacen('A', "B", 1);
+    let forged = altered.parse().ok().and_then(|note| SignedCheckpoint::open(&note, key));
+    tour.check("change a letter of it", "the signature does not hold", forged.is_none());
+    Ok(())
+}
+
+/// Somebody with every right alters an entry, in a transaction that is undone; then in one that is not.
 pub(super) async fn tampering(tour: &mut Tour<'_>) -> Result<()> {
     tour.step("An audit row is altered behind the application's back");
     let app = tour.app();
@@ -24,40 +49,48 @@ pub(super) async fn tampering(tour: &mut Tour<'_>) -> Result<()> {
     .bind(tenant)
     .fetch_one(&mut superuser)
     .await?;
-    let refused = sqlx::query(
-        "UPDATE stockade.audit_entry SET action = 'load.view' WHERE tenant_id = $1 AND action = 'load.update'",
-    )
-    .bind(tenant)
-    .execute(&mut superuser)
-    .await;
-    let happened = match &refused {
-        Ok(done) => format!("{} rows changed", done.rows_affected()),
-        Err(error) => error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned()),
-    };
-    tour.check("change an entry as the superuser of the database", happened, refused.is_err());
+    superuser.close().await?;
+    let seq = seq.unsigned_abs();
+    for alteration in Alteration::ALL {
+        let outcome = tampering::demonstrate(app, tenant, seq, alteration).await?;
+        let Outcome::Shown(shown) = outcome else { bail!("the demonstration could not run: {outcome:?}") };
+        if alteration == Alteration::Actor {
+            let refused = shown.refused.contains("append-only");
+            tour.check("change an entry as the administrator of the database", &shown.refused, refused);
+            tour.say("its owner takes the triggers and policies away, in a transaction that is undone, and alters entry by entry:");
+        }
+        let found = shown.altered.verdicts().first();
+        tour.check(
+            &format!("alter {}", alteration.words()),
+            found.map_or_else(|| "no finding".to_owned(), ToString::to_string),
+            found.is_some_and(|found| found.seq == Some(seq)) && shown.undone.is_intact(),
+        );
+    }
 
-    raw_sql("ALTER TABLE stockade.audit_entry DISABLE TRIGGER ALL").execute(&mut superuser).await?;
-    let changed = sqlx::query(
-        "UPDATE stockade.audit_entry e SET actor_id = 'somebody-else' FROM stockade.audit_link l
-         WHERE l.entry_id = e.entry_id AND l.tenant_id = $1 AND l.seq = $2",
-    )
-    .bind(tenant)
-    .bind(seq)
-    .execute(&mut superuser)
-    .await?
-    .rows_affected();
-    raw_sql("ALTER TABLE stockade.audit_entry ENABLE TRIGGER ALL").execute(&mut superuser).await?;
-    sqlx::Connection::close(superuser).await?;
-    tour.say(format!("the superuser disables the triggers, writes another name into entry no. {seq} ({changed} row), and enables them again"));
-
-    let mut tx = app.tenants.read(TenantId::new(tenant)).await?;
-    let report = verify(&mut tx, tenant.into(), &VerifyOptions::default()).await?;
-    tx.close().await?;
+    let mut superuser = tour.scratch.superuser().await?;
+    let Some(target) = Target::find(&mut superuser, tenant, seq).await? else { bail!("the entry is gone") };
+    let mut tx = superuser.begin().await?;
+    tampering::disarm(&mut tx).await?;
+    let changed = target.alter(&mut tx, Alteration::Actor).await?;
+    tx.commit().await?;
+    superuser.close().await?;
+    tour.say(format!("the same once more, and kept ({changed} row)"));
+    let report = app.watch.verify(&mut *app.sealer().await?, tenant.into()).await?;
     let Some(verdict) = report.verdicts().first() else {
         tour.check("verify the chain", "no finding", false);
         return Ok(());
     };
-    tour.check("verify the chain", verdict, !report.is_intact() && verdict.seq == u64::try_from(seq).ok());
+    tour.check("verify the chain", verdict, verdict.seq == Some(seq));
+    let rules = inspection::log_rules(app).await?;
+    let switched = rules.deviations.iter().find(|deviation| deviation.part == Part::Trigger);
+    tour.check(
+        "compare the rules around the log with what its migrations made",
+        switched.map_or_else(
+            || "no deviation".to_owned(),
+            |first| format!("{} deviations; {first}", rules.deviations.len()),
+        ),
+        switched.is_some(),
+    );
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use crate::{
     app::App,
     database::{Prefix, Server},
+    evidence::Evidence,
     limits::Counting,
     secrets::Pair,
     seed,
@@ -62,7 +63,8 @@ impl Scratch {
 }
 
 async fn start(server: &Server, prefix: Prefix) -> Result<App> {
-    let app = App::start(server, prefix, Pair::generate()?.parse()?, &Counting::Memory).await?;
+    let app =
+        App::start(server, prefix, Pair::generate()?.parse()?, &Counting::Memory, Evidence::temporary().await?).await?;
     seed::fill(&app).await?;
     Ok(app)
 }

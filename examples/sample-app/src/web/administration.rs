@@ -22,14 +22,14 @@ use crate::{
 /// `GET /administration`
 pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
     let user = inspector(&app, visitor, "schema.inspect").await?;
-    Ok(render(&user, &html! {}))
+    Ok(render(&app, &user, &html! {}))
 }
 
 /// `POST /administration/lint`
 pub(crate) async fn lint(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
     let user = inspector(&app, visitor, "schema.lint").await?;
     let findings = inspection::lint(&app).await?;
-    Ok(render(&user, &lint_card(&findings)))
+    Ok(render(&app, &user, &lint_card(&findings)))
 }
 
 /// `POST /administration/probe`
@@ -40,14 +40,14 @@ pub(crate) async fn probe(State(app): WebApp, visitor: SignedIn) -> Result<Marku
         || html! { div.note.warn role="status" { p { "The embedded engine cannot run the probe. Set DATABASE_URL to a PostgreSQL server." } } },
         probe_card,
     );
-    Ok(render(&user, &result))
+    Ok(render(&app, &user, &result))
 }
 
 /// `POST /administration/log`
 pub(crate) async fn log(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
     let user = inspector(&app, visitor, "schema.log_rules").await?;
     let health = inspection::log_rules(&app).await?;
-    Ok(render(&user, &log_card(&health)))
+    Ok(render(&app, &user, &log_card(&health)))
 }
 
 /// Who may look, and an entry of the audit log that they did.
@@ -67,8 +67,12 @@ async fn inspector(app: &App, visitor: SignedIn, action: &str) -> Result<User, P
     Ok(user)
 }
 
-fn render(user: &User, result: &Markup) -> Markup {
+fn render(app: &App, user: &User, result: &Markup) -> Markup {
     let content = html! {
+        div.actions.spaced {
+            a.button.quiet href="/administration/retention" { "Retention: holds and erasure" }
+            a.button.quiet href="/administration/tampering" { "Tampering, demonstrated" }
+        }
         div.grid {
             (inspection(
                 "/administration/lint",
@@ -87,8 +91,15 @@ fn render(user: &User, result: &Markup) -> Markup {
             ))
         }
         (result)
+        div.card {
+            h2 { "The audit log's signing key" }
+            p { "An auditor checks checkpoints and bundles with it. It says nothing that has to be kept secret; hand it over on another way than the bundle." }
+            p.mono.long { (app.watch.key()) }
+            p.muted { "Checkpoints are kept outside the database, in " (app.watch.anchors().words()) "." }
+            pre { "cargo run -p stockade-audit-chain --example verify_bundle -- audit.bundle.jsonl --key '" (app.watch.key()) "'" }
+        }
     };
-    let lead = "Inspections of the schema that every tenant shares. They leave nothing behind.";
+    let lead = "Inspections of the schema that every tenant shares, which leave nothing behind, and what concerns the audit log.";
     page(user, Place::Administration, "Administration", lead, &content)
 }
 

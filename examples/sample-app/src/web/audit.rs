@@ -1,19 +1,25 @@
 //! The audit log: search, and the button that verifies it.
 
+mod rows;
+mod standing;
+
 use axum::extract::{Query, State};
 use chrono::NaiveDate;
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::Value;
 use stockade::{
     audit_chain::{
-        AuditRow, Outcome, Report, Severity,
-        postgres::{Filter, Page, VerifyOptions, lag, search, verify as verify_chain},
+        Report, Severity,
+        postgres::{Filter, Page, lag, search},
     },
     rbac::Resource,
 };
 use uuid::Uuid;
 
+use self::{
+    rows::{Names, table},
+    standing::Standing,
+};
 use super::{
     SignedIn, WebApp,
     layout::{Place, page},
@@ -22,7 +28,7 @@ use super::{
 use crate::{
     app::App,
     desk::Desk,
-    domain::people::{self, User},
+    domain::{people, retention},
     permissions::Perm,
 };
 
@@ -46,7 +52,7 @@ pub(crate) struct Search {
 /// `GET /audit`
 pub(crate) async fn show(State(app): WebApp, visitor: SignedIn, Query(form): Query<Search>) -> Result<Markup, Problem> {
     let mut desk = open(&app, visitor, Perm::AuditView).await?;
-    let page = render(&mut desk, &form, None).await?;
+    let page = render(&app, &mut desk, &form, None).await?;
     desk.commit(&app).await?;
     Ok(page)
 }
@@ -56,8 +62,8 @@ pub(crate) async fn verify(State(app): WebApp, visitor: SignedIn) -> Result<Mark
     app.seal_now().await?;
     let mut desk = open(&app, visitor, Perm::AuditView).await?;
     let tenant = desk.user.tenant_id;
-    let report = verify_chain(&mut desk.tx, tenant.into(), &VerifyOptions::default()).await?;
-    let page = render(&mut desk, &Search::default(), Some(&report)).await?;
+    let report = app.watch.verify(&mut desk.tx, tenant.into()).await?;
+    let page = render(&app, &mut desk, &Search::default(), Some(&report)).await?;
     desk.commit(&app).await?;
     Ok(page)
 }
@@ -135,13 +141,17 @@ async fn find(desk: &mut Desk, form: &Search) -> Result<Page, Problem> {
     Ok(search(&mut desk.tx, &filter).await?)
 }
 
-async fn render(desk: &mut Desk, form: &Search, report: Option<&Report>) -> Result<Markup, Problem> {
+async fn render(app: &App, desk: &mut Desk, form: &Search, report: Option<&Report>) -> Result<Markup, Problem> {
     let found = find(desk, form).await?;
+    let entries: Vec<Uuid> = found.rows.iter().map(|row| row.entry_id).collect();
+    let erased = retention::erased(&mut desk.tx, &entries).await?;
+    let standing = Standing::read(app, desk).await?;
     let people = Names(people::all(&mut desk.tx).await?);
     let (_, wrong) = form.filter(desk.user.tenant_id);
     let next = found.next.as_ref().map(ToString::to_string);
     let behind = lag(&mut desk.tx).await?;
     let content = html! {
+        (standing.alarm())
         @if let Some(report) = report { (verdict(report)) }
         div.row.spaced {
             form method="post" action="/audit/verify" { button { "Verify the chain" } }
@@ -175,11 +185,12 @@ async fn render(desk: &mut Desk, form: &Search, report: Option<&Report>) -> Resu
                 div.field { button.quiet { "Search" } }
             }
         }
-        div.card.flush { div.scroll { (table(&found.rows, &people)) } }
         p.muted {
-            @if behind.waiting == 0 { "Every entry has its place in the chain." }
-            @else { (behind.waiting) " entries wait for their place in the chain, the oldest for " (behind.oldest.as_millis()) " ms." }
+            @if behind.waiting == 0 { "Every entry has its place in the chain. " }
+            @else { (behind.waiting) " entries wait for their place in the chain, the oldest for " (behind.oldest.as_millis()) " ms. " }
+            (standing.sentence())
         }
+        div.card.flush { div.scroll { (table(&found.rows, &people, &erased)) } }
         @if let Some(next) = next { p { a.button.quiet href={ "/audit?" (form.query(&next)) } { "Older entries" } } }
     };
     let lead = "Who did what, to what, from where, with the values before and after. Nobody can change it, and anybody can check it.";
@@ -205,76 +216,4 @@ fn verdict(report: &Report) -> Markup {
             }
         }
     }
-}
-
-fn table(rows: &[AuditRow], people: &Names) -> Markup {
-    html! {
-        table {
-            thead { tr { th { "Time (UTC)" } th { "Who" } th { "What" } th { "Change" } th { "Through" } th.num { "No." } } }
-            tbody {
-                @for row in rows {
-                    tr {
-                        td.nowrap { (row.recorded_at.format("%Y-%m-%d %H:%M:%S%.3f")) }
-                        td { (row.actor_name.as_deref().or(people.name(&row.actor_id)).unwrap_or(&row.actor_id)) @if let Some(role) = &row.actor_role { small { (role) } } }
-                        td {
-                            code { (row.action) } " " (mark(row))
-                            @if let (Some(kind), Some(id)) = (&row.entity_type, &row.entity_id) { small title=(id) { (kind) " " (people.name(id).unwrap_or_else(|| short(id))) } }
-                        }
-                        td.change { (change(row.before.as_ref(), row.after.as_ref())) }
-                        td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " (endpoint) } } @if let Some(ip) = row.ip { small { (ip) } } }
-                        td.num { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
-                    }
-                }
-            }
-        }
-        @if rows.is_empty() { p.muted.padded { "Nothing matches." } }
-    }
-}
-
-/// The people of the tenant, to show a name where the log has an id.
-struct Names(Vec<User>);
-
-impl Names {
-    fn name(&self, id: &str) -> Option<&str> {
-        let id = Uuid::try_parse(id).ok()?;
-        self.0.iter().find(|person| person.id == id).map(|person| person.name.as_str())
-    }
-}
-
-/// The last part of a UUID, which tells neighbours apart; anything else as it is.
-fn short(id: &str) -> &str {
-    Uuid::try_parse(id).ok().and_then(|_| id.rsplit('-').next()).unwrap_or(id)
-}
-
-fn mark(row: &AuditRow) -> Markup {
-    html! {
-        @if row.outcome != Outcome::Success { span.badge.bad { (row.outcome) } " " }
-        @match row.severity {
-            Severity::Warning => span.badge.warn { "warning" },
-            Severity::Critical => span.badge.bad { "critical" },
-            _ => {},
-        }
-    }
-}
-
-/// The members that differ, old beside new.
-fn change(before: Option<&Value>, after: Option<&Value>) -> Markup {
-    let empty = serde_json::Map::new();
-    let before_map = before.and_then(Value::as_object).unwrap_or(&empty);
-    let after_map = after.and_then(Value::as_object).unwrap_or(&empty);
-    let mut names: Vec<&String> = before_map.keys().chain(after_map.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    html! {
-        @for name in names {
-            @let (old, new) = (before_map.get(name), after_map.get(name));
-            @if old != new {
-                div { (name) ": " @if let Some(old) = old { del { (text(old)) } " " } @if let Some(new) = new { ins { (text(new)) } } }
-            }
-        }
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

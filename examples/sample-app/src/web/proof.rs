@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use maud::{Markup, html};
 use stockade::audit_chain::{
-    Digest, TenantId,
+    Digest, HeadProof, InclusionProof, Publication, TenantId, VerifierKey,
     postgres::{prove_inclusion, tree},
 };
 
@@ -33,6 +33,8 @@ WHERE l.seq = $1";
 
 /// `GET /audit/entries/{seq}`
 pub(crate) async fn show(State(app): WebApp, visitor: SignedIn, Path(seq): Path<i64>) -> Result<Markup, Problem> {
+    // Before the desk: a pool of one connection cannot give a second one while the desk holds its own.
+    let checkpoint = app.last_checkpoint().await?;
     let mut desk = open(&app, visitor, Perm::AuditView).await?;
     let linked: Option<Linked> = sqlx::query_as(LINK).bind(seq).fetch_optional(&mut desk.tx).await?;
     let Some(linked) = linked else {
@@ -40,17 +42,31 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn, Path(seq): Path<
         return Err(Problem::NotFound);
     };
     let tenant = TenantId::from(desk.user.tenant_id);
-    let size = linked.size.unsigned_abs();
-    let proof = prove_inclusion(&mut desk.tx, tenant, seq.unsigned_abs(), size).await?;
-    let root = tree(&mut desk.tx, tenant, size).await?.root();
+    let seq = seq.unsigned_abs();
+    let signed = checkpoint.as_ref().and_then(|checkpoint| Signed::of(checkpoint, app.watch.key(), tenant, seq));
+    let (size, root) = match &signed {
+        Some(signed) => (signed.proof.head().head.seq, signed.proof.head().root),
+        None => {
+            let size = linked.size.unsigned_abs();
+            (size, tree(&mut desk.tx, tenant, size).await?.root())
+        }
+    };
+    let proof = prove_inclusion(&mut desk.tx, tenant, seq, size).await?;
     let user = desk.user.clone();
     desk.commit(&app).await?;
     let leaf = Digest::try_from(linked.leaf.as_slice())?;
     let holds = proof.verify(&leaf, &root);
     let content = html! {
         div.note.good[holds].bad[!holds] role="status" {
-            p { @if holds { "The entry is in the tree of all " (size) " entries: its hash and these " (proof.path().len()) " others give the root." }
-                @else { "The entry is not in the tree. Verify the chain." } }
+            p {
+                @if holds {
+                    "The entry is in the tree of all " (size) " entries: its hash and these " (proof.path().len()) " others give the root. "
+                    @match &signed {
+                        Some(signed) => { "Checkpoint " (signed.checkpoint.size()) " signs that root." },
+                        None => "No checkpoint signs that root yet; the next one will.",
+                    }
+                } @else { "The entry is not in the tree. Verify the chain." }
+            }
         }
         div.card.flush {
             h2 { "Entry " (seq) }
@@ -68,15 +84,50 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn, Path(seq): Path<
         div.card {
             h2 { "Proof" }
             p { "RFC 9162: the hashes beside the way from the entry to the root, the lowest first." }
-            ol { @for hash in proof.path() { li.mono { (hash) } } }
+            (path(&proof))
+            @if let Some(signed) = &signed { (signed.render()) }
             div.actions {
                 a.button.quiet href={ "/audit/entries/" (seq) "/bundle" } { "Download as a bundle" }
                 a.button.quiet href="/audit" { "Back to the log" }
             }
         }
     };
-    let lead = "What an auditor gets: the entry's hash, its place, and what ties both to the whole log.";
+    let lead =
+        "What an auditor gets: the entry's hash, its place, and what ties both to a signature outside the database.";
     Ok(page(&user, Place::Audit, "Proof", lead, &content))
+}
+
+/// A checkpoint that the key signed and that commits to the entry.
+struct Signed<'a> {
+    checkpoint: &'a Publication,
+    proof: HeadProof,
+}
+
+impl<'a> Signed<'a> {
+    fn of(checkpoint: &'a Publication, key: &VerifierKey, tenant: TenantId, seq: u64) -> Option<Self> {
+        let signed = checkpoint.open(key)?;
+        let proof = checkpoint.prove_head(tenant).ok()??;
+        proof.verify(&signed)?;
+        (proof.head().head.seq >= seq).then_some(Self { checkpoint, proof })
+    }
+
+    fn render(&self) -> Markup {
+        html! {
+            p { "The root among those of all tenants:" }
+            (path(self.proof.among()))
+            p { "Their root " code { (self.proof.tenants_root()) } " among all that was ever signed:" }
+            (path(self.proof.within()))
+            p { "The signed checkpoint (C2SP tlog-checkpoint). The key to check it with is on the administration page." }
+            pre { (self.checkpoint.note()) }
+        }
+    }
+}
+
+fn path(proof: &InclusionProof) -> Markup {
+    html! {
+        @if proof.path().is_empty() { p.muted { "Nothing beside it." } }
+        ol.hashes { @for hash in proof.path() { li.mono { (hash) } } }
+    }
 }
 
 fn row(name: &str, value: &str) -> Markup {

@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use sample_app::{
     app::App,
     database::{Prefix, Server},
+    evidence::Evidence,
     limits::Counting,
     secrets::Pair,
     seed::{self, Person, Tenant},
@@ -21,9 +22,14 @@ pub(crate) async fn app(pool: &PgPool) -> Arc<App> {
     let server = Server::at(pool.connect_options().as_ref().clone());
     let prefix = Prefix::scratch(rand_id());
     let secrets = Pair::generate().unwrap().parse().unwrap();
-    let app = App::start(&server, prefix, secrets, &Counting::Memory).await.unwrap();
+    let app = App::start(&server, prefix, secrets, &Counting::Memory, evidence().await).await.unwrap();
     seed::fill(&app).await.unwrap();
     Arc::new(app)
+}
+
+/// A key and an anchor file of its own.
+pub(crate) async fn evidence() -> Evidence {
+    Evidence::temporary().await.unwrap()
 }
 
 /// Roles belong to the whole server, and tests run side by side on it.

@@ -17,7 +17,7 @@ use stockade::{
     tenant_guard::TenantId,
 };
 
-use crate::browser::{Browser, app, rand_id};
+use crate::browser::{Browser, app, evidence, rand_id};
 
 async fn guess(browser: &mut Browser) -> StatusCode {
     browser.post("/sign-in", &[("email", "vic@acme.test"), ("password", "wrong password")]).await.status
@@ -63,7 +63,8 @@ async fn processes_share_their_limits_in_redis(pool: PgPool) {
     let (pair, prefix) = (Pair::generate().unwrap(), Prefix::scratch(rand_id()));
     let server = Server::at(pool.connect_options().as_ref().clone());
     let counting = Counting::Redis(url);
-    let start = async || App::start(&server, prefix.clone(), pair.parse().unwrap(), &counting).await.unwrap();
+    let start =
+        async || App::start(&server, prefix.clone(), pair.parse().unwrap(), &counting, evidence().await).await.unwrap();
     let (one, other) = (Arc::new(start().await), Arc::new(start().await));
     seed::fill(&one).await.unwrap();
     let (mut here, mut there) = (Browser::new(&one), Browser::new(&other));

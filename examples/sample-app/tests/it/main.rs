@@ -4,10 +4,14 @@
 
 mod administration;
 mod browser;
+mod checkpoints;
 mod exports;
 mod forms;
 mod installation;
 mod limits;
 mod periods;
+mod posture;
 mod refusals;
+mod retention;
 mod sign_in;
+mod tampering;

@@ -2,12 +2,14 @@
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
-use stockade_field_crypto::postgres::PgKeyStore;
-use stockade_field_crypto::{IndexTag, OpenError, Sealed, TenantKeys, Vault, sealed_check};
+use stockade_field_crypto::postgres::{PgKeyStore, reserve_ids};
+use stockade_field_crypto::{
+    ErrorKind, IndexTag, OpenError, Sealed, SealedText, TenantKeys, Vault, sealed_check, sealed_text_check,
+};
 use uuid::Uuid;
 
 use super::migrated;
-use crate::support::{DriverSsn, DriverSsnIndex, keyring, new_tenant, secret};
+use crate::support::{DriverSsn, DriverSsnIndex, DriverSsnLast4, LedgerMemo, keyring, new_tenant, secret};
 
 const SSN: &str = "078-05-1120";
 const INSERT: &str = "INSERT INTO drivers (id, tenant_id, ssn, ssn_index) VALUES ($1, $2, $3, $4)";
@@ -17,7 +19,7 @@ async fn set_up(pool: PgPoolOptions, options: &PgConnectOptions) -> (PgPool, Ten
     let pool = migrated(pool, options).await;
     let table = format!(
         "CREATE TABLE drivers (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, ssn bytea CHECK ({}), \
-         ssn_index bytea, UNIQUE (tenant_id, ssn_index))",
+         ssn_index bytea, ssn_last4 bytea, UNIQUE (tenant_id, ssn_index))",
         sealed_check::<DriverSsn>()
     );
     sqlx::query(AssertSqlSafe(table)).execute(&pool).await.unwrap();
@@ -157,4 +159,122 @@ async fn malformed_columns_do_not_decode(pool: PgPoolOptions, options: PgConnect
     assert!(!error.unwrap_err().to_string().contains("078"));
     let error = sqlx::query_scalar::<_, IndexTag<DriverSsnIndex>>("SELECT '078-05-1120'::bytea").fetch_one(&pool).await;
     assert!(error.unwrap_err().to_string().ends_with("not an index tag"));
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_approximate_index_is_searched_and_filtered(pool: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, keys) = set_up(pool, &options).await;
+    let rows: Vec<_> = (0..4096).map(|number| (Uuid::now_v7(), secret(&format!("219-09-{number:04}")))).collect();
+    let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
+    let sealed: Vec<Sealed<DriverSsn>> = keys.seal_many(rows.iter().map(|(id, ssn)| (id, ssn))).unwrap();
+    let tags: Vec<_> = rows.iter().map(|(_, ssn)| keys.index::<DriverSsnLast4>(ssn).unwrap()).collect();
+    sqlx::query(
+        "INSERT INTO drivers (id, tenant_id, ssn, ssn_last4) \
+         SELECT id, $1, ssn, tag FROM unnest($2::uuid[], $3::bytea[], $4::bytea[]) AS t (id, ssn, tag)",
+    )
+    .bind(keys.tenant().as_uuid())
+    .bind(&ids)
+    .bind(&sealed)
+    .bind(&tags)
+    .execute(&pool)
+    .await
+    .unwrap();
+
+    let search = keys.search::<DriverSsnLast4>(&secret("0042")).unwrap();
+    let candidates: Vec<(Uuid, Sealed<DriverSsn>)> =
+        sqlx::query_as("SELECT id, ssn FROM drivers WHERE tenant_id = $1 AND ssn_last4 = ANY($2)")
+            .bind(keys.tenant().as_uuid())
+            .bind(search.tags())
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    assert!(candidates.len() > 1, "with 256 tags for 4096 values some share one");
+    let found = search.filter(&keys, candidates, |(id, ssn)| (id, ssn)).all().unwrap();
+    assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[42]]);
+}
+
+/// The same values in a column that had to stay text.
+#[sqlx::test(migrations = false)]
+async fn text_columns_hold_sealed_values(pool: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, keys) = set_up(pool, &options).await;
+    let table =
+        format!("CREATE TABLE old (id uuid PRIMARY KEY, ssn text CHECK ({}))", sealed_text_check::<DriverSsn>());
+    sqlx::query(AssertSqlSafe(table)).execute(&pool).await.unwrap();
+    let ids: Vec<Uuid> = (0..20).map(|_| Uuid::now_v7()).collect();
+    let values: Vec<_> = ids.iter().zip(0..).map(|(id, length)| (*id, secret(&"5".repeat(length)))).collect();
+    let sealed: Vec<SealedText<DriverSsn>> =
+        values.iter().map(|(id, ssn)| keys.seal(id, ssn).unwrap().into()).collect();
+    sqlx::query("INSERT INTO old SELECT * FROM unnest($1::uuid[], $2::text[])")
+        .bind(&ids)
+        .bind(&sealed)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let rows: Vec<(Uuid, Option<SealedText<DriverSsn>>)> =
+        sqlx::query_as("SELECT id, ssn::varchar FROM old ORDER BY id").fetch_all(&pool).await.unwrap();
+    for ((id, stored), (_, ssn)) in rows.iter().zip(&values) {
+        assert_eq!(keys.open(id, stored.as_ref().unwrap().sealed()).unwrap().expose(), ssn.expose());
+    }
+
+    let text = sealed[11].to_string();
+    let refused = [
+        SSN,
+        "",
+        "fc1.",
+        "a plain text that is longer than any sealed value would have to be",
+        &text.replace("fc1.", "fc2."),
+        &text.replace("fc1.A", "fc1.B"),
+        &format!("{text}="),
+        &format!("{text}\n"),
+        &format!("{text} {SSN}"),
+        &format!("{SSN}\n{text}"),
+        &text[..47],
+    ];
+    for plain in refused {
+        let refused = sqlx::query("UPDATE old SET ssn = $1").bind(plain).execute(&pool).await.unwrap_err();
+        assert!(refused.as_database_error().unwrap().is_check_violation(), "{plain:?}");
+    }
+    let error = sqlx::query_scalar::<_, SealedText<DriverSsn>>("SELECT '078-05-1120'").fetch_one(&pool).await;
+    let message = error.unwrap_err().to_string();
+    assert!(message.ends_with("not a sealed value of `drivers.ssn`") && !message.contains("078"), "{message}");
+}
+
+/// A value is bound to its row's number, so the number comes first.
+#[sqlx::test(migrations = false)]
+async fn numbers_are_reserved_before_their_rows(pool: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, keys) = set_up(pool, &options).await;
+    for table in [
+        "CREATE TABLE ledger (id bigserial PRIMARY KEY, memo bytea NOT NULL)",
+        "CREATE TABLE \"Ledger two\" (id bigint GENERATED ALWAYS AS IDENTITY, memo bytea NOT NULL)",
+    ] {
+        sqlx::query(AssertSqlSafe(table)).execute(&pool).await.unwrap();
+    }
+    let reserving = (0..8).map(|_| {
+        let pool = pool.clone();
+        tokio::spawn(async move { reserve_ids(&pool, "public.ledger", "id", 25).await.unwrap() })
+    });
+    let mut ids = Vec::new();
+    for reserved in reserving.collect::<Vec<_>>() {
+        ids.extend(reserved.await.unwrap());
+    }
+    for id in &ids {
+        let sealed: Sealed<LedgerMemo> = keys.seal(id, &secret(&format!("memo {id}"))).unwrap();
+        sqlx::query("INSERT INTO ledger VALUES ($1, $2)").bind(id).bind(sealed).execute(&pool).await.unwrap();
+    }
+    // The table goes on after them.
+    let next: i64 =
+        sqlx::query_scalar("INSERT INTO ledger (memo) VALUES ('') RETURNING id").fetch_one(&pool).await.unwrap();
+    ids.sort_unstable();
+    assert_eq!((ids, next), ((1..=200).collect(), 201));
+    let rows: Vec<(i64, Sealed<LedgerMemo>)> =
+        sqlx::query_as("SELECT * FROM ledger WHERE id < 201").fetch_all(&pool).await.unwrap();
+    for (id, sealed) in rows {
+        assert_eq!(keys.open(&id, &sealed).unwrap().expose(), &format!("memo {id}"));
+    }
+
+    assert_eq!(reserve_ids(&pool, "public.\"Ledger two\"", "id", 2).await.unwrap(), [1, 2]);
+    assert!(reserve_ids(&pool, "public.ledger", "id", 0).await.unwrap().is_empty());
+    let none = reserve_ids(&pool, "public.ledger", "memo", 1).await.unwrap_err();
+    assert_eq!((none.kind(), none.is_retryable()), (ErrorKind::Store, false));
+    assert_eq!(reserve_ids(&pool, "public.nowhere", "id", 1).await.unwrap_err().kind(), ErrorKind::Store);
 }

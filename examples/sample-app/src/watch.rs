@@ -1,0 +1,225 @@
+//! Watching the audit log: checkpoints that are signed and anchored, verifications, and what the last of each found.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::{Executor, Postgres};
+use stockade::{
+    audit_chain::{
+        Actor, Anchor as _, Entry, LocalSigner, Outcome, ProvenHead, Publication, Report, Severity, Signer as _,
+        TenantId, VerifierKey,
+        postgres::{Checkpointer, Checkpointing, VerifyOptions, stored_checkpoint, tenants, verify},
+    },
+    bridge::PLATFORM,
+};
+
+use crate::{
+    app::App,
+    evidence::{Anchors, Evidence},
+    trail::Trail,
+};
+
+/// How often a checkpoint is made. What is rewritten between two of them is not seen.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// After how many checkpoints every chain is recomputed as a whole.
+const VERIFY_EVERY: u32 = 15;
+
+/// The key, the anchors, and what was last found.
+#[derive(Debug)]
+pub struct Watch {
+    checkpointer: Checkpointer<LocalSigner>,
+    key: VerifierKey,
+    anchors: Anchors,
+    trail: Trail,
+    checkpointed: Mutex<Option<Checkpointed>>,
+    verified: Mutex<BTreeMap<TenantId, Verified>>,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+/// The last attempt to make a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Checkpointed {
+    /// When it ended.
+    pub at: DateTime<Utc>,
+    /// What it found.
+    pub found: Found,
+}
+
+/// What became of an attempt to make a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The log was compared with what was signed before.
+    Answered(Checkpointing),
+    /// An anchor, the signer or the database did not answer.
+    Failed,
+}
+
+/// The last verification of one tenant's chain.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// When it ended.
+    pub at: DateTime<Utc>,
+    /// What it found.
+    pub report: Report,
+}
+
+impl Watch {
+    pub(crate) fn new(evidence: Evidence, trail: Trail) -> Self {
+        let Evidence { signer, anchors, temporary } = evidence;
+        Self {
+            key: signer.key().clone(),
+            checkpointer: Checkpointer::new(signer),
+            anchors,
+            trail,
+            checkpointed: Mutex::default(),
+            verified: Mutex::default(),
+            _temporary: temporary,
+        }
+    }
+
+    /// What an auditor is given to check checkpoints and bundles with.
+    #[must_use]
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// Where checkpoints are kept.
+    #[must_use]
+    pub fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// What the last attempt to make a checkpoint found, in this process.
+    #[must_use]
+    pub fn checkpointed(&self) -> Option<Checkpointed> {
+        self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the last verification of a tenant's chain found, in this process.
+    #[must_use]
+    pub fn verified(&self, tenant: TenantId) -> Option<Verified> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    }
+
+    /// The end of a tenant's chain as the anchors have it. `None` if they have none, or one that this key did not sign: then
+    /// the next checkpoint is refused, and says so.
+    ///
+    /// # Errors
+    /// When an anchor does not answer.
+    pub async fn kept(&self, tenant: TenantId) -> Result<Option<ProvenHead>> {
+        let kept = self.anchors.fetch_latest().await.map_err(anyhow::Error::from_boxed)?;
+        let Some((kept, signed)) = kept.and_then(|kept| kept.open(&self.key).map(|signed| (kept, signed))) else {
+            return Ok(None);
+        };
+        Ok(kept.prove_head(tenant)?.and_then(|proof| proof.verify(&signed)))
+    }
+
+    /// Recomputes a tenant's chain and compares it with the anchors' checkpoint, on a connection that sees the tenant's log.
+    ///
+    /// # Errors
+    /// When an anchor or the database does not answer.
+    pub async fn verify<E>(&self, executor: &mut E, tenant: TenantId) -> Result<Report>
+    where
+        E: ?Sized,
+        for<'c> &'c mut E: Executor<'c, Database = Postgres>,
+    {
+        let mut options = VerifyOptions::new();
+        if let Some(kept) = self.kept(tenant).await? {
+            options = options.kept_checkpoint(kept);
+        }
+        let report = verify(executor, tenant, &options).await?;
+        let verified = Verified { at: Utc::now(), report: report.clone() };
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, verified);
+        Ok(report)
+    }
+
+    fn note(&self, found: Found) {
+        let now = Checkpointed { at: Utc::now(), found };
+        let mut last = self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.as_ref().map(|last| &last.found);
+        if let Found::Answered(Checkpointing::Refused(refusals)) = &now.found
+            && before != Some(&now.found)
+        {
+            // Once, when it begins. It concerns the operator first, whose log the platform's is.
+            let entry = Entry::new(PLATFORM.into(), Actor::system("checkpointer"), "checkpoint.refuse")
+                .outcome(Outcome::Denied)
+                .severity(Severity::Critical)
+                .after(json!({ "contradictions": refusals.len() }));
+            self.trail.send(PLATFORM.into(), entry);
+        }
+        *last = Some(now);
+    }
+}
+
+impl App {
+    /// Seals what waits, compares every chain with the anchors' checkpoint, and signs and anchors the next one.
+    ///
+    /// # Errors
+    /// When an anchor or the database does not answer. A log that contradicts its checkpoint is no error but noted.
+    pub async fn checkpoint_now(&self) -> Result<()> {
+        let made = async {
+            self.seal_now().await?;
+            let mut connection = self.checkpointer().await?;
+            anyhow::Ok(self.watch.checkpointer.checkpoint(&mut connection, &self.watch.anchors).await?)
+        };
+        match made.await {
+            // Another process is at work, and what it finds is its own to tell.
+            Ok(Checkpointing::Standby) => {}
+            Ok(answer) => self.watch.note(Found::Answered(answer)),
+            Err(error) => {
+                self.watch.note(Found::Failed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The last checkpoint that the database has, with the heads of all tenants. Read before a desk is opened, where there is
+    /// one connection.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_checkpoint(&self) -> Result<Option<Publication>> {
+        Ok(stored_checkpoint(&mut *self.sealer().await?, u64::MAX).await?)
+    }
+
+    /// Verifies every tenant's chain.
+    ///
+    /// # Errors
+    /// When an anchor or the database does not answer.
+    pub async fn verify_everything(&self) -> Result<()> {
+        let all = tenants(&mut *self.sealer().await?).await?;
+        for tenant in all {
+            // One tenant at a time, so that requests get their turn where there is one connection.
+            self.watch.verify(&mut *self.sealer().await?, tenant).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes checkpoints and verifies, again and again. Runs until the task is dropped.
+    pub async fn watch_forever(self: Arc<Self>) {
+        let mut round = 0_u32;
+        loop {
+            let mut done = self.checkpoint_now().await;
+            if done.is_ok() && round.is_multiple_of(VERIFY_EVERY) {
+                done = self.verify_everything().await;
+            }
+            match done {
+                Ok(()) => round = round.wrapping_add(1),
+                Err(error) => complain(&error),
+            }
+            tokio::time::sleep(CHECKPOINT_EVERY).await;
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the operator's log of this example is standard error")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("sample-app: the audit log could not be checked, and will be tried again: {error:#}");
+}
