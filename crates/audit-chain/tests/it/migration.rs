@@ -36,7 +36,7 @@ async fn needs_no_superuser(pool: PgPool) {
         EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
         DO $$ DECLARE name text; BEGIN
             FOR name IN SELECT rolname FROM pg_roles
-                WHERE rolname IN ('stockade_owner', 'stockade_custodian', 'stockade_linker') LOOP
+                WHERE rolname IN ('stockade_owner', 'stockade_custodian', 'stockade_linker', 'stockade_capturer') LOOP
                 -- The role is the cluster's: an earlier run that was killed may have left it a member.
                 EXECUTE format('REVOKE %I FROM stockade_audit_test_migrator', name);
                 -- From PostgreSQL 16 on, CREATEROLE reaches only the roles that it created itself.
@@ -86,7 +86,8 @@ async fn leaves_nothing_open(pool: PgPool) {
         UNION ALL
         SELECT p.proname::text FROM pg_proc p
         WHERE p.pronamespace = 'stockade'::regnamespace AND p.proname LIKE 'audit%'
-            AND (p.proowner NOT IN ('stockade_owner'::regrole, 'stockade_custodian'::regrole, 'stockade_linker'::regrole)
+            AND (p.proowner NOT IN ('stockade_owner'::regrole, 'stockade_custodian'::regrole, 'stockade_linker'::regrole,
+                    'stockade_capturer'::regrole)
                 OR has_function_privilege('public', p.oid, 'EXECUTE')
                 OR p.proconfig IS NULL OR NOT 'search_path=pg_catalog, pg_temp' = ANY (p.proconfig))
         UNION ALL
@@ -103,7 +104,8 @@ async fn leaves_nothing_open(pool: PgPool) {
         UNION ALL
         SELECT r.rolname::text FROM pg_roles r
         WHERE r.rolname IN ('stockade_owner', 'stockade_custodian', 'stockade_app', 'stockade_sealer', 'stockade_eraser',
-                'stockade_purger', 'stockade_holder', 'stockade_appender', 'stockade_linker')
+                'stockade_purger', 'stockade_holder', 'stockade_appender', 'stockade_linker', 'stockade_capturer',
+                'stockade_attacher')
             AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls)",
     )
     .fetch_all(&pool)
