@@ -10,6 +10,9 @@
 
 mod appender;
 mod bypass;
+mod capture;
+mod capture_attacks;
+mod capture_bytes;
 mod checkpoint;
 mod cluster;
 mod crash;
