@@ -13,6 +13,7 @@ mod bypass;
 mod capture;
 mod capture_attacks;
 mod capture_bytes;
+mod capture_life;
 mod checkpoint;
 mod cluster;
 mod crash;
