@@ -12,14 +12,15 @@ WITH RECURSIVE object AS (
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = pg_catalog.to_regnamespace('stockade') AND p.proname LIKE 'audit\_%'
 ), attached AS (
-    -- Asked by a query in a text, because there may be no such table, or no privilege to read it.
-    SELECT m.found[1]::oid AS relation, pg_catalog.convert_from(pg_catalog.decode(m.found[2], 'hex'), 'UTF8') AS called
-    FROM pg_catalog.regexp_matches(
-        CASE WHEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('stockade.audit_attached'), 'SELECT') THEN pg_catalog.query_to_xml(
-            'SELECT l.relation::oid, pg_catalog.encode(pg_catalog.convert_to(l.called, ''UTF8''), ''hex'') AS called
+    -- Asked by a query in a text, because there may be no such table, or no privilege to read it. Of the functions that take one, this is
+    -- the one that every build of PostgreSQL has.
+    SELECT pg_catalog.split_part(s.word, ' ', 1)::oid AS relation, pg_catalog.substr(s.word, pg_catalog.strpos(s.word, ' ') + 1) AS called
+    FROM pg_catalog.ts_stat(
+        CASE WHEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('stockade.audit_attached'), 'SELECT') THEN
+            'SELECT pg_catalog.array_to_tsvector(ARRAY[l.relation::oid || '' '' || l.called])
             FROM (SELECT DISTINCT ON (a.relation) a.* FROM stockade.audit_attached a ORDER BY a.relation, a.position DESC) l
-            WHERE l.tenant_column IS NOT NULL', false, false, '')::text END,
-        '<relation>(\d+)</relation>\s*<called>([0-9a-f]*)</called>', 'g') AS m (found)
+            WHERE l.tenant_column IS NOT NULL'
+        ELSE 'SELECT NULL::pg_catalog.tsvector WHERE false' END) AS s
 ), captured AS (
     SELECT a.relation, a.called AS subject FROM attached a
     UNION
