@@ -305,7 +305,7 @@ CREATE FUNCTION stockade.audit_note(target regclass, tenant_column text, id_colu
 DECLARE
     last stockade.audit_attached;
     gone stockade.audit_attached;
-    name text := (SELECT format('%I.%I', c.relnamespace::regnamespace::text, c.relname) FROM pg_class c WHERE c.oid = target);
+    name text := (SELECT format('%s.%I', c.relnamespace::regnamespace, c.relname) FROM pg_class c WHERE c.oid = target);
 BEGIN
     IF name IS NOT NULL AND (stockade.audit_captures(target) <> (audit_note.tenant_column IS NOT NULL)
         OR NOT pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = target), 'MEMBER'))

@@ -41,7 +41,8 @@ pub async fn attach<'e>(executor: impl PgExecutor<'e>, capture: &Capture) -> Res
 /// `audit.detached` of the nil tenant.
 ///
 /// For a role that owns the table and is in the group `stockade_attacher`. A table that was dropped while it was attached is
-/// detached by its name with its schema.
+/// detached by its name with its schema. A partition that was taken out of its table is not captured any more, and refuses
+/// `TRUNCATE` until it is detached here.
 ///
 /// # Errors
 /// As [`attach`].

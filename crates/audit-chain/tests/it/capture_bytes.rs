@@ -11,7 +11,7 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use stockade_audit_chain::{
     Actor, Entry, Record, RequestContext,
     format::tag,
-    postgres::{Capture, attach, capture_as},
+    postgres::{Capture, attach, capture_as, detach},
 };
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::{
     capture::{log, sealed},
     entries::value,
     reference::second_opinion_of,
-    support::{APP, ATTACHER, connect, disarm, findings, install, number, report, scope, seal, tenant},
+    support::{APP, ATTACHER, connect, disarm, findings, install, number, report, scope, seal, sqlstate, tenant},
 };
 
 /// Numbers with a fraction or an exponent are written with the digits that they had, so their bytes can differ.
@@ -147,10 +147,11 @@ async fn check(
 }
 
 const HOSTILE: &str = r#"
+    CREATE SCHEMA "S ""ä";
     CREATE TYPE "Mood" AS ENUM ('a b', 'Ä');
     CREATE TYPE pair AS (a int, "b c" text);
     CREATE DOMAIN cents AS int;
-    CREATE TABLE "T""able é" (
+    CREATE TABLE "S ""ä"."T""able é" (
         tenant_id uuid NOT NULL, gone text, key_a text, key_b int, "a/b~c" text, "q""'" text,
         ééééééééééééééééééééééééééééééé1 text, unset text, flag bool, small smallint, large bigint, dec numeric, huge numeric, nan numeric,
         inf numeric, precise numeric, double float8, dnan float8, dinf float8, single float4, dollars money, padded char(5),
@@ -158,9 +159,9 @@ const HOSTILE: &str = r#"
         mood "Mood", couple pair, couples pair[], price cents, bits bit(3), addr inet, place point, words tsvector, plain json, doc jsonb,
         sum int GENERATED ALWAYS AS (key_b * 2) STORED,
         PRIMARY KEY (key_b, key_a));
-    ALTER TABLE "T""able é" DROP COLUMN gone;"#;
+    ALTER TABLE "S ""ä"."T""able é" DROP COLUMN gone;"#;
 
-const ROW: &str = r#"INSERT INTO "T""able é" VALUES (
+const ROW: &str = r#"INSERT INTO "S ""ä"."T""able é" VALUES (
     '00000000-0000-0000-0000-000000000001', E'k\t"', -7, '', E'\u0001\u007f\\ \U0001F600 e\u0301', E'\n', NULL, true, -32768,
     9223372036854775807, 12.50, 1e400, 'NaN', '-Infinity', 0.123456789012345678901, 0.1::float8 + 0.2, 'NaN', '-Infinity', 0.1, 1234.5, 'ab',
     '\x00ff27', '2026-11-22 12:00:00.123456+00', 'infinity', '0044-03-15 BC', '1 year 2 days 03:04:05.6', '12:00:00+02',
@@ -184,13 +185,14 @@ async fn values_of_every_type_are_recorded_whatever_the_session_is_set_to(pool: 
     install(&pool).await;
     let mut attacher = connect(&pool, ATTACHER).await;
     sqlx::raw_sql(HOSTILE).execute(&mut attacher).await.unwrap();
-    let capture = Capture::table("T\"able é").schema("public").personal(["a/b~c", "q\"'"]);
+    let capture = Capture::table("T\"able é").schema("S \"ä").personal(["a/b~c", "q\"'"]);
     assert!(attach(&mut attacher, &capture).await.unwrap());
+    assert!(!attach(&mut attacher, &capture).await.unwrap());
     let settings = "SET timezone = 'Asia/Kolkata'; SET datestyle = 'German'; SET intervalstyle = 'sql_standard';
         SET bytea_output = 'escape'; SET extra_float_digits = -10; SET search_path = pg_temp, public;";
     sqlx::raw_sql(settings).execute(&mut attacher).await.unwrap();
     sqlx::raw_sql(ROW).execute(&mut attacher).await.unwrap();
-    sqlx::raw_sql("UPDATE public.\"T\"\"able é\" SET \"a/b~c\" = NULL").execute(&mut attacher).await.unwrap();
+    sqlx::raw_sql("UPDATE \"S \"\"ä\".\"T\"\"able é\" SET \"a/b~c\" = NULL").execute(&mut attacher).await.unwrap();
 
     let mut superuser = pool.acquire().await.unwrap();
     let (action, _, after, changes, paths, values) = newest(&mut superuser).await;
@@ -211,6 +213,8 @@ async fn values_of_every_type_are_recorded_whatever_the_session_is_set_to(pool: 
     assert!(places.is_sorted(), "{text}");
     let all = sealed(&pool).await;
     assert_eq!(all, ["T\"able é.insert [-7,\"k\\t\\\"\"]", "T\"able é.update [-7,\"k\\t\\\"\"]"]);
+    sqlx::raw_sql("DROP TABLE \"S \"\"ä\".\"T\"\"able é\"").execute(&mut attacher).await.unwrap();
+    assert!(detach(&mut attacher, &capture).await.unwrap());
     assert_eq!(second_opinion_of(&mut superuser).await, json!([]));
 }
 
@@ -227,14 +231,16 @@ async fn what_an_entry_cannot_hold_is_its_length_and_hash(pool: PgPool) {
     let insert = sqlx::query(insert).bind(Uuid::from(tenant(1))).bind(&id).bind(&long).bind(&long).bind(nested(5000));
     insert.execute(&mut attacher).await.unwrap();
     let deep = "UPDATE files SET doc = $1::text::jsonb, body = body || '.', secret = ''";
-    sqlx::query(deep).bind(nested(88)).execute(&mut attacher).await.unwrap();
-    assert_eq!(sealed(&pool).await.len(), 2);
-    let [insert, update] = log(&pool).await.try_into().unwrap();
+    sqlx::query(deep).bind(nested(89)).execute(&mut attacher).await.unwrap();
+    sqlx::query("UPDATE files SET doc = $1::text::jsonb").bind(nested(90)).execute(&mut attacher).await.unwrap();
+    assert_eq!(sealed(&pool).await.len(), 3);
+    let [insert, update, deeper] = log(&pool).await.try_into().unwrap();
     let digest = |text: &str| json!({"bytes": text.len(), "sha256": hex::encode(Sha256::digest(text))});
     let after = insert.after.unwrap();
     assert_eq!((&after["body"], &after["secret"], &after["doc"]), (&digest(&long), &digest(&long), &digest(&nested(5000))));
     assert_eq!(update.changes, ["/body/bytes", "/body/sha256", "/doc", "/secret"]);
-    assert_eq!(update.after.unwrap()["doc"], serde_json::from_str::<Value>(&nested(88)).unwrap());
+    assert_eq!(update.after.unwrap()["doc"], serde_json::from_str::<Value>(&nested(89)).unwrap());
+    assert_eq!(deeper.after.unwrap()["doc"], digest(&nested(90)));
     assert_eq!(update.entity_id.unwrap(), format!("sha256:{}", hex::encode(Sha256::digest(&id))));
 
     // More columns of that size than an entry has room for: the change does not happen.
@@ -245,8 +251,8 @@ async fn what_an_entry_cannot_hold_is_its_length_and_hash(pool: PgPool) {
     attach(&mut attacher, &Capture::table("wide")).await.unwrap();
     let row = "INSERT INTO wide VALUES ('00000000-0000-0000-0000-000000000001', 1)";
     let refused = sqlx::raw_sql(row).execute(&mut attacher).await;
-    assert_eq!(crate::support::sqlstate(refused), "54000");
-    assert_eq!(sealed(&pool).await.len(), 2);
+    assert_eq!(sqlstate(refused), "54000");
+    assert_eq!(sealed(&pool).await.len(), 3);
 }
 
 #[sqlx::test(migrations = false)]

@@ -45,7 +45,8 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN
     CREATE ROLE stockade_audit_test_attacher LOGIN IN ROLE stockade_attacher;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
-GRANT CREATE ON SCHEMA public TO stockade_audit_test_attacher;";
+GRANT CREATE ON SCHEMA public TO stockade_audit_test_attacher;
+DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO stockade_audit_test_attacher', current_database()); END $$;";
 
 pub(crate) async fn install(pool: &PgPool) {
     migrator().run(pool).await.unwrap();

@@ -4,7 +4,7 @@
 ///
 /// Each entry has the row's tenant, an action such as `invoice.update`, the row's id, and the row before and after as JSON objects
 /// with a member for each column, as `to_jsonb` shows it in UTC. A number that a 64-bit integer or double would change is a
-/// string of its digits; a column of more than 16 KiB, or of more than 88 levels, is `{"bytes": .., "sha256": ".."}` of its text.
+/// string of its digits; a column of more than 16 KiB, or of more than 89 levels, is `{"bytes": .., "sha256": ".."}` of its text.
 ///
 /// ```
 /// use stockade_audit_chain::postgres::Capture;
