@@ -59,7 +59,8 @@ async fn an_entry_says_what_was_before_and_after_and_who_did_it(pool: PgPool) {
     let mut tx = scope(&mut app, tenant(1)).await;
     let actor = Actor::api_token("t-1").named("Ana").with_role("billing").on_behalf_of("c-3").in_impersonation("g-4");
     let ip: std::net::IpAddr = "::ffff:203.0.113.9".parse().unwrap();
-    let request = RequestContext::new().ip(ip).user_agent("curl").endpoint("PUT", "/loads/{id}").status(204).request_id(7);
+    let request =
+        RequestContext::new().ip(ip).user_agent("curl").endpoint("PUT", "/loads/{id}").status(204).request_id(7);
     capture_as(&mut *tx, &actor, &request).await.unwrap();
     let insert = "INSERT INTO loads VALUES ($1, 1, 'Cruz', 12.50, '{\"b\": 1, \"aa\": null}', now())";
     sqlx::query(insert).bind(uuid::Uuid::from(tenant(1))).execute(&mut *tx).await.unwrap();
@@ -97,7 +98,8 @@ async fn commits_and_rolls_back_with_the_change(pool: PgPool) {
     let mut tx = scope(&mut app, tenant(1)).await;
     sqlx::raw_sql(row).execute(&mut *tx).await.unwrap();
     tx.rollback().await.unwrap();
-    work(&pool, "SAVEPOINT a; INSERT INTO loads VALUES ('00000000-0000-0000-0000-000000000001', 2); ROLLBACK TO a").await;
+    work(&pool, "SAVEPOINT a; INSERT INTO loads VALUES ('00000000-0000-0000-0000-000000000001', 2); ROLLBACK TO a")
+        .await;
     assert!(sealed(&pool).await.is_empty());
     work(&pool, row).await;
     assert_eq!(sealed(&pool).await, ["load.insert 1"]);
@@ -172,7 +174,9 @@ async fn every_kind_of_statement_is_captured_once(pool: PgPool) {
     }
     // COPY, by a role without a context of a tenant.
     let mut copy = attacher.copy_in_raw("COPY loads (tenant_id, id) FROM STDIN").await.unwrap();
-    copy.send(&b"00000000-0000-0000-0000-000000000001\t7\n00000000-0000-0000-0000-000000000001\t8\n"[..]).await.unwrap();
+    copy.send(&b"00000000-0000-0000-0000-000000000001\t7\n00000000-0000-0000-0000-000000000001\t8\n"[..])
+        .await
+        .unwrap();
     copy.finish().await.unwrap();
     let mut new = sealed(&pool).await.split_off(seen);
     new.sort();
@@ -248,7 +252,10 @@ async fn who_attached_and_detached_what_is_in_the_log_of_no_tenant(pool: PgPool)
     assert!(detach(&mut *tx, &Capture::table("loads")).await.unwrap());
     assert!(!detach(&mut *tx, &Capture::table("loads")).await.unwrap());
     tx.commit().await.unwrap();
-    sqlx::raw_sql("INSERT INTO loads VALUES ('00000000-0000-0000-0000-000000000001', 1)").execute(&mut attacher).await.unwrap();
+    sqlx::raw_sql("INSERT INTO loads VALUES ('00000000-0000-0000-0000-000000000001', 1)")
+        .execute(&mut attacher)
+        .await
+        .unwrap();
     // A table that was dropped is detached by its name, or when another of its name is attached.
     assert!(attach(&mut attacher, &loads()).await.unwrap());
     sqlx::raw_sql("DROP TABLE loads").execute(&mut attacher).await.unwrap();

@@ -144,7 +144,9 @@ async fn a_context_that_no_entry_could_have_stops_the_change(pool: PgPool) {
         assert_eq!(sqlstate(result), code, "{context}");
     }
     let mut tx = scope(&mut app, tenant(1)).await;
-    for part in ["on_behalf_of", "impersonation", "method", "request_id", "name", "role", "user_agent", "endpoint", "id"] {
+    for part in
+        ["on_behalf_of", "impersonation", "method", "request_id", "name", "role", "user_agent", "endpoint", "id"]
+    {
         let mut said = serde_json::json!({"kind": "user", "id": "u"});
         said[part] = "x".repeat(4097).into();
         let mut tx = tx.begin().await.unwrap();
@@ -198,7 +200,10 @@ async fn attaching_is_refused_with_the_reason(pool: PgPool) {
         CREATE TABLE parts (tenant_id uuid NOT NULL, id int PRIMARY KEY) PARTITION BY RANGE (id);
         CREATE TABLE part PARTITION OF parts DEFAULT;";
     sqlx::raw_sql(things).execute(&mut attacher).await.unwrap();
-    sqlx::raw_sql("CREATE TABLE foreign_owned (tenant_id uuid NOT NULL, id int PRIMARY KEY)").execute(&pool).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE foreign_owned (tenant_id uuid NOT NULL, id int PRIMARY KEY)")
+        .execute(&pool)
+        .await
+        .unwrap();
     let table = Capture::table;
     let cases = [
         (table("absent"), "no such table"),
@@ -238,7 +243,10 @@ async fn attaching_is_refused_with_the_reason(pool: PgPool) {
 
     // Whose table it is counts, and the group.
     let error = attach(&mut attacher, &table("foreign_owned")).await.unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Refused, "only the owner of a table decides about its capture"));
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (ErrorKind::Refused, "only the owner of a table decides about its capture")
+    );
     assert_eq!(detach(&mut attacher, &table("foreign_owned")).await.unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(attach(&mut connect(&pool, APP).await, &table("loads")).await.unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(detach(&mut attacher, &table("absent")).await.unwrap_err().kind(), ErrorKind::NotCapturable);
@@ -270,7 +278,10 @@ async fn an_attacher_writes_nothing_but_the_changes_of_its_own_tables(pool: PgPo
             "AC016",
         ),
         ("SELECT stockade.audit_write(gen_random_uuid(), 'x', 'x', 'x', NULL, NULL, '{}')", "42501"),
-        ("INSERT INTO stockade.audit_unsealed (tenant_id, entry_id) VALUES (gen_random_uuid(), gen_random_uuid())", "42501"),
+        (
+            "INSERT INTO stockade.audit_unsealed (tenant_id, entry_id) VALUES (gen_random_uuid(), gen_random_uuid())",
+            "42501",
+        ),
         ("SELECT FROM stockade.audit_entry", "42501"),
     ] {
         refused(&mut attacher, attack, code).await;

@@ -45,8 +45,7 @@ async fn newest(connection: &mut PgConnection) -> Stored {
 
 /// What of an entry does not depend on when it was recorded.
 fn as_stored(record: &Record) -> Stored {
-    let text =
-        |tag| record.envelope().field(tag).map(|bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap());
+    let text = |tag| record.envelope().field(tag).map(|bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap());
     let paths = record.personal_paths().into_iter().map(str::to_owned).collect();
     let values = record.openings().iter().map(|opening| opening.as_ref().unwrap().value.clone()).collect();
     (text(tag::ACTION).unwrap(), text(tag::BEFORE), text(tag::AFTER), text(tag::CHANGES), paths, values)
@@ -79,7 +78,10 @@ async fn agrees_with_the_crate_on_any_document(pool: PgPool) {
         capture_as(&mut *tx, &actor, &request).await.unwrap();
         let mut rows: Vec<Option<Value>> = vec![None];
         for (sql, doc) in [
-            ("INSERT INTO docs VALUES ($1, $2, $3::text::jsonb, $4::text::jsonb) RETURNING to_jsonb(docs)::text", &first),
+            (
+                "INSERT INTO docs VALUES ($1, $2, $3::text::jsonb, $4::text::jsonb) RETURNING to_jsonb(docs)::text",
+                &first,
+            ),
             (
                 "UPDATE docs SET doc = $3::text::jsonb, secret = jsonb_build_array($4::text::jsonb)
                     WHERE tenant_id = $1 AND id = $2 RETURNING to_jsonb(docs)::text",
@@ -87,8 +89,7 @@ async fn agrees_with_the_crate_on_any_document(pool: PgPool) {
             ),
         ] {
             let row = sqlx::query_scalar(sql).bind(Uuid::from(tenant(1))).bind(id);
-            let row: String =
-                row.bind(doc.to_string()).bind(secret.to_string()).fetch_one(&mut *tx).await.unwrap();
+            let row: String = row.bind(doc.to_string()).bind(secret.to_string()).fetch_one(&mut *tx).await.unwrap();
             rows.push(Some(serde_json::from_str(&row).unwrap()));
             check(&mut tx, &actor, &request, &rows[rows.len() - 2..], plain).await;
         }
@@ -107,13 +108,7 @@ async fn agrees_with_the_crate_on_any_document(pool: PgPool) {
 }
 
 /// Compares the newest entry with the one that the crate makes of the row before and after.
-async fn check(
-    tx: &mut PgConnection,
-    actor: &Actor,
-    request: &RequestContext,
-    states: &[Option<Value>],
-    exact: bool,
-) {
+async fn check(tx: &mut PgConnection, actor: &Actor, request: &RequestContext, states: &[Option<Value>], exact: bool) {
     let [before, after] = states else { unreachable!() };
     let operation = match (before, after) {
         (None, _) => "doc.insert",
@@ -237,7 +232,10 @@ async fn what_an_entry_cannot_hold_is_its_length_and_hash(pool: PgPool) {
     let [insert, update, deeper] = log(&pool).await.try_into().unwrap();
     let digest = |text: &str| json!({"bytes": text.len(), "sha256": hex::encode(Sha256::digest(text))});
     let after = insert.after.unwrap();
-    assert_eq!((&after["body"], &after["secret"], &after["doc"]), (&digest(&long), &digest(&long), &digest(&nested(5000))));
+    assert_eq!(
+        (&after["body"], &after["secret"], &after["doc"]),
+        (&digest(&long), &digest(&long), &digest(&nested(5000)))
+    );
     assert_eq!(update.changes, ["/body/bytes", "/body/sha256", "/doc", "/secret"]);
     assert_eq!(update.after.unwrap()["doc"], serde_json::from_str::<Value>(&nested(89)).unwrap());
     assert_eq!(deeper.after.unwrap()["doc"], digest(&nested(90)));
@@ -257,13 +255,15 @@ async fn what_an_entry_cannot_hold_is_its_length_and_hash(pool: PgPool) {
 
 #[sqlx::test(migrations = false)]
 async fn a_virtual_column_is_left_out(pool: PgPool) {
-    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(&pool).await.unwrap();
+    let version: i32 =
+        sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(&pool).await.unwrap();
     if version < 180_000 {
         return; // There are none before PostgreSQL 18.
     }
     install(&pool).await;
     let mut attacher = connect(&pool, ATTACHER).await;
-    let table = "CREATE TABLE t (tenant_id uuid NOT NULL, id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) VIRTUAL)";
+    let table =
+        "CREATE TABLE t (tenant_id uuid NOT NULL, id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) VIRTUAL)";
     sqlx::raw_sql(table).execute(&mut attacher).await.unwrap();
     attach(&mut attacher, &Capture::table("t")).await.unwrap();
     let row = "INSERT INTO t (tenant_id, id) VALUES ('00000000-0000-0000-0000-000000000001', 1)";
@@ -275,7 +275,8 @@ async fn a_virtual_column_is_left_out(pool: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn salts_are_drawn_anew_and_an_altered_capture_is_found(pool: PgPool) {
     crate::capture::captured(&pool).await;
-    let rows = "INSERT INTO loads SELECT '00000000-0000-0000-0000-000000000001', n, 'Cruz' FROM generate_series(1, 20) n;
+    let rows =
+        "INSERT INTO loads SELECT '00000000-0000-0000-0000-000000000001', n, 'Cruz' FROM generate_series(1, 20) n;
         UPDATE loads SET rate = 1";
     crate::capture::work(&pool, rows).await;
     let distinct: (i64, i64, i64) = sqlx::query_as(

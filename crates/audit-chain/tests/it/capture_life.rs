@@ -64,7 +64,9 @@ async fn captured_entries_are_searched_exported_erased_and_purged_as_any(pool: P
     let erased = erase(&mut connect(&pool, ERASER).await, tenant(1), &subject, &request).await.unwrap();
     assert_eq!((erased.erased.len(), erased.altered.len()), (4, 0));
     let found = search(&mut sealer, &Filter::new(tenant(1)).entity("load", 2)).await.unwrap().rows;
-    assert!(found.iter().all(|row| [&row.before, &row.after].into_iter().flatten().all(|state| state["driver"].is_null())));
+    assert!(
+        found.iter().all(|row| [&row.before, &row.after].into_iter().flatten().all(|state| state["driver"].is_null()))
+    );
     seal(&pool).await;
     assert_eq!(report(&pool, tenant(1)).await.erased(), 4);
 
@@ -79,6 +81,12 @@ async fn captured_entries_are_searched_exported_erased_and_purged_as_any(pool: P
     let report = report(&pool, tenant(1)).await;
     assert!(report.is_intact(), "{:?}", report.verdicts());
     assert_eq!(report.purged(), 3);
-    assert!(BundleVerifier::new().kept_head(*report.head().unwrap()).verify(bundle(&pool).await.as_slice()).unwrap().is_intact());
+    assert!(
+        BundleVerifier::new()
+            .kept_head(*report.head().unwrap())
+            .verify(bundle(&pool).await.as_slice())
+            .unwrap()
+            .is_intact()
+    );
     assert_eq!(second_opinion_of(&mut superuser).await, json!([]));
 }
