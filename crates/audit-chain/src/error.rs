@@ -24,6 +24,9 @@ pub enum ErrorKind {
     /// The database refused: no tenant context, another tenant's, a clock too far off, a missing
     /// grant, or an attempt to change the log.
     Refused,
+    /// A table cannot be captured in the way that was asked for: no such table or column, no tenant column, not an ordinary or
+    /// partitioned table. The message says which.
+    NotCapturable,
     /// Another writer of the chain was first. Nothing was written; try again.
     Contended,
     /// The database cannot be reached, is overloaded, or gave up the transaction. Trying again can
@@ -64,6 +67,10 @@ impl Error {
             Repr::NotVisible | Repr::Swallowed | Repr::Savepoint => ErrorKind::Refused,
             #[cfg(all(feature = "postgres", feature = "bundle"))]
             Repr::NotSnapshot | Repr::NotAnnounced => ErrorKind::Refused,
+            #[cfg(feature = "postgres")]
+            Repr::NotOwner => ErrorKind::Refused,
+            #[cfg(feature = "postgres")]
+            Repr::NotCapturable(_) => ErrorKind::NotCapturable,
             Repr::Contended => ErrorKind::Contended,
             Repr::Closed => ErrorKind::Closed,
             Repr::Unacknowledged => ErrorKind::Unacknowledged,
@@ -159,6 +166,12 @@ pub(crate) enum Repr {
     Swallowed,
     #[error("the connection is in a transaction, and a savepoint cannot commit")]
     Savepoint,
+    #[cfg(feature = "postgres")]
+    #[error("only the owner of a table decides about its capture")]
+    NotOwner,
+    #[cfg(feature = "postgres")]
+    #[error("{0}")]
+    NotCapturable(&'static str),
     #[error("another writer of the chain was first")]
     Contended,
     #[error("the appender was closed")]

@@ -12,6 +12,7 @@ mod anchor;
 mod appender;
 mod appending;
 mod batch;
+mod capturing;
 #[cfg(feature = "checkpoint")]
 mod checkpointing;
 #[cfg(feature = "checkpoint")]
@@ -40,6 +41,7 @@ mod walking;
 pub use anchor::PgAnchor;
 pub use appender::Appender;
 pub use appending::{record, record_at};
+pub use capturing::{Capture, attach, capture_as, detach};
 #[cfg(feature = "checkpoint")]
 pub use checkpointing::Checkpointer;
 #[cfg(feature = "checkpoint")]

@@ -36,7 +36,7 @@ async fn snapshot(connection: &mut PgConnection, tenant: TenantId) -> Transactio
 }
 
 /// The whole export as the application makes it, recorded before and after.
-async fn export(pool: &PgPool, request: ExportRequest) -> Vec<u8> {
+pub(crate) async fn export(pool: &PgPool, request: ExportRequest) -> Vec<u8> {
     let mut app = connect(pool, APP).await;
     let receipt = announce(&mut app, &request).await;
     let tenant = request.tenant();
