@@ -8,7 +8,6 @@ mod mask;
 mod plain;
 mod row;
 mod secret;
-
 // What it stores.
 mod check;
 mod dual_read;
@@ -17,24 +16,23 @@ mod sealed;
 mod wire;
 
 // Keys, from the root down to the subkey of one column.
+mod clock;
 mod context;
 mod data_key;
+mod error;
+mod event;
 mod field_cipher;
 mod kdf;
 mod keyring;
 mod kms;
 mod messages;
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub mod postgres;
 mod store;
 mod subkeys;
 mod tenant_keys;
 mod vault;
-
-mod clock;
-mod error;
-mod event;
-#[cfg(feature = "postgres")]
-#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
-pub mod postgres;
 
 pub use crate::check::sealed_check;
 pub use crate::clock::{Clock, ManualClock, SystemClock};
@@ -54,9 +52,8 @@ pub use crate::plain::Plain;
 pub use crate::row::{RowBinding, RowId, Unbound};
 pub use crate::sealed::Sealed;
 pub use crate::secret::Secret;
-pub use crate::store::{
-    Insertion, KekRecord, KekRemoval, KeyChange, KeyRecord, KeyRotation, KeyState, KeyStore, MemoryKeyStore,
-};
+pub use crate::store::{Insertion, KekRecord, KeyRecord, KeyState, KeyStore, MemoryKeyStore};
+pub use crate::store::{KekRemoval, KeyChange, KeyRotation};
 pub use crate::tenant_keys::TenantKeys;
 pub use crate::vault::{CachePolicy, KeyInfo, KeyUses, RewrapFailure, RewrapReport, RotationPolicy, Vault};
 #[doc(hidden)]
