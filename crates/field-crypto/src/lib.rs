@@ -8,7 +8,6 @@ mod mask;
 mod plain;
 mod row;
 mod secret;
-
 // What it stores.
 mod check;
 mod dual_read;
@@ -17,8 +16,11 @@ mod sealed;
 mod wire;
 
 // Keys, from the root down to the subkey of one column.
+mod clock;
 mod context;
 mod data_key;
+mod error;
+mod event;
 mod field_cipher;
 mod kdf;
 mod keyring;

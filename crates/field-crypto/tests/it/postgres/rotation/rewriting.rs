@@ -109,7 +109,7 @@ async fn values_that_do_not_open_are_reported_and_left(pool: PgPoolOptions, opti
     // The list is bounded, the count is not.
     assert_eq!(report.failures.len(), 100);
     for (failure, id) in report.failures.iter().zip(&broken) {
-        assert_eq!((failure.table, failure.column, failure.row), ("public.drivers", "ssn", RowKey::Uuid(*id)));
+        assert_eq!((failure.table, failure.column, failure.row), ("public.drivers", "ssn", RowKey::Id(*id)));
         assert_eq!(failure.reason, RowFailureReason::DoesNotOpen);
     }
     let after: String = sqlx::query_scalar(snapshot).bind(&broken).fetch_one(&desk.admin).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_duplicate_does_not_stop_the_others(pool: PgPoolOptions, options: PgCo
     let report = desk.rewriter().rewrite(desk.tenant, to_the_end).await.unwrap();
     assert_eq!((report.sealed, report.skipped, report.failed), (29, 0, 1));
     let twin = drivers.iter().find(|(_, ssn)| *ssn == "000000007").unwrap().0;
-    assert_eq!(report.failures[0].row, RowKey::Uuid(*twin));
+    assert_eq!(report.failures[0].row, RowKey::Id(*twin));
     assert_eq!(report.failures[0].reason, RowFailureReason::Duplicate);
 }
 
