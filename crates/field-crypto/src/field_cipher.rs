@@ -7,6 +7,8 @@ mod rust_crypto;
 #[cfg(test)]
 mod tests;
 
+use std::hint::black_box;
+
 use crate::wire::{NONCE, TAG};
 
 /// The implementation that is used: the one of the feature `aws-lc` if it is on. They read each other's values.
@@ -24,4 +26,11 @@ pub(crate) trait Cipher: Sized {
 
     /// Decrypts in place. `None` if the tag does not match; what is in the buffer then is not the plain text.
     fn decrypt(&self, nonce: &[u8; NONCE], aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG]) -> Option<()>;
+}
+
+/// Overwrites what functions that have returned left on the stack: aes-gcm puts round keys there while it works. Called where
+/// a key is prepared or wraps another; to do so after every value would cost a third of its time.
+#[inline(never)]
+pub(crate) fn overwrite_stack() {
+    black_box(&mut [0_u8; 64 << 10]);
 }

@@ -13,6 +13,8 @@ mod counting;
 mod golden;
 mod indexing;
 mod keyrings;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod provisioning;
