@@ -7,8 +7,6 @@ mod rust_crypto;
 #[cfg(test)]
 mod tests;
 
-use std::hint::black_box;
-
 use crate::wire::{NONCE, TAG};
 
 /// The implementation that is used: the one of the feature `aws-lc` if it is on. They read each other's values.
@@ -16,6 +14,10 @@ use crate::wire::{NONCE, TAG};
 pub(crate) type FieldCipher = aws_lc::AwsLc;
 #[cfg(not(feature = "aws-lc"))]
 pub(crate) type FieldCipher = rust_crypto::RustCrypto;
+
+/// How much of the stack [`zeroize::zeroize_stack`] overwrites after a key was prepared or has wrapped another, because aes-gcm
+/// puts round keys there while it works. To do so after every value would cost more than the value.
+pub(crate) const STACK: usize = 64 << 10;
 
 /// An expanded key of AES-256-GCM, overwritten when it is dropped.
 pub(crate) trait Cipher: Sized {
@@ -26,11 +28,4 @@ pub(crate) trait Cipher: Sized {
 
     /// Decrypts in place. `None` if the tag does not match; what is in the buffer then is not the plain text.
     fn decrypt(&self, nonce: &[u8; NONCE], aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG]) -> Option<()>;
-}
-
-/// Overwrites what functions that have returned left on the stack: aes-gcm puts round keys there while it works. Called where
-/// a key is prepared or wraps another; to do so after every value would cost a third of its time.
-#[inline(never)]
-pub(crate) fn overwrite_stack() {
-    black_box(&mut [0_u8; 64 << 10]);
 }

@@ -2,8 +2,9 @@
 
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{AeadInOut as _, Aes256Gcm, KeyInit as _};
+use zeroize::zeroize_stack;
 
-use super::{Cipher, overwrite_stack};
+use super::{Cipher, STACK};
 use crate::wire::{NONCE, TAG};
 
 /// On the heap, because moving the expanded key would leave copies of it on the stack.
@@ -12,7 +13,7 @@ pub(crate) struct RustCrypto(Box<Aes256Gcm>);
 impl Cipher for RustCrypto {
     fn new(key: &[u8; 32]) -> Self {
         let cipher = expand(key);
-        overwrite_stack();
+        zeroize_stack::<STACK>();
         cipher
     }
 

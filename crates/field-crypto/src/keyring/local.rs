@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroizing, zeroize_stack};
 
 use crate::context::Context;
 use crate::data_key::{DataKey, WrappedKey};
 use crate::error::Error;
-use crate::field_cipher::{Cipher as _, FieldCipher, overwrite_stack};
+use crate::field_cipher::{Cipher as _, FieldCipher, STACK};
 use crate::id::KekId;
 use crate::keyring::text;
 use crate::kms::{Kms, WrapContext};
@@ -96,13 +96,13 @@ impl Kms for LocalKeyring {
 
     async fn wrap(&self, context: WrapContext, key: &DataKey) -> Result<WrappedKey, Error> {
         let wrapped = self.seal(context, key);
-        overwrite_stack();
+        zeroize_stack::<STACK>();
         wrapped
     }
 
     async fn unwrap(&self, context: WrapContext, wrapped: &WrappedKey) -> Result<DataKey, Error> {
         let key = self.open(context, wrapped);
-        overwrite_stack();
+        zeroize_stack::<STACK>();
         key
     }
 }
