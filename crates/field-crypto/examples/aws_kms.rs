@@ -108,7 +108,11 @@ const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-
 impl Fake {
     fn available(&self, key: &str) -> Result<(), ClientError> {
         let failure = *self.failure.lock().map_err(|_| ClientError::Throttled)?;
-        if key == ARN { failure.map_or(Ok(()), Err) } else { Err(ClientError::NotFound) }
+        match key {
+            ARN => failure.map_or(Ok(()), Err),
+            _ if key.starts_with("arn:") => Err(ClientError::AccessDenied),
+            _ => Err(ClientError::NotFound),
+        }
     }
 }
 
