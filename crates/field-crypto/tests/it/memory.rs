@@ -33,8 +33,8 @@ fn tenant() -> TenantId {
     TenantId::from(Uuid::from_u128(7))
 }
 
-/// Half of each secret is enough to find it.
-struct Needles(Vec<Vec<u8>>);
+/// Either half of a secret is enough to find it: the allocator overwrites the beginning of what is released.
+struct Needles(Vec<[Vec<u8>; 2]>);
 
 impl Needles {
     /// How often each is in the writable memory of this process: on this thread's stack, and elsewhere.
@@ -51,8 +51,9 @@ impl Needles {
                 let length = usize::try_from(to - from).unwrap().min(buffer.len());
                 memory.seek(SeekFrom::Start(from)).unwrap();
                 let Ok(read) = memory.read(&mut buffer[..length]) else { break };
-                for (needle, found) in self.0.iter().zip(&mut found) {
-                    found[usize::from(!here)] += occurrences(&buffer[..read], needle);
+                for (halves, found) in self.0.iter().zip(&mut found) {
+                    found[usize::from(!here)] += occurrences(&buffer[..read], &halves[0], 0);
+                    found[usize::from(!here)] += occurrences(&buffer[..read], &halves[1], 16);
                 }
                 // The next part begins early enough to see what lies across the border.
                 from += u64::try_from(if read < 64 { read } else { read - 32 }).unwrap();
@@ -68,12 +69,13 @@ impl Needles {
     }
 }
 
-fn occurrences(memory: &[u8], needle: &[u8]) -> usize {
-    let first = needle[0] ^ mask(0);
+/// How often the part of a secret that begins at `from` is there.
+fn occurrences(memory: &[u8], needle: &[u8], from: u8) -> usize {
+    let first = needle[0] ^ mask(from);
     let starts = memory.iter().enumerate().filter(|(_, byte)| **byte == first);
     let matches = |at: usize| {
         memory.get(at..at + needle.len()).is_some_and(|window| {
-            window.iter().zip(0_u8..).zip(needle).all(|((byte, at), needle)| byte ^ mask(at) == *needle)
+            window.iter().zip(from..).zip(needle).all(|((byte, at), needle)| byte ^ mask(at) == *needle)
         })
     };
     starts.filter(|(at, _)| matches(*at)).count()
@@ -131,7 +133,7 @@ async fn no_key_and_no_plain_text_is_left_in_memory() {
 async fn a_process_that_is_looked_through() {
     let input: Vec<Vec<u8>> = std::io::stdin().lines().map(|line| hex::decode(line.unwrap()).unwrap()).collect();
     let [wrapped, kcv, wrapped_index, kcv_index, keyring, secrets @ ..] = &input[..] else { panic!("ten lines") };
-    let needles = Needles(secrets.iter().map(|secret| secret[..16].to_vec()).collect());
+    let needles = Needles(secrets.iter().map(|secret| [secret[..16].to_vec(), secret[16..].to_vec()]).collect());
     assert_eq!(needles.0.len(), NAMES.len());
 
     use_secrets(&needles, [(wrapped, kcv), (wrapped_index, kcv_index)], keyring, &secrets[4]).await;
