@@ -27,19 +27,15 @@ mod keyring;
 mod kms;
 mod messages;
 mod nonce;
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub mod postgres;
 mod store;
 mod subject_keys;
 mod subject_wrap;
 mod subkeys;
 mod tenant_keys;
 mod vault;
-
-mod clock;
-mod error;
-mod event;
-#[cfg(feature = "postgres")]
-#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
-pub mod postgres;
 
 pub use crate::check::{sealed_check, sealed_text_check};
 pub use crate::clock::{Clock, ManualClock, SystemClock};

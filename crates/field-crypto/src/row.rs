@@ -100,28 +100,32 @@ impl RowBinding {
         &self.0
     }
 
+    #[inline]
     fn new(kind: u8, id: u128) -> Self {
         let mut bytes = [kind; Self::LEN];
-        for (slot, byte) in bytes.iter_mut().skip(1).zip(id.to_be_bytes()) {
-            *slot = byte;
+        if let Some(last) = bytes.last_chunk_mut() {
+            *last = id.to_be_bytes();
         }
         Self(bytes)
     }
 }
 
 impl RowId for Uuid {
+    #[inline]
     fn binding(&self) -> RowBinding {
         RowBinding::new(RowBinding::UUID, self.as_u128())
     }
 }
 
 impl RowId for i64 {
+    #[inline]
     fn binding(&self) -> RowBinding {
         RowBinding::new(RowBinding::INTEGER, u128::from(self.cast_unsigned()))
     }
 }
 
 impl RowId for Unbound {
+    #[inline]
     fn binding(&self) -> RowBinding {
         RowBinding::new(RowBinding::UNBOUND, 0)
     }

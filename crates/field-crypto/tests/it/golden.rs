@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 use stockade_field_crypto::{
-    Column, Kcv, KekId, KekRecord, KeyRecord, KeyState, KeyStore as _, LocalKeyring, MemoryKeyStore, Plain as _,
-    Purpose, RowId, Sealed, TenantId, TenantKeys, Unbound, Vault, WrappedKey,
+    Column, DataKey, Kcv, KekId, KekRecord, KeyRecord, KeyState, KeyStore as _, LocalKeyring, MemoryKeyStore,
+    Plain as _, Purpose, RowId, Sealed, TenantId, TenantKeys, Unbound, Vault, WrappedKey,
 };
 use uuid::Uuid;
 
+use crate::indexing::plant_index_key;
 use crate::support::{
-    BankAccount, DriverSsn, DriverSsnIndex, LedgerMemo, MemoryVault, SmtpPassword, TotpSeed, key_id, secret,
+    BankAccount, DriverSsn, DriverSsnIndex, DriverSsnLast4, EmailAnywhere, EmailApprox, EmailApproxLess, EmailNfkc,
+    EmailRoughly, LedgerMemo, MemoryVault, OneKeyForAll, SmtpPassword, TotpSeed, key_id, secret,
 };
 
 struct Golden(Value);
@@ -102,5 +104,36 @@ async fn golden_tags_are_found() {
             keys.probe::<DriverSsnIndex>(&value).unwrap().iter().map(|tag| tag.as_bytes().to_vec()).collect();
         assert_eq!(found, expected);
         assert_eq!(keys.index::<DriverSsnIndex>(&value).unwrap().as_bytes(), expected[0]);
+    }
+}
+
+/// Every kind of index, as another implementation computes it.
+#[tokio::test]
+async fn golden_tags_of_every_kind() {
+    let golden: Value = serde_json::from_str(include_str!("../data/golden_index_v1.json")).unwrap();
+    let store = MemoryKeyStore::default();
+    let key = DataKey::from_bytes(&bytes(&golden["key"])).unwrap();
+    let tenant = TenantId::from(text(&golden["tenant"]).parse::<Uuid>().unwrap());
+    for owner in [tenant, TenantId::from(Uuid::nil())] {
+        plant_index_key(&store, owner, &key).await;
+    }
+    let vault = Vault::new(OneKeyForAll, store);
+    let keys = vault.tenant(tenant).await.unwrap();
+    let global = vault.global_index().await.unwrap();
+    let tags = golden["tags"].as_array().unwrap();
+    assert_eq!(tags.len(), 7);
+    for entry in tags {
+        let value = secret(text(&entry["value"]));
+        let found = match text(&entry["index"]) {
+            "DriverSsnIndex" => keys.index::<DriverSsnIndex>(&value).unwrap().as_bytes().to_vec(),
+            "DriverSsnLast4" => keys.index::<DriverSsnLast4>(&value).unwrap().as_bytes().to_vec(),
+            "EmailApprox" => keys.index::<EmailApprox>(&value).unwrap().as_bytes().to_vec(),
+            "EmailApproxLess" => keys.index::<EmailApproxLess>(&value).unwrap().as_bytes().to_vec(),
+            "EmailNfkc" => keys.index::<EmailNfkc>(&value).unwrap().as_bytes().to_vec(),
+            "EmailAnywhere" => global.index::<EmailAnywhere>(&value).unwrap().as_bytes().to_vec(),
+            "EmailRoughly" => global.index::<EmailRoughly>(&value).unwrap().as_bytes().to_vec(),
+            other => panic!("{other}"),
+        };
+        assert_eq!(found, bytes(&entry["tag"]), "{entry}");
     }
 }
