@@ -37,7 +37,7 @@ WHERE l.tenant_id = $1 AND l.seq > $2 ORDER BY l.seq, l.entry_id LIMIT 256";
 /// Links of a long log. Nothing of a chain is in them: a tree knows leaves only.
 const LINKS: &str = "
 INSERT INTO stockade.audit_link (tenant_id, seq, entry_id, prev, leaf, hash)
-SELECT $1, n, gen_random_uuid(), sha256(int8send(n)), sha256('\x00'::bytea || int8send(n)), sha256(int8send(-n))
+SELECT $1, n, gen_random_uuid(), sha256(int8send(n)), sha256('\\x00'::bytea || int8send(n)), sha256(int8send(-n))
 FROM generate_series(1, $2::bigint) AS n";
 
 async fn run(conn: &mut PgConnection, sql: impl Into<String>) {

@@ -69,11 +69,15 @@ pub(crate) struct Writer {
     ascending: bool,
 }
 
+/// Room for most entries, so that writing one allocates once.
+const USUAL: usize = 1 << 10;
+
 const HEADER: usize = format::ENTRY_DOMAIN.len() + 4;
 
 impl Writer {
     pub(crate) fn new() -> Self {
-        let mut body = format::ENTRY_DOMAIN.to_vec();
+        let mut body = Vec::with_capacity(USUAL);
+        body.extend(format::ENTRY_DOMAIN);
         body.extend(format::FORMAT.to_be_bytes());
         body.extend([0, 0]);
         Self { body, fields: 0, last: 0, ascending: true }

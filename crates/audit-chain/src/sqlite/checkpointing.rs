@@ -151,10 +151,9 @@ async fn follow(
             if let Err(seq) = way.take(seq, entry_id, ["prev", "leaf", "hash"].map(digest))? {
                 return Ok(Err(broken(seq)));
             }
-            match old.filter(|old| old.head.seq == way.at.seq) {
-                Some(old) if old.head.hash != way.at.hash => return Ok(Err(RefusalReason::Replaced { kept })),
-                Some(old) if old.root != way.tree.root() => return Ok(Err(RefusalReason::TreeAltered { kept })),
-                _ => {}
+            // The hash stands over every leaf before it, and so over the tree.
+            if old.is_some_and(|old| old.head.seq == way.at.seq && old.head.hash != way.at.hash) {
+                return Ok(Err(RefusalReason::Replaced { kept }));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::{Connection as _, SqliteConnection};
 use stockade_audit_chain::{
-    Anchor, AnchorError, ErrorKind, FileAnchor, Finding, LocalSigner, Publication, Signer as _,
+    Anchor, AnchorError, ErrorKind, FileAnchor, Finding, LocalSigner, Publication, Signer, VerifierKey,
     sqlite::{Checkpointer, Checkpointing, Refusal, RefusalReason, VerifyOptions, stored_checkpoint, verify},
 };
 
@@ -155,6 +155,31 @@ async fn what_failed_to_be_published_is_published_before_anything_else() {
     assert_eq!((pending.size(), next.size()), (2, 3));
     let signed = next.open(signer().key()).unwrap();
     assert_eq!(signed.previous(), Some(*pending.open(signer().key()).unwrap().hash()), "the bytes that were stored");
+}
+
+/// A signer that is overtaken by another checkpointer while it signs.
+struct Overtaken<'a>(LocalSigner, &'a Log, &'a FileAnchor);
+
+impl Signer for Overtaken<'_> {
+    fn key(&self) -> &VerifierKey {
+        self.0.key()
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<[u8; 64], AnchorError> {
+        let done = checkpoint(&mut self.1.connect().await, self.2).await;
+        assert!(matches!(done, Checkpointing::Published(_)), "{done:?}");
+        self.0.sign(message).await
+    }
+}
+
+#[tokio::test]
+async fn of_two_checkpointers_at_once_one_stands_by() {
+    let (log, mut connection, anchor, first) = published().await;
+    append(&mut connection, tenant(1), 1).await;
+    let overtaken = Checkpointer::new(Overtaken(signer(), &log, &anchor));
+    assert_eq!(overtaken.checkpoint(&mut connection, &anchor).await.unwrap(), Checkpointing::Standby);
+    let Checkpointing::Unchanged(second) = checkpoint(&mut connection, &anchor).await else { unreachable!() };
+    assert_eq!((first.size(), second.size()), (1, 2));
 }
 
 #[tokio::test]
