@@ -74,8 +74,9 @@ BEGIN
     WHEN 'number' THEN
         n := value::text::numeric;
         RETURN CASE WHEN scale(n) = 0 AND n BETWEEN -9223372036854775808 AND 18446744073709551615 THEN value::text
-            WHEN abs(n) > 1.797e308 OR n <> 0 AND abs(n) < 5e-324 OR n::float8::text::numeric <> n THEN '"' || value::text || '"'
-            ELSE value::text END;
+            WHEN abs(n) > 1.797e308 OR n <> 0 AND abs(n) < 5e-324 THEN '"' || value::text || '"'
+            WHEN n::float8::text::numeric = n THEN value::text
+            ELSE '"' || value::text || '"' END;
     ELSE
         RETURN value::text;
     END CASE;

