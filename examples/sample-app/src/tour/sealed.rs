@@ -9,7 +9,7 @@ use crate::{domain::drivers, seed};
 pub(super) async fn drivers(tour: &mut Tour<'_>) -> Result<()> {
     tour.step("A driver's social security number is sealed");
     let app = tour.app();
-    let keys = app.vault.tenant(seed::ACME.id.into()).await?;
+    let keys = app.driver_keys(seed::ACME.id, &[seed::ACME.driver(0), seed::ACME.driver(1)]).await?;
     let mut desk = tour.owner_desk("POST", "/drivers/{id}/ssn").await?;
     let drivers = drivers::all(&mut desk.tx).await?;
     let [driver, other, ..] = drivers.as_slice() else { bail!("there are not two drivers") };
