@@ -151,7 +151,8 @@ CREATE OR REPLACE FUNCTION stockade.field_keys_notify()
 DECLARE
     changed jsonb := coalesce(to_jsonb(NEW), to_jsonb(OLD));
 BEGIN
-    PERFORM pg_notify('stockade_field_keys', concat_ws(' ', changed ->> 'tenant_id', changed ->> 'subject_id'));
+    -- The statement and not the function, which a hardened database takes from everybody.
+    EXECUTE format('NOTIFY stockade_field_keys, %L', concat_ws(' ', changed ->> 'tenant_id', changed ->> 'subject_id'));
     RETURN NULL;
 END
 $$;
@@ -372,7 +373,7 @@ BEGIN
             ('field_subject_keys', 'of_the_tenant', 'FOR SELECT TO stockade_app',
                 'USING (tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c))'),
             ('field_subject_keys', 'of_the_keyring', 'TO stockade_keyring', 'USING (true) WITH CHECK (true)'),
-            ('field_subject_keys', 'of_the_shredder', 'FOR SELECT TO stockade_shredder', 'USING (true)'),
+            ('field_subject_keys', 'of_the_shredder', 'FOR SELECT TO stockade_shredder, stockade_rotator', 'USING (true)'),
             ('field_subject_keys', 'of_a_shred', 'FOR SELECT TO stockade_owner',
                 'USING (stockade.field_shred_holds(tenant_id, subject_id))'),
             ('field_subject_keys', 'destroyed_by_a_shred', 'FOR UPDATE TO stockade_owner',
@@ -388,7 +389,7 @@ BEGIN
             ('field_keks', 'named_by_a_shred', 'FOR SELECT TO stockade_owner', 'USING (true)'),
             ('field_shreds', 'of_the_tenant', 'FOR SELECT TO stockade_app',
                 'USING (tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c))'),
-            ('field_shreds', 'of_the_keyring', 'FOR SELECT TO stockade_keyring, stockade_shredder', 'USING (true)'),
+            ('field_shreds', 'of_the_keyring', 'FOR SELECT TO stockade_keyring, stockade_shredder, stockade_rotator', 'USING (true)'),
             ('field_shreds', 'of_the_functions', 'TO stockade_owner', 'USING (true) WITH CHECK (true)')
         ) AS w (site, name, reach, condition)
     LOOP
@@ -401,11 +402,11 @@ $$;
 
 REVOKE ALL ON stockade.field_subject_keys, stockade.field_shreds FROM PUBLIC;
 GRANT SELECT (tenant_id, subject_id, key_id, state, wrapping_key, kcv, created_at)
-    ON stockade.field_subject_keys TO stockade_app, stockade_shredder;
+    ON stockade.field_subject_keys TO stockade_app, stockade_shredder, stockade_rotator;
 GRANT SELECT (tenant_id, key_id, purpose, state, kek_id, kcv) ON stockade.field_keys TO stockade_shredder;
 GRANT SELECT, INSERT ON stockade.field_subject_keys TO stockade_keyring;
 GRANT UPDATE (wrapping_key, wrapped) ON stockade.field_subject_keys TO stockade_keyring;
-GRANT SELECT ON stockade.field_shreds TO stockade_app, stockade_keyring, stockade_shredder;
+GRANT SELECT ON stockade.field_shreds TO stockade_app, stockade_keyring, stockade_shredder, stockade_rotator;
 
 DO $$
 DECLARE

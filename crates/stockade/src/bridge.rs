@@ -3,6 +3,8 @@
 //!
 //! Nothing here is needed to use a crate alone.
 
+#[cfg(feature = "field-crypto")]
+mod field_crypto;
 #[cfg(all(feature = "posture", feature = "postgres"))]
 mod posture;
 #[cfg(feature = "ratelimit")]
@@ -15,6 +17,8 @@ use std::fmt;
 use stockade_audit_chain::{Entry, TenantId};
 use uuid::Uuid;
 
+#[cfg(feature = "field-crypto")]
+pub use self::field_crypto::field_entry;
 #[cfg(all(feature = "posture", feature = "postgres", feature = "bundle"))]
 pub use self::posture::log_anchored;
 #[cfg(all(feature = "posture", feature = "postgres"))]

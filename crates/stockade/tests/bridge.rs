@@ -137,3 +137,28 @@ fn a_flood_is_two_entries_however_long_it_lasts() {
     );
     assert!(!bytes.windows(8).any(|window| window == b"ana@acme"), "the account is not");
 }
+
+#[cfg(feature = "field-crypto")]
+#[tokio::test]
+async fn what_happens_to_a_key_is_an_entry_of_its_tenant() {
+    use stockade::field_crypto::{FieldEvent, KeyChange, LocalKeyring, MemoryKeyStore, Purpose, RotationPolicy, Vault};
+
+    let log = Log::default();
+    let vault =
+        Vault::new(LocalKeyring::generate("k1").unwrap(), MemoryKeyStore::default()).with_observer(log.recorder());
+    vault.provision(TENANT.into()).await.unwrap();
+    let key = vault.add_key(TENANT.into(), Purpose::Aead).await.unwrap().key;
+    let promoted = vault.promote(TENANT.into(), key, RotationPolicy::without_waiting()).await.unwrap();
+    assert_eq!(promoted, KeyChange::Made);
+    let lines = log.lines();
+    let actions: Vec<_> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(actions, ["key.create", "key.create", "key.create", "key.promote"]);
+    assert!(lines.iter().all(|line| line.ends_with(&TENANT.to_string())), "{lines:?}");
+
+    let rows =
+        FieldEvent::RowsSealed { tenant: TENANT.into(), table: "freight.drivers", column: "ssn", key, rows: 500 };
+    let (tenant, entry) = stockade::bridge::field_entry(&rows);
+    let record = entry.record_at(DateTime::<Utc>::UNIX_EPOCH).unwrap();
+    let after = String::from_utf8_lossy(record.envelope().field(tag::AFTER).unwrap()).into_owned();
+    assert_eq!((tenant, after.as_str()), (TENANT.into(), r#"{"column":"freight.drivers.ssn","rows":500}"#));
+}

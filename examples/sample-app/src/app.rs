@@ -1,13 +1,17 @@
 //! The application: every crate, wired once.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use sqlx::{ConnectOptions, PgConnection, Postgres, Transaction, pool::PoolConnection, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions, PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection, postgres::PgConnectOptions,
+};
 use stockade::{
     audit_chain::postgres::Sealer,
     bridge::Recorder,
-    field_crypto::{LocalKeyring, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore},
+    field_crypto::{
+        CachePolicy, LocalKeyring, RotationPolicy, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore,
+    },
     ratelimit::{Key, Reservation},
     rbac::Policy,
     session::{Auth, BoxError, Cookies, SeedCipher, SeedOwner, postgres::PgStore},
@@ -18,7 +22,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
-    columns::TotpSeed,
+    columns::{self, TotpSeed},
     database::{Logins, Prefix, Server},
     evidence::Evidence,
     limits::{Counting, Limits, Permit, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
@@ -54,8 +58,13 @@ pub struct App {
     sealing: Arc<Notify>,
 }
 
-/// The tenant whose keys seal what belongs to the application itself.
-const PLATFORM: Uuid = stockade::bridge::PLATFORM;
+/// The tenant whose keys seal what belongs to the application itself. The nil UUID is no tenant of the vault.
+const PLATFORM: Uuid = Uuid::from_u128(0xf4e1 << 112);
+
+/// How long a process goes on using keys that another one has exchanged.
+const CACHED: Duration = Duration::from_secs(30);
+/// How long the steps of a rotation wait for such processes.
+pub const ROTATION: RotationPolicy = RotationPolicy::for_caches_of(CACHED);
 
 impl App {
     /// Installs what the database lacks and wires the crates to it.
@@ -75,7 +84,16 @@ impl App {
         let logins = Logins::install(server, &mut administrator, &prefix).await?;
         close(administrator).await?;
 
-        let vault = Vault::new(secrets.field_keys, PgKeyStore::new(logins.gate.clone()));
+        let tenants = TenantDb::new(logins.app.clone());
+        let trail = Trail::start(tenants.clone());
+        let recorder = |trail: Trail| Recorder::new(move |tenant, entry| trail.send(tenant, entry));
+        columns::registry()
+            .verify(&logins.rotator)
+            .await
+            .context("the sealed columns are not as this program needs them")?;
+        let vault = Vault::new(secrets.field_keys, PgKeyStore::new(logins.gate.clone()))
+            .with_cache(CachePolicy::new(const { NonZeroUsize::new(10_000).unwrap() }, CACHED))
+            .with_observer(recorder(trail.clone()));
         vault
             .self_check()
             .await
@@ -83,9 +101,6 @@ impl App {
         vault.provision(PLATFORM.into()).await?;
         let seeds = SealedSeeds(vault.tenant(PLATFORM.into()).await?);
 
-        let tenants = TenantDb::new(logins.app.clone());
-        let trail = Trail::start(tenants.clone());
-        let recorder = |trail: Trail| Recorder::new(move |tenant, entry| trail.send(tenant, entry));
         let auth = Auth::builder(PgStore::new(logins.gate.clone()), secrets.session_keys)
             .seed_cipher(seeds)
             .observer(recorder(trail.clone()))
@@ -160,6 +175,21 @@ impl App {
     /// When the server cannot be reached.
     pub async fn holder(&self) -> sqlx::Result<PoolConnection<Postgres>> {
         self.logins.holder.acquire().await
+    }
+
+    /// The login of sign-ins and keys, which plans a shred.
+    pub(crate) fn gate(&self) -> &PgPool {
+        &self.logins.gate
+    }
+
+    /// The login that seals rows anew, tenant by tenant.
+    pub(crate) fn rotator(&self) -> &PgPool {
+        &self.logins.rotator
+    }
+
+    /// The login that destroys the keys of a shred that is due.
+    pub(crate) fn shredder(&self) -> &PgPool {
+        &self.logins.shredder
     }
 
     /// A connection as the administrator, to inspect the schema from the administration page.

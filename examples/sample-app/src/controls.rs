@@ -10,13 +10,16 @@ use stockade::{
         postgres::{self, RlsScope},
     },
     ratelimit::Mode,
-    tenant_guard::TenantId,
 };
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    domain::{attacks, people::User},
+    domain::{
+        attacks,
+        encryption::{self, Coverage},
+        people::User,
+    },
     limits::{CODE_ADDRESS, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
     schema, seed,
     watch::{Checkpointed, Found, Verified},
@@ -107,37 +110,22 @@ async fn guards(app: &App, connection: &mut sqlx::PgConnection, now: DateTime<Ut
     }
 }
 
-/// How much of each sensitive column holds field-crypto's format under a key that exists.
+/// How much of each registered column is sealed, and under the keys that seal now.
 async fn sealed_fields(app: &App, user: &User, now: DateTime<Utc>) -> Vec<Observation> {
-    let counts = async {
-        let mut tx = app.tenants.read(TenantId::new(user.tenant_id)).await?;
-        let counts: (i64, i64, i64) = sqlx::query_as(
-            "SELECT count(*), count(*) FILTER (WHERE get_byte(ssn, 0) = 1 AND octet_length(ssn) >= 33),
-                    count(*) FILTER (WHERE get_byte(bank_account, 0) = 1 AND octet_length(bank_account) >= 33)
-             FROM freight.drivers",
-        )
-        .fetch_one(&mut tx)
-        .await?;
-        anyhow::Ok(counts)
+    let Ok(status) = encryption::status(app, user.tenant_id).await else {
+        let subject = Subject::new("sealed columns");
+        return vec![Observation::unknown(ControlId::CRYPTO_FIELDS, subject, now, "the columns could not be counted")];
     };
-    let columns = [Subject::new("drivers.ssn"), Subject::new("drivers.bank_account")];
-    match counts.await {
-        Ok((rows, ssn, account)) => columns
-            .into_iter()
-            .zip([ssn, account])
-            .map(|(subject, sealed)| {
-                let observation = if sealed == rows {
-                    Observation::pass(ControlId::CRYPTO_FIELDS, subject, now)
-                } else {
-                    Observation::fail(ControlId::CRYPTO_FIELDS, subject, now, "values that are not sealed")
-                };
-                observation.fact("rows", rows.unsigned_abs()).fact("sealed", sealed.unsigned_abs())
-            })
-            .collect(),
-        Err(_) => columns
-            .map(|subject| Observation::unknown(ControlId::CRYPTO_FIELDS, subject, now, "the table could not be read"))
-            .into(),
-    }
+    let observe = |column: &Coverage| {
+        let subject = Subject::new(&column.column);
+        let observation = match (column.open, column.older) {
+            (0, 0) => Observation::pass(ControlId::CRYPTO_FIELDS, subject, now),
+            (0, _) => Observation::fail(ControlId::CRYPTO_FIELDS, subject, now, "values under an older key"),
+            _ => Observation::fail(ControlId::CRYPTO_FIELDS, subject, now, "values that are not sealed"),
+        };
+        observation.fact("sealed", column.sealed).fact("older_key", column.older).fact("shredded", column.shredded)
+    };
+    status.columns.iter().map(observe).collect()
 }
 
 async fn accounts(app: &App, now: DateTime<Utc>) -> Vec<Observation> {

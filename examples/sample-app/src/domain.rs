@@ -3,10 +3,13 @@
 pub mod attacks;
 pub mod checkpoints;
 pub mod drivers;
+pub mod encryption;
 pub mod inspection;
+pub mod integrations;
 pub mod ledger;
 pub mod loads;
 pub mod money;
 pub mod people;
 pub mod retention;
+pub mod shredding;
 pub mod tampering;

@@ -16,6 +16,10 @@ stockade::rbac::permissions! {
         PeriodReopen  = "ledger.reopen":     Write, up to Tenant, audit, mfa;
         AuditView     = "audit.view":        Read,  up to Tenant;
         AuditExport   = "audit.export":      Read,  up to Tenant, audit;
+        IntegrationEdit = "integration.edit": Write, up to Tenant, audit;
+        CryptoView    = "crypto.view":       Read,  up to Tenant;
+        CryptoRotate  = "crypto.rotate":     Write, up to Tenant, audit, mfa;
+        CryptoShred   = "crypto.shred":      Write, up to Tenant, audit, mfa;
         RetentionView = "retention.view":    Read,  up to Tenant;
         AuditHold     = "audit.hold":        Write, up to Tenant, audit, mfa;
         AuditErase    = "audit.erase":       Write, up to Tenant, audit, mfa;

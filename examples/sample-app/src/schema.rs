@@ -21,6 +21,7 @@ pub fn schema(prefix: &Prefix) -> Schema {
         .tenant_table("users", by("tenant_id"))
         .tenant_table("loads", by("tenant_id"))
         .tenant_table("drivers", by("tenant_id"))
+        .tenant_table("integrations", by("tenant_id"))
         .tenant_table("fiscal_period", by("tenant_id"))
         .tenant_table("gl_posting", by("tenant_id"))
         .append_only("gl_posting")

@@ -1,12 +1,12 @@
 //! Three tenants with people and data, for the demonstration.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chrono::{Datelike, Days, Months, NaiveDate, Utc};
 use secrecy::SecretString;
 use serde_json::json;
 use stockade::{
     audit_chain::{self, Entry},
-    field_crypto::Secret,
+    field_crypto::{Secret, SubjectId},
     session::{ErrorKind, NewAccount, TenantId, TotpSeed, UserId},
     tenant_guard::{self, TenantTx},
 };
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    columns::{DriverBankAccount, DriverSsn},
+    columns::{DriverBankAccount, DriverSsn, DriverSsnIndex, IntegrationToken},
     domain::drivers,
 };
 
@@ -77,6 +77,12 @@ impl Tenant {
         format!("{}@{}.test", person.login, self.slug)
     }
 
+    /// A driver's id in this tenant.
+    #[must_use]
+    pub fn driver(&self, index: usize) -> Uuid {
+        Uuid::from_u128(self.id.as_u128() | (index as u128 + 1) << 32)
+    }
+
     /// A person's id in this tenant.
     #[must_use]
     pub fn person(&self, person: &Person) -> Uuid {
@@ -130,6 +136,11 @@ fn already_there(created: stockade::session::Result<()>) -> stockade::session::R
 
 async fn business(app: &App, tenant: &Tenant) -> Result<()> {
     let keys = app.vault.tenant(tenant.id.into()).await?;
+    let ids: Vec<SubjectId> = (0..DRIVERS.len()).map(|index| tenant.driver(index).into()).collect();
+    for id in &ids {
+        app.vault.provision_subject(tenant.id.into(), *id).await?;
+    }
+    let subjects = app.vault.subjects(tenant.id.into(), &ids).await?;
     let mut tx = app.tenants.begin(tenant_guard::TenantId::new(tenant.id)).await?;
     sqlx::query("INSERT INTO freight.tenants (tenant_id, name, slug) VALUES ($1, $2, $3)")
         .bind(tenant.id)
@@ -149,17 +160,19 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
     }
     loads(&mut tx, tenant).await?;
     for (index, (name, licence, phone, ssn, account)) in DRIVERS.iter().enumerate() {
-        let id = Uuid::from_u128(tenant.id.as_u128() | (index as u128 + 1) << 32);
+        let id = tenant.driver(index);
         // The same drivers in each tenant, but no two people have one number.
-        let ssn = format!("{ssn}{}", tenant.id.as_u128() & 0xf);
-        sqlx::query("INSERT INTO freight.drivers (tenant_id, id, name, licence, phone, ssn, bank_account) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        let ssn = Secret::new(format!("{ssn}{}", tenant.id.as_u128() & 0xf));
+        let own = subjects.get(&SubjectId::from(id)).context("a driver has no key")?;
+        sqlx::query("INSERT INTO freight.drivers (tenant_id, id, name, licence, phone, ssn, bank_account, ssn_index) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
             .bind(tenant.id)
             .bind(id)
             .bind(name)
             .bind(licence)
             .bind(phone)
-            .bind(keys.seal::<DriverSsn>(&id, &Secret::new(ssn))?)
-            .bind(keys.seal::<DriverBankAccount>(&id, &Secret::new((*account).to_owned()))?)
+            .bind(own.seal::<DriverSsn>(&id, &ssn)?)
+            .bind(own.seal::<DriverBankAccount>(&id, &Secret::new((*account).to_owned()))?)
+            .bind(keys.index::<DriverSsnIndex>(&ssn)?)
             .execute(&mut tx)
             .await?;
         let hired = Entry::new(tenant.id.into(), audit_chain::Actor::system("sample-app"), "driver.hire")
@@ -168,6 +181,16 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
             .after(json!({ "name": name, "licence": licence, "phone": phone }));
         audit_chain::postgres::record(&mut tx, &hired).await?;
     }
+    let connected = Uuid::from_u128(tenant.id.as_u128() | 1 << 96);
+    let token = Secret::new(format!("lb_{}_9f2c41d07ab3e5", tenant.slug));
+    sqlx::query(
+        "INSERT INTO freight.integrations (tenant_id, id, name, oauth_token) VALUES ($1, $2, 'Load board', $3)",
+    )
+    .bind(tenant.id)
+    .bind(connected)
+    .bind(keys.seal::<IntegrationToken>(&connected, &token)?)
+    .execute(&mut tx)
+    .await?;
     ledger(&mut tx, tenant).await?;
     let entry = Entry::new(tenant.id.into(), audit_chain::Actor::system("sample-app"), "tenant.provision")
         .entity("tenant", tenant.id.to_string())

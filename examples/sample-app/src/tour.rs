@@ -4,6 +4,7 @@
 
 mod evidence;
 mod isolation;
+mod keys;
 mod retention;
 mod scratch;
 mod sealed;
@@ -47,6 +48,9 @@ async fn steps(scratch: &Scratch) -> Result<bool> {
     work::edit_a_load(&mut tour).await?;
     isolation::other_tenant(&mut tour).await?;
     sealed::drivers(&mut tour).await?;
+    keys::finding(&mut tour).await?;
+    keys::rotation(&mut tour).await?;
+    keys::shredding(&mut tour).await?;
     work::refused_by_role(&mut tour).await?;
     work::closed_period(&mut tour).await?;
     signing_in::burst(&mut tour).await?;

@@ -3,7 +3,9 @@
 mod administration;
 mod audit;
 mod drivers;
+mod encryption;
 mod exports;
+mod integrations;
 mod isolation;
 mod layout;
 mod ledger;
@@ -14,6 +16,7 @@ mod problem;
 mod proof;
 mod retention;
 mod roles;
+mod shredding;
 mod sign_in;
 mod tampering;
 mod visitor;
@@ -49,7 +52,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/loads", get(loads::list))
         .route("/loads/{id}", get(loads::show).post(loads::change))
         .route("/drivers", get(drivers::list))
+        .route("/drivers/find", post(drivers::find))
         .route("/drivers/{id}/ssn", post(drivers::reveal))
+        .route("/integrations", get(integrations::list).post(integrations::connect))
         .route("/ledger", get(ledger::show))
         .route("/ledger/postings", post(ledger::post))
         .route("/ledger/periods/{id}/close-softly", post(ledger::close_softly))
@@ -71,6 +76,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/administration/retention/holds", post(retention::place))
         .route("/administration/retention/holds/{id}/release", post(retention::release))
         .route("/administration/retention/erasures", post(retention::erase))
+        .route("/administration/encryption", get(encryption::show))
+        .route("/administration/encryption/rotation", get(encryption::again).post(encryption::rotate))
+        .route("/administration/encryption/wrapping", get(encryption::again).post(encryption::rewrap))
+        .route("/administration/shredding", get(shredding::show).post(shredding::schedule))
+        .route("/administration/shredding/{id}/cancel", post(shredding::cancel))
+        .route("/administration/shredding/{id}/execute", post(shredding::execute))
         .route("/administration/tampering", get(tampering::show).post(tampering::run))
         .route("/posture", get(posture::show))
         .route("/posture.json", get(posture::json))

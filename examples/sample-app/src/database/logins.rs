@@ -30,6 +30,18 @@ impl Prefix {
         &self.0
     }
 
+    /// The login that seals a tenant's rows anew.
+    #[must_use]
+    pub fn rotator(&self) -> String {
+        format!("{}_rotator", self.0)
+    }
+
+    /// The login that destroys keys whose shred is due.
+    #[must_use]
+    pub fn shredder(&self) -> String {
+        format!("{}_shredder", self.0)
+    }
+
     /// Drops every role of this prefix, once its database is gone.
     ///
     /// # Errors
@@ -106,6 +118,10 @@ pub struct Logins {
     pub eraser: PgPool,
     /// Legal holds on it.
     pub holder: PgPool,
+    /// Sealing rows anew.
+    pub rotator: PgPool,
+    /// Destroying keys.
+    pub shredder: PgPool,
 }
 
 /// Creates the logins that rls-migrations does not know and gives each its group roles.
@@ -124,8 +140,9 @@ BEGIN
         EXECUTE format('GRANT %I TO %I', member, login);
     END LOOP;
     -- The schema's hardening took `set_config` from everybody. The checkpointer waits with it until the disk has what it
-    -- publishes; it sees the hashes of every tenant as it is, so that no setting opens anything more to it.
-    IF 'stockade_checkpointer' = ANY (groups) AND NOT has_function_privilege(login, 'set_config(text, text, boolean)', 'EXECUTE') THEN
+    -- publishes; rotator and shredder go from tenant to tenant with it. No request runs on these logins.
+    IF groups && ARRAY['stockade_checkpointer', 'stockade_rotator', 'stockade_shredder']
+        AND NOT 'stockade_auth' = ANY (groups) AND NOT has_function_privilege(login, 'set_config(text, text, boolean)', 'EXECUTE') THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO %I', login);
     END IF;
 END $$";
@@ -139,17 +156,29 @@ impl Logins {
         raw_sql(INSTALL).execute(&mut *administrator).await.context("could not prepare the logins")?;
         Ok(Self {
             app: login(server, administrator, &prefix.app(), &["stockade_app"], 8).await?,
-            gate: login(server, administrator, &prefix.gate(), &["stockade_auth", "stockade_keyring"], 8).await?,
+            gate: login(
+                server,
+                administrator,
+                &prefix.gate(),
+                &["stockade_auth", "stockade_keyring", "stockade_rotator"],
+                8,
+            )
+            .await?,
             sealer: login(server, administrator, &prefix.sealer(), &["stockade_sealer"], 2).await?,
             checkpointer: login(server, administrator, &prefix.checkpointer(), &["stockade_checkpointer"], 1).await?,
             eraser: login(server, administrator, &prefix.eraser(), &["stockade_eraser"], 1).await?,
             holder: login(server, administrator, &prefix.holder(), &["stockade_holder"], 1).await?,
+            // These two work on the application's own tables, in one tenant's context after the other.
+            rotator: login(server, administrator, &prefix.rotator(), &["stockade_rotator", &prefix.app()], 2).await?,
+            shredder: login(server, administrator, &prefix.shredder(), &["stockade_shredder", &prefix.app()], 1)
+                .await?,
         })
     }
 
     /// Closes every pool.
     pub async fn close(&self) {
-        for pool in [&self.app, &self.gate, &self.sealer, &self.checkpointer, &self.eraser, &self.holder] {
+        let log = [&self.sealer, &self.checkpointer, &self.eraser, &self.holder];
+        for pool in log.into_iter().chain([&self.app, &self.gate, &self.rotator, &self.shredder]) {
             pool.close().await;
         }
     }

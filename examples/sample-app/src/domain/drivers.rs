@@ -1,21 +1,24 @@
-//! Drivers, whose social security numbers and bank accounts are sealed.
+//! Drivers, whose social security numbers and bank accounts are sealed under keys of their own.
+
+use std::collections::HashMap;
 
 use stockade::{
     audit_chain::PersonalPaths,
-    field_crypto::{OpenError, Sealed, Secret, TenantKeys},
+    field_crypto::{OpenError, Sealed, Secret, SubjectId, SubjectKeys},
     rbac::Resource,
     tenant_guard::TenantTx,
 };
 use uuid::Uuid;
 
 use crate::{
-    columns::{DriverBankAccount, DriverSsn},
+    app::App,
+    columns::{DriverBankAccount, DriverSsn, DriverSsnIndex},
     desk::{Desk, Refused},
     permissions::Perm,
 };
 
 /// A driver. The two sealed columns are ciphertext here: reading a row opens nothing.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Driver {
     /// The tenant.
     pub tenant_id: Uuid,
@@ -33,6 +36,10 @@ pub struct Driver {
     pub bank_account: Sealed<DriverBankAccount>,
 }
 
+/// The keys of some drivers.
+#[derive(Debug)]
+pub struct Keys(HashMap<SubjectId, SubjectKeys>);
+
 impl Driver {
     /// What the policy needs to know of it.
     #[must_use]
@@ -40,12 +47,46 @@ impl Driver {
         Resource::in_tenant(self.tenant_id)
     }
 
-    /// The number as a page may show it: `***-**-6789`.
+    /// The number.
     ///
     /// # Errors
     /// When the value does not open: it was moved here from somewhere else, altered, or its key is gone.
-    pub fn masked_ssn(&self, keys: &TenantKeys) -> Result<String, OpenError> {
-        Ok(keys.open(&self.id, &self.ssn)?.masked().to_string())
+    pub fn ssn(&self, keys: &Keys) -> Result<Secret<String>, OpenError> {
+        keys.of(self.id)?.open(&self.id, &self.ssn)
+    }
+
+    /// The number as a page may show it: `***-**-6789`.
+    ///
+    /// # Errors
+    /// As [`ssn`](Self::ssn).
+    pub fn masked_ssn(&self, keys: &Keys) -> Result<String, OpenError> {
+        Ok(self.ssn(keys)?.masked().to_string())
+    }
+
+    /// The bank account as a page may show it.
+    ///
+    /// # Errors
+    /// As [`ssn`](Self::ssn).
+    pub fn masked_account(&self, keys: &Keys) -> Result<String, OpenError> {
+        Ok(keys.of(self.id)?.open(&self.id, &self.bank_account)?.masked().to_string())
+    }
+}
+
+impl Keys {
+    fn of(&self, driver: Uuid) -> Result<&SubjectKeys, OpenError> {
+        self.0.get(&driver.into()).ok_or(OpenError::Failed)
+    }
+}
+
+impl App {
+    /// The keys of these drivers of a tenant. To be taken while no desk is open: a pool of one connection cannot give a second
+    /// one.
+    ///
+    /// # Errors
+    /// When the database fails or the tenant has no keys.
+    pub async fn driver_keys(&self, tenant: Uuid, drivers: &[Uuid]) -> anyhow::Result<Keys> {
+        let subjects: Vec<SubjectId> = drivers.iter().copied().map(SubjectId::from).collect();
+        Ok(Keys(self.vault.subjects(tenant.into(), &subjects).await?))
     }
 }
 
@@ -60,7 +101,11 @@ pub fn personal() -> PersonalPaths {
 /// # Errors
 /// When the database fails.
 pub async fn all(tx: &mut TenantTx) -> sqlx::Result<Vec<Driver>> {
-    sqlx::query_as("SELECT * FROM freight.drivers ORDER BY name").fetch_all(tx).await
+    sqlx::query_as(
+        "SELECT tenant_id, id, name, licence, phone, ssn, bank_account FROM freight.drivers ORDER BY name LIMIT 200",
+    )
+    .fetch_all(tx)
+    .await
 }
 
 /// One driver, if the tenant has it.
@@ -68,7 +113,10 @@ pub async fn all(tx: &mut TenantTx) -> sqlx::Result<Vec<Driver>> {
 /// # Errors
 /// When the database fails.
 pub async fn find(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Driver>> {
-    sqlx::query_as("SELECT * FROM freight.drivers WHERE id = $1").bind(id).fetch_optional(tx).await
+    sqlx::query_as("SELECT tenant_id, id, name, licence, phone, ssn, bank_account FROM freight.drivers WHERE id = $1")
+        .bind(id)
+        .fetch_optional(tx)
+        .await
 }
 
 /// Opens a driver's number for a person to read, and records that it was read.
@@ -77,17 +125,59 @@ pub async fn find(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Driver>> {
 /// When the database fails or the value does not open. A refusal by the policy is the inner `Err`.
 pub async fn reveal_ssn(
     desk: &mut Desk,
-    keys: &TenantKeys,
+    keys: &Keys,
     driver: &Driver,
 ) -> anyhow::Result<Result<Secret<String>, Refused>> {
     if let Err(refused) = desk.require(Perm::SsnReveal, &driver.resource(), ("driver", driver.id)).await? {
         return Ok(Err(refused));
     }
-    let ssn = keys.open(&driver.id, &driver.ssn)?;
+    let ssn = driver.ssn(keys)?;
     let entry = desk
         .entry("driver.ssn.reveal")
         .entity("driver", driver.id.to_string())
         .severity(stockade::audit_chain::Severity::Notice);
     desk.record(&entry).await?;
     Ok(Ok(ssn))
+}
+
+/// The drivers who have this number, by its keyed hash, and records that somebody looked, without the number. Ends the desk.
+///
+/// Whoever may find a number may try numbers: it takes the same permission as revealing one.
+///
+/// # Errors
+/// When the database fails. A refusal by the policy is the inner `Err`.
+pub async fn find_by_ssn(
+    app: &App,
+    mut desk: Desk,
+    ssn: &Secret<String>,
+) -> anyhow::Result<Result<Vec<Driver>, Refused>> {
+    let tenant = desk.user.tenant_id;
+    let place = ("drivers", "tenant");
+    if let Err(refused) = desk.require(Perm::SsnReveal, &Resource::in_tenant(tenant), place).await? {
+        desk.commit(app).await?;
+        return Ok(Err(refused));
+    }
+    let entry = desk.entry("driver.find").entity("drivers", "ssn");
+    desk.record(&entry).await?;
+    desk.commit(app).await?;
+    if !ssn.expose().bytes().any(|byte| byte.is_ascii_digit()) {
+        return Ok(Ok(Vec::new()));
+    }
+    let tags = app.vault.tenant(tenant.into()).await?.probe::<DriverSsnIndex>(ssn)?;
+    let mut tx = app.tenants.read(stockade::tenant_guard::TenantId::new(tenant)).await?;
+    let candidates: Vec<Driver> = sqlx::query_as(
+        "SELECT tenant_id, id, name, licence, phone, ssn, bank_account FROM freight.drivers WHERE ssn_index = ANY ($1)",
+    )
+    .bind(tags)
+    .fetch_all(&mut tx)
+    .await?;
+    tx.close().await?;
+    // A tag is not bound to its row: whether the number is there, the number says.
+    let keys = app.driver_keys(tenant, &candidates.iter().map(|driver| driver.id).collect::<Vec<_>>()).await?;
+    let same = |driver: &Driver| driver.ssn(&keys).is_ok_and(|found| digits(found.expose()) == digits(ssn.expose()));
+    Ok(Ok(candidates.into_iter().filter(same).collect()))
+}
+
+fn digits(text: &str) -> zeroize::Zeroizing<Vec<u8>> {
+    text.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>().into()
 }

@@ -9,7 +9,7 @@ use crate::{domain::drivers, seed};
 pub(super) async fn drivers(tour: &mut Tour<'_>) -> Result<()> {
     tour.step("A driver's social security number is sealed");
     let app = tour.app();
-    let keys = app.vault.tenant(seed::ACME.id.into()).await?;
+    let keys = app.driver_keys(seed::ACME.id, &[seed::ACME.driver(0), seed::ACME.driver(1)]).await?;
     let mut desk = tour.owner_desk("POST", "/drivers/{id}/ssn").await?;
     let drivers = drivers::all(&mut desk.tx).await?;
     let [driver, other, ..] = drivers.as_slice() else { bail!("there are not two drivers") };
@@ -43,19 +43,14 @@ pub(super) async fn drivers(tour: &mut Tour<'_>) -> Result<()> {
         Ok(_) => tour.check("a viewer reveals it", "revealed", false),
     }
 
-    // The copy is made as the superuser, past every policy, and undone by the end of the tour's database.
-    let mut superuser = tour.scratch.superuser().await?;
-    sqlx::query("UPDATE freight.drivers SET ssn = $1 WHERE tenant_id = $2 AND id = $3")
-        .bind(&stored)
-        .bind(seed::ACME.id)
-        .bind(other.id)
-        .execute(&mut superuser)
-        .await?;
-    sqlx::Connection::close(superuser).await?;
+    // The copy is made as the superuser, past every policy, and put right afterwards.
+    let own = other.ssn.as_bytes().to_vec();
+    write_ssn(tour, other.id, &stored).await?;
     let mut desk = tour.owner_desk("GET", "/drivers").await?;
     let copied = drivers::find(&mut desk.tx, other.id).await?;
     desk.commit(app).await?;
     let Some(copied) = copied else { bail!("the driver is gone") };
+    write_ssn(tour, other.id, &own).await?;
     let opened = copied.masked_ssn(&keys);
     let happened = opened.as_ref().map_or_else(ToString::to_string, |_| "it opened".to_owned());
     tour.check(
@@ -63,5 +58,17 @@ pub(super) async fn drivers(tour: &mut Tour<'_>) -> Result<()> {
         happened,
         opened.is_err(),
     );
+    Ok(())
+}
+
+async fn write_ssn(tour: &Tour<'_>, driver: uuid::Uuid, stored: &[u8]) -> Result<()> {
+    let mut superuser = tour.scratch.superuser().await?;
+    sqlx::query("UPDATE freight.drivers SET ssn = $1 WHERE tenant_id = $2 AND id = $3")
+        .bind(stored)
+        .bind(seed::ACME.id)
+        .bind(driver)
+        .execute(&mut superuser)
+        .await?;
+    sqlx::Connection::close(superuser).await?;
     Ok(())
 }

@@ -71,6 +71,8 @@ fn render(app: &App, user: &User, result: &Markup) -> Markup {
     let content = html! {
         div.actions.spaced {
             a.button.quiet href="/administration/retention" { "Retention: holds and erasure" }
+            a.button.quiet href="/administration/encryption" { "Encryption and keys" }
+            a.button.quiet href="/administration/shredding" { "Shredding" }
             a.button.quiet href="/administration/tampering" { "Tampering, demonstrated" }
         }
         div.grid {

@@ -1,105 +1,144 @@
-//! Drivers: masked numbers, and the act of revealing one.
+//! Drivers: masked numbers, the act of revealing one, and finding a driver by one.
 
 use axum::extract::{Path, State};
 use maud::{Markup, html};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use stockade::{
+    field_crypto::{OpenError, Secret},
+    rbac::Resource,
+};
 use uuid::Uuid;
 
 use super::{
-    SignedIn, WebApp,
+    Form, SignedIn, WebApp,
     layout::{Place, page},
     problem::Problem,
 };
 use crate::{
     app::App,
-    desk::Desk,
-    domain::drivers::{self, Driver},
+    domain::{
+        drivers::{self, Driver, Keys},
+        people::User,
+    },
     permissions::Perm,
 };
 
 /// `GET /drivers`
 pub(crate) async fn list(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    // The keys first: a pool of one connection cannot give a second one while the desk holds its own.
-    let keys = app.vault.tenant(uuid_of(&visitor).into()).await?;
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let drivers = drivers::all(&mut desk.tx).await?;
-    render(&app, desk, &keys, &drivers, None).await
+    let shown = Shown::read(&app, visitor).await?;
+    Ok(shown.render(None, &html! {}))
 }
 
 /// `POST /drivers/{id}/ssn`
 pub(crate) async fn reveal(State(app): WebApp, visitor: SignedIn, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
-    let keys = app.vault.tenant(uuid_of(&visitor).into()).await?;
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    // The keys first: a pool of one connection cannot give a second one while the desk holds its own.
+    let keys = app.driver_keys(visitor.session.tenant.into(), &[id]).await?;
+    let mut desk = app.desk(&visitor.session, visitor.request.clone()).await?;
     let driver = drivers::find(&mut desk.tx, id).await?.ok_or(Problem::NotFound)?;
-    match drivers::reveal_ssn(&mut desk, &keys, &driver).await? {
-        Ok(ssn) => {
-            let drivers = drivers::all(&mut desk.tx).await?;
-            render(&app, desk, &keys, &drivers, Some((id, ssn.expose()))).await
+    let revealed = drivers::reveal_ssn(&mut desk, &keys, &driver).await?;
+    desk.commit(&app).await?;
+    let ssn = revealed.map_err(|refused| Problem::Refused(refused.to_string()))?;
+    let shown = Shown::read(&app, visitor).await?;
+    Ok(shown.render(Some((id, ssn.expose())), &html! {}))
+}
+
+/// A number, in a form and never in an address, which browsers and proxies keep.
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    ssn: SecretString,
+}
+
+/// `POST /drivers/find`
+pub(crate) async fn find(State(app): WebApp, visitor: SignedIn, Form(form): Form<Wanted>) -> Result<Markup, Problem> {
+    let desk = app.desk(&visitor.session, visitor.request.clone()).await?;
+    let wanted = Secret::new(form.ssn.expose_secret().trim().to_owned());
+    let found = drivers::find_by_ssn(&app, desk, &wanted).await?;
+    let found = found.map_err(|refused| Problem::Refused(refused.to_string()))?;
+    let answer = html! {
+        div.note.good[!found.is_empty()].warn[found.is_empty()] role="status" {
+            @if found.is_empty() { p { "No driver has this number." } }
+            @for driver in &found { p { strong { (driver.name) } " has this number." } }
         }
-        Err(refused) => {
-            desk.commit(&app).await?;
-            Err(Problem::Refused(refused.to_string()))
-        }
+    };
+    let shown = Shown::read(&app, visitor).await?;
+    Ok(shown.render(None, &answer))
+}
+
+/// What the page shows, read before it is rendered.
+struct Shown {
+    user: User,
+    drivers: Vec<Driver>,
+    keys: Keys,
+    may_reveal: bool,
+}
+
+impl Shown {
+    async fn read(app: &App, visitor: SignedIn) -> Result<Self, Problem> {
+        let mut desk = app.desk(&visitor.session, visitor.request).await?;
+        let drivers = drivers::all(&mut desk.tx).await?;
+        let user = desk.user.clone();
+        let may_reveal = desk.may(Perm::SsnReveal, &Resource::in_tenant(user.tenant_id));
+        desk.commit(app).await?;
+        let ids: Vec<Uuid> = drivers.iter().map(|driver| driver.id).collect();
+        let keys = app.driver_keys(user.tenant_id, &ids).await?;
+        Ok(Self { user, drivers, keys, may_reveal })
     }
-}
 
-fn uuid_of(visitor: &SignedIn) -> Uuid {
-    visitor.session.tenant.into()
-}
-
-async fn render(
-    app: &App,
-    desk: Desk,
-    keys: &stockade::field_crypto::TenantKeys,
-    drivers: &[Driver],
-    revealed: Option<(Uuid, &String)>,
-) -> Result<Markup, Problem> {
-    let content = html! {
-        div.card.flush { div.scroll {
-            table {
-                thead { tr { th { "Driver" } th { "Licence" } th { "Telephone" } th { "Social security number" } th { "Bank account" } } }
-                tbody {
-                    @for driver in drivers {
-                        tr {
-                            td { (driver.name) }
-                            td.nowrap { (driver.licence) }
-                            td.nowrap { (driver.phone) }
-                            td.nowrap { (ssn_cell(&desk, keys, driver, revealed)) }
-                            td.nowrap.mono { (masked(keys.open(&driver.id, &driver.bank_account).map(|account| account.masked().to_string()))) }
-                        }
+    fn render(&self, revealed: Option<(Uuid, &String)>, answer: &Markup) -> Markup {
+        let content = html! {
+            (answer)
+            @if self.may_reveal {
+                form.card method="post" action="/drivers/find" autocomplete="off" {
+                    div.row {
+                        div.field { label for="ssn" { "Find a driver by social security number" } input id="ssn" name="ssn" inputmode="numeric" required maxlength="20"; }
+                        div.field { button.quiet { "Find" } }
                     }
                 }
             }
-        } }
-        div.note { p { "The database holds these two columns sealed, bound to tenant, table, column and row. Revealing a number is a permission, and leaves an entry in the audit log." } }
-    };
-    let user = desk.user.clone();
-    desk.commit(app).await?;
-    Ok(page(&user, Place::Drivers, "Drivers", "Who hauls for you.", &content))
-}
+            div.card.flush { div.scroll {
+                table {
+                    thead { tr { th { "Driver" } th { "Licence" } th { "Telephone" } th { "Social security number" } th { "Bank account" } } }
+                    tbody {
+                        @for driver in &self.drivers {
+                            tr {
+                                td { (driver.name) }
+                                td.nowrap { (driver.licence) }
+                                td.nowrap { (driver.phone) }
+                                td.nowrap { (self.ssn_cell(driver, revealed)) }
+                                td.nowrap.mono { (masked(driver.masked_account(&self.keys))) }
+                            }
+                        }
+                    }
+                }
+            } }
+            div.note { p { "The database holds these two columns sealed under a key of each driver, bound to tenant, table, column and row. Revealing a number or looking for one is a permission, and leaves an entry in the audit log." } }
+        };
+        page(&self.user, Place::Drivers, "Drivers", "Who hauls for you.", &content)
+    }
 
-fn ssn_cell(
-    desk: &Desk,
-    keys: &stockade::field_crypto::TenantKeys,
-    driver: &Driver,
-    revealed: Option<(Uuid, &String)>,
-) -> Markup {
-    html! {
-        @if let Some((_, ssn)) = revealed.filter(|(id, _)| *id == driver.id) {
-            span.mono { (ssn) } " " span.badge.warn { "revealed, recorded" }
-        } @else {
-            span.mono { (masked(driver.masked_ssn(keys))) }
-            @if desk.may(Perm::SsnReveal, &driver.resource()) {
-                " "
-                form.inline method="post" action={ "/drivers/" (driver.id) "/ssn" } { button.quiet.small { "Reveal" } }
+    fn ssn_cell(&self, driver: &Driver, revealed: Option<(Uuid, &String)>) -> Markup {
+        let shown = driver.masked_ssn(&self.keys);
+        html! {
+            @if let Some((_, ssn)) = revealed.filter(|(id, _)| *id == driver.id) {
+                span.mono { (ssn) } " " span.badge.warn { "revealed, recorded" }
+            } @else {
+                @let offered = self.may_reveal && shown.is_ok();
+                span.mono { (masked(shown)) }
+                @if offered {
+                    " "
+                    form.inline method="post" action={ "/drivers/" (driver.id) "/ssn" } { button.quiet.small { "Reveal" } }
+                }
             }
         }
     }
 }
 
-fn masked(value: Result<String, stockade::field_crypto::OpenError>) -> Markup {
+/// A value that does not open is shown as what it is, never as an empty cell.
+pub(super) fn masked(value: Result<String, OpenError>) -> Markup {
     match value {
         Ok(text) => html! { (text) },
-        // A value that does not open is shown as what it is, never as an empty cell.
+        Err(OpenError::Destroyed) => html! { span.badge { "key destroyed" } },
         Err(_) => html! { span.badge.bad { "does not open" } },
     }
 }

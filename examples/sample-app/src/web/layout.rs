@@ -10,6 +10,7 @@ pub(crate) enum Place {
     Loads,
     Drivers,
     Ledger,
+    Integrations,
     Audit,
     Isolation,
     Posture,
@@ -18,8 +19,12 @@ pub(crate) enum Place {
     Administration,
 }
 
-const DESK: [(Place, &str, &str); 3] =
-    [(Place::Loads, "/loads", "Loads"), (Place::Drivers, "/drivers", "Drivers"), (Place::Ledger, "/ledger", "Ledger")];
+const DESK: [(Place, &str, &str); 4] = [
+    (Place::Loads, "/loads", "Loads"),
+    (Place::Drivers, "/drivers", "Drivers"),
+    (Place::Ledger, "/ledger", "Ledger"),
+    (Place::Integrations, "/integrations", "Integrations"),
+];
 const OVERSIGHT: [(Place, &str, &str); 6] = [
     (Place::Audit, "/audit", "Audit log"),
     (Place::Isolation, "/isolation", "Tenant isolation"),

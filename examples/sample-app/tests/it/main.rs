@@ -5,6 +5,7 @@
 mod administration;
 mod browser;
 mod checkpoints;
+mod encryption;
 mod exports;
 mod forms;
 mod installation;
@@ -13,5 +14,6 @@ mod periods;
 mod posture;
 mod refusals;
 mod retention;
+mod shredding;
 mod sign_in;
 mod tampering;

@@ -114,7 +114,7 @@ pub(super) fn card(erasures: &[Done], persons: &Persons, may: bool) -> Markup {
                     }
                     div.field {
                         label for="request" { "Number of the request" }
-                        input id="request" name="request" required maxlength=(LONGEST) placeholder="DSR-41";
+                        input id="request" name="request" required maxlength=(LONGEST) placeholder="DSR-01";
                     }
                     div.field {
                         label for="basis" { "On the ground of" }
