@@ -11,6 +11,7 @@ mod secret;
 
 // What it stores.
 mod check;
+mod dual_read;
 mod index;
 mod sealed;
 mod wire;
@@ -41,6 +42,7 @@ pub use crate::check::sealed_check;
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::column::Column;
 pub use crate::data_key::{DataKey, Kcv, WrappedKey};
+pub use crate::dual_read::{DualRead, DualValue};
 pub use crate::error::{Error, ErrorKind, OpenError, Retry};
 pub use crate::event::{FieldEvent, Observer};
 pub use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
@@ -54,9 +56,15 @@ pub use crate::plain::Plain;
 pub use crate::row::{OfSubject, RowBinding, RowId, SubjectRow, Unbound};
 pub use crate::sealed::Sealed;
 pub use crate::secret::Secret;
-pub use crate::store::*;
+pub use crate::store::{
+    Insertion, KekRecord, KekRemoval, KeyChange, KeyRecord, KeyRotation, KeyState, KeyStore, MemoryKeyStore,
+    SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap, SubjectWrappedKey,
+};
 pub use crate::subject_keys::SubjectKeys;
 pub use crate::tenant_keys::TenantKeys;
-pub use crate::vault::{CachePolicy, KeyInfo, SubjectKeyInfo, SubjectsRewrapped, Vault};
+pub use crate::vault::{
+    CachePolicy, KeyInfo, KeyUses, RewrapFailure, RewrapReport, RotationPolicy, SubjectKeyInfo, SubjectsRewrapped,
+    Vault,
+};
 #[doc(hidden)]
 pub use uuid::Uuid as __Uuid;

@@ -1,6 +1,7 @@
 //! Where wrapped keys are kept.
 
 mod memory;
+mod rotation;
 mod subject;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use crate::error::Error;
 use crate::id::{KeyId, Purpose, TenantId};
 
 pub use self::memory::MemoryKeyStore;
+pub use self::rotation::{KekRemoval, KeyChange, KeyRotation};
 pub use self::subject::{SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap, SubjectWrappedKey};
 
 /// A store of wrapped keys. What it holds needs no secrecy beyond that of the database, but its loss is the loss of
@@ -37,7 +39,7 @@ pub trait KeyStore: Send + Sync {
     /// All key encryption keys that the store was set up with.
     fn keks(&self) -> impl Future<Output = Result<Vec<KekRecord>, Error>> + Send;
 
-    /// Adds a key encryption key. It changes nothing if there is one of that name.
+    /// Adds a key encryption key. It changes nothing if there is one of that name, or was one that is forgotten.
     fn insert_kek(&self, record: &KekRecord) -> impl Future<Output = Result<Insertion, Error>> + Send;
 }
 
@@ -67,6 +69,9 @@ pub enum KeyState {
     Active(WrappedKey),
     /// It opens what it has sealed.
     DecryptOnly(WrappedKey),
+    /// Nothing is sealed under it any more, and it is about to be destroyed. It still opens: a value that was written
+    /// late is not lost.
+    Retired(WrappedKey),
     /// It is gone, and nothing that it has sealed opens again.
     Destroyed,
 }
@@ -89,6 +94,24 @@ pub enum Insertion {
     Inserted,
     /// Something else is in its place.
     AlreadyPresent,
+}
+
+impl KeyState {
+    /// The wrapped key, unless it is destroyed.
+    #[must_use]
+    pub const fn wrapped(&self) -> Option<&WrappedKey> {
+        match self {
+            Self::Active(wrapped) | Self::DecryptOnly(wrapped) | Self::Retired(wrapped) => Some(wrapped),
+            Self::Destroyed => None,
+        }
+    }
+
+    pub(crate) const fn wrapped_mut(&mut self) -> Option<&mut WrappedKey> {
+        match self {
+            Self::Active(wrapped) | Self::DecryptOnly(wrapped) | Self::Retired(wrapped) => Some(wrapped),
+            Self::Destroyed => None,
+        }
+    }
 }
 
 impl KeyRecord {

@@ -147,6 +147,12 @@ impl TenantKeys {
         self.slot(id, Purpose::Aead).ok_or(OpenError::Failed)?.state.opening()
     }
 
+    /// The key that seals, or computes new tags.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn active_key(&self, purpose: Purpose) -> Result<KeyId, Error> {
+        self.active(purpose).map(|(id, _)| id)
+    }
+
     fn slot(&self, id: KeyId, purpose: Purpose) -> Option<&KeySlot> {
         self.0.slots.iter().find(|slot| slot.id == id && slot.purpose == purpose)
     }

@@ -4,7 +4,10 @@ mod cache;
 mod flight;
 mod kek;
 mod load;
+mod policy;
+mod rewrap;
 mod rewrap_subjects;
+mod rotate;
 mod subjects;
 
 use std::fmt;
@@ -13,11 +16,15 @@ use std::sync::Arc;
 use self::cache::Cache;
 pub use self::cache::CachePolicy;
 use self::flight::Boarding;
+pub use self::policy::RotationPolicy;
+pub use self::rewrap::{RewrapFailure, RewrapReport};
 pub use self::rewrap_subjects::SubjectsRewrapped;
+pub use self::rotate::KeyUses;
 pub use self::subjects::SubjectKeyInfo;
 use crate::clock::{Clock, SystemClock};
-use crate::data_key::{DataKey, Kcv};
+use crate::data_key::{DataKey, Kcv, WrappedKey};
 use crate::error::{Error, Retry};
+use crate::event::{FieldEvent, Observer};
 use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
 use crate::kms::{Kms, WrapContext};
 use crate::store::{Insertion, KeyRecord, KeyState, KeyStore};
@@ -31,6 +38,7 @@ pub struct Vault<K, S> {
     store: S,
     cache: Cache<TenantId>,
     subjects: Cache<(TenantId, SubjectId)>,
+    observer: Arc<dyn Observer>,
 }
 
 /// A key that was made, for the audit log: number and check value together say for good which key it is.
@@ -55,7 +63,7 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
     /// A vault with the default [`CachePolicy`] and the system's clock.
     pub fn new(kms: K, store: S) -> Self {
         let (cache, subjects) = caches(CachePolicy::default(), Arc::new(SystemClock));
-        Self { kms, store, cache, subjects }
+        Self { kms, store, cache, subjects, observer: Arc::new(()) }
     }
 
     /// The same vault with empty caches of another size or lifetime.
@@ -69,6 +77,13 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         (self.cache, self.subjects) = caches(self.cache.policy(), Arc::new(clock));
+        self
+    }
+
+    /// The same vault, which tells `observer` what happens to keys and values.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Arc::new(observer);
         self
     }
 
@@ -105,7 +120,7 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
                 continue;
             }
             let key = next.ok_or_else(|| Error::store("the tenant's key numbers are used up", Retry::Never))?;
-            created.extend(self.create(tenant, key, purpose).await?);
+            created.extend(self.create(tenant, key, purpose, KeyState::Active).await?);
             next = key.next();
         }
         if !created.is_empty() {
@@ -162,15 +177,29 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
         Ok(())
     }
 
-    async fn create(&self, tenant: TenantId, key: KeyId, purpose: Purpose) -> Result<Option<KeyInfo>, Error> {
+    #[cfg(feature = "postgres")]
+    pub(crate) fn observe(&self, event: &FieldEvent) {
+        self.observer.observe(event);
+    }
+
+    /// Makes a key in a state; `None` if something is in its place.
+    async fn create(
+        &self,
+        tenant: TenantId,
+        key: KeyId,
+        purpose: Purpose,
+        state: impl FnOnce(WrappedKey) -> KeyState,
+    ) -> Result<Option<KeyInfo>, Error> {
         let data_key = DataKey::generate()?;
         let wrapped = self.kms.wrap(WrapContext::TenantKey { tenant, key, purpose }, &data_key).await?;
         let (kek, kcv) = (wrapped.kek.clone(), data_key.kcv());
-        let record = KeyRecord::new(tenant, key, purpose, KeyState::Active(wrapped), kcv);
-        Ok(match self.store.insert(&record).await? {
-            Insertion::Inserted => Some(KeyInfo { tenant, key, purpose, kek, kcv }),
-            Insertion::AlreadyPresent => None,
-        })
+        let record = KeyRecord::new(tenant, key, purpose, state(wrapped), kcv);
+        if self.store.insert(&record).await? == Insertion::AlreadyPresent {
+            return Ok(None);
+        }
+        let info = KeyInfo { tenant, key, purpose, kek, kcv };
+        self.observer.observe(&FieldEvent::KeyCreated(info.clone()));
+        Ok(Some(info))
     }
 }
 

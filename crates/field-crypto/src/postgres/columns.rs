@@ -103,6 +103,10 @@ impl SealedColumns {
         Ok(problems)
     }
 
+    pub(crate) fn of_site(site: &Arc<dyn SealedSite>) -> Self {
+        Self { sites: vec![Arc::clone(site)], of_subjects: Vec::new() }
+    }
+
     /// All columns, those of subjects too.
     pub(crate) fn layouts(&self) -> impl Iterator<Item = &Layout> {
         self.sites.iter().map(|site| site.layout()).chain(&self.of_subjects)

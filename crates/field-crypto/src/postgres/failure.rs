@@ -19,3 +19,7 @@ fn retry(error: &sqlx::Error) -> Retry {
     };
     if later { Retry::Later } else { Retry::Never }
 }
+
+pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

@@ -29,6 +29,7 @@ impl<'a> NewKey<'a> {
         let (state, wrapped) = match &record.state {
             KeyState::Active(wrapped) => ("active", wrapped),
             KeyState::DecryptOnly(wrapped) => ("decrypt_only", wrapped),
+            KeyState::Retired(wrapped) => ("retired", wrapped),
             KeyState::Destroyed => return None,
         };
         Some(Self {
@@ -55,6 +56,7 @@ pub(crate) fn key_record(tenant: TenantId, row: KeyRow) -> Result<KeyRecord, Err
     let state = match (&*state, wrapped) {
         ("active", Some(wrapped)) => KeyState::Active(wrapped),
         ("decrypt_only", Some(wrapped)) => KeyState::DecryptOnly(wrapped),
+        ("retired", Some(wrapped)) => KeyState::Retired(wrapped),
         ("destroyed", None) => KeyState::Destroyed,
         _ => return Err(unknown("key state")),
     };

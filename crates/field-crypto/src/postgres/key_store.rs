@@ -10,7 +10,8 @@ use crate::store::{Insertion, KekRecord, KeyRecord, KeyStore};
 
 /// Wrapped keys in `stockade.field_keys`.
 ///
-/// The login role of the pool must be a member of `stockade_keyring`, which sees the keys of all tenants. Give it a
+/// The login role of the pool must be a member of `stockade_keyring`, which sees the keys of all tenants, or of
+/// `stockade_rotator`, which may exchange them as well. Give it a
 /// pool of its own: the application's role sees key rows of its tenant, but no wrapped key.
 #[derive(Clone, Debug)]
 pub struct PgKeyStore {
@@ -24,12 +25,12 @@ const INSERT: &str = "INSERT INTO stockade.field_keys \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
 const ADD_MESSAGES: &str = "UPDATE stockade.field_keys SET messages = messages + $3 \
     WHERE tenant_id = $1 AND key_id = $2 RETURNING messages";
-const KEKS: &str = "SELECT kek_id, canary, kcv FROM stockade.field_keks ORDER BY kek_id";
+const KEKS: &str = "SELECT kek_id, canary, kcv FROM stockade.field_keks WHERE forgotten_at IS NULL ORDER BY kek_id";
 const INSERT_KEK: &str = "INSERT INTO stockade.field_keks (kek_id, canary, kcv) \
     VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 
 impl PgKeyStore {
-    /// A store on a pool whose login role is a member of `stockade_keyring`.
+    /// A store on a pool whose login role is a member of `stockade_keyring` or `stockade_rotator`.
     #[must_use]
     pub const fn new(pool: PgPool) -> Self {
         Self { pool }

@@ -6,8 +6,7 @@ use std::marker::PhantomData;
 use zeroize::Zeroizing;
 
 use crate::column::Column;
-use crate::error::{Error, ErrorKind, OpenError};
-use crate::id::KeyId;
+use crate::error::{Error, ErrorKind, OpenError, Retry};
 use crate::index::{BlindIndex, IndexTag};
 use crate::plain::Plain;
 use crate::postgres::row_key::{RowKey, RowKind};
@@ -44,7 +43,6 @@ pub(crate) struct NewValue {
     pub(crate) sealed: Vec<u8>,
     /// In the order of [`Layout::indexes`].
     pub(crate) tags: Vec<Option<Vec<u8>>>,
-    pub(crate) key: KeyId,
 }
 
 /// A [`Site`] whose column is no longer a type.
@@ -147,7 +145,7 @@ impl<C: Column> Site<C> {
     fn new_value(&self, keys: &TenantKeys, row: &RowBinding, value: &Secret<C::Plain>) -> Result<NewValue, Error> {
         let sealed = keys.seal::<AtBinding<C>>(row, value)?;
         let tags = self.indexes.iter().map(|tag| tag(keys, value)).collect::<Result<_, _>>()?;
-        Ok(NewValue { key: sealed.key_id(), sealed: sealed.as_bytes().to_vec(), tags })
+        Ok(NewValue { sealed: sealed.as_bytes().to_vec(), tags })
     }
 
     fn open(&self, keys: &TenantKeys, row: &RowBinding, stored: Vec<u8>) -> Result<Secret<C::Plain>, OpenError> {
@@ -162,8 +160,14 @@ impl<C: Column> SealedSite for Site<C> {
 
     fn reseal(&self, keys: &TenantKeys, row: RowKey, stored: Vec<u8>) -> Result<Option<NewValue>, Error> {
         let row = self.layout.row.binding(row);
-        let Ok(value) = self.open(keys, &row, stored) else { return Ok(None) };
-        self.new_value(keys, &row, &value).map(Some)
+        match self.open(keys, &row, stored) {
+            Ok(value) => self.new_value(keys, &row, &value).map(Some),
+            // It may open later, and is not to be reported as lost.
+            Err(OpenError::KeyUnavailable { retryable: true }) => {
+                Err(Error::kms("an older key could not be unwrapped", Retry::Later))
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     fn seal(&self, keys: &TenantKeys, row: RowKey, plain: Zeroizing<Vec<u8>>) -> Result<Option<NewValue>, Error> {

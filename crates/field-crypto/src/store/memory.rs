@@ -1,7 +1,10 @@
 //! A key store in memory.
 
-use std::collections::BTreeMap;
+mod rotation;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::error::{Error, Retry};
 use crate::id::{KekId, KeyId, Purpose, SubjectId, TenantId};
@@ -17,8 +20,20 @@ pub struct MemoryKeyStore(Arc<Mutex<Content>>);
 #[derive(Debug, Default)]
 struct Content {
     keys: BTreeMap<(TenantId, KeyId), KeyRecord>,
+    /// Since when each key has been in its state.
+    since: BTreeMap<(TenantId, KeyId), Instant>,
     keks: BTreeMap<KekId, KekRecord>,
     subjects: BTreeMap<(TenantId, SubjectId), SubjectKeyRecord>,
+    forgotten: BTreeSet<KekId>,
+}
+
+impl Content {
+    fn refuse_forgotten(&self, kek: &KekId) -> Result<(), Error> {
+        if self.forgotten.contains(kek) {
+            return Err(Error::store("the key encryption key was forgotten", Retry::Never));
+        }
+        Ok(())
+    }
 }
 
 impl MemoryKeyStore {
@@ -34,10 +49,11 @@ impl KeyStore for MemoryKeyStore {
     }
 
     async fn insert(&self, record: &KeyRecord) -> Result<Insertion, Error> {
-        if matches!(record.state, KeyState::Destroyed) {
+        let Some(wrapped) = record.state.wrapped() else {
             return Err(Error::store("a destroyed key cannot be added", Retry::Never));
-        }
+        };
         let mut content = self.content();
+        content.refuse_forgotten(&wrapped.kek)?;
         let blocks = |other: &KeyRecord| {
             other.tenant == record.tenant
                 && (other.key == record.key || (other.purpose == record.purpose && both_active(other, record)))
@@ -46,6 +62,7 @@ impl KeyStore for MemoryKeyStore {
             return Ok(Insertion::AlreadyPresent);
         }
         content.keys.insert((record.tenant, record.key), record.clone());
+        content.since.insert((record.tenant, record.key), Instant::now());
         Ok(Insertion::Inserted)
     }
 
@@ -64,7 +81,8 @@ impl KeyStore for MemoryKeyStore {
 
     async fn insert_kek(&self, record: &KekRecord) -> Result<Insertion, Error> {
         let mut content = self.content();
-        if content.keks.contains_key(&record.canary.kek) {
+        let kek = &record.canary.kek;
+        if content.keks.contains_key(kek) || content.forgotten.contains(kek) {
             return Ok(Insertion::AlreadyPresent);
         }
         content.keks.insert(record.canary.kek.clone(), record.clone());

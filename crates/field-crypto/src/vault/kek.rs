@@ -22,8 +22,13 @@ pub(crate) async fn check<K: Kms, S: KeyStore>(kms: &K, store: &S) -> Result<(),
     let canary = kms.wrap(WrapContext::Canary, &key).await?;
     // If another process was faster, its record counts, and is checked now.
     let _ = store.insert_kek(&KekRecord::new(canary, key.kcv())).await?;
-    for record in &store.keks().await? {
+    let registered = store.keks().await?;
+    for record in &registered {
         recognise(kms, record).await?;
+    }
+    // One that was forgotten does not come back.
+    if registered.iter().all(|record| record.canary.kek != primary) {
+        return Err(Error::kek_mismatch(primary));
     }
     Ok(())
 }

@@ -29,11 +29,13 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
                 KeyState::Active(wrapped) => {
                     SlotState::Active(LiveKey::new(self.unwrap(tenant, &record, wrapped).await?, messages))
                 }
-                KeyState::DecryptOnly(wrapped) => match self.unwrap(tenant, &record, wrapped).await {
-                    Ok(key) => SlotState::DecryptOnly(LiveKey::new(key, messages)),
-                    Err(error) if error.is_retryable() => SlotState::Unavailable(Retry::Later),
-                    Err(_) => SlotState::Unavailable(Retry::Never),
-                },
+                KeyState::DecryptOnly(wrapped) | KeyState::Retired(wrapped) => {
+                    match self.unwrap(tenant, &record, wrapped).await {
+                        Ok(key) => SlotState::DecryptOnly(LiveKey::new(key, messages)),
+                        Err(error) if error.is_retryable() => SlotState::Unavailable(Retry::Later),
+                        Err(_) => SlotState::Unavailable(Retry::Never),
+                    }
+                }
                 KeyState::Destroyed => SlotState::Destroyed,
             };
             slots.push(KeySlot { id: record.key, purpose: record.purpose, state });
@@ -53,7 +55,12 @@ impl<K: Kms, S: KeyStore> Vault<K, S> {
 
     /// Unwraps a key in the context of the tenant that was asked for, whatever the record says, and checks that it is
     /// the key that was once stored under this number.
-    async fn unwrap(&self, tenant: TenantId, record: &KeyRecord, wrapped: &WrappedKey) -> Result<DataKey, Error> {
+    pub(crate) async fn unwrap(
+        &self,
+        tenant: TenantId,
+        record: &KeyRecord,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, Error> {
         let context = WrapContext::TenantKey { tenant, key: record.key, purpose: record.purpose };
         let key = self.kms.unwrap(context, wrapped).await?;
         if key.kcv() == record.kcv { Ok(key) } else { Err(Error::key_rejected()) }

@@ -9,12 +9,15 @@
 
 mod contract;
 mod counting;
+mod dual_reads;
 mod golden;
 mod indexing;
 mod keyrings;
+mod lifecycle;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod provisioning;
+mod rewrapping;
 mod round_trip;
 mod secrets;
 mod subject_contract;

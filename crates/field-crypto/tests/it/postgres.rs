@@ -5,6 +5,7 @@ mod key_table;
 mod listening;
 mod migrating;
 mod registry;
+mod rotation;
 mod shred_history;
 mod shredding;
 mod subject_table;

@@ -36,7 +36,8 @@ fn code(error: &sqlx::Error) -> String {
 #[sqlx::test(migrations = false)]
 async fn pg_key_store_keeps_the_contract(pool: PgPoolOptions, options: PgConnectOptions) {
     migrated(pool, &options).await;
-    contract::holds(&PgKeyStore::new(pool_as(options, "stockade_keyring").await)).await;
+    contract::holds(&PgKeyStore::new(pool_as(options.clone(), "stockade_keyring").await)).await;
+    contract::rotation_holds(&PgKeyStore::new(pool_as(options, "stockade_rotator").await)).await;
 }
 
 #[sqlx::test(migrations = false)]

@@ -52,7 +52,10 @@ async fn migrating_again_and_by_another_tool_changes_nothing(pool: PgPoolOptions
     .fetch_all(&pool)
     .await
     .unwrap();
-    assert_eq!(owned, ["current_tenant", "field_keks", "field_keys", "field_shreds", "field_subject_keys"]);
+    assert_eq!(
+        owned,
+        ["current_tenant", "field_jobs", "field_keks", "field_keys", "field_shreds", "field_subject_keys"]
+    );
     let forced: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_class WHERE relnamespace = 'stockade'::regnamespace \
          AND relname LIKE 'field%' AND relkind = 'r' AND relrowsecurity AND relforcerowsecurity",
@@ -60,7 +63,7 @@ async fn migrating_again_and_by_another_tool_changes_nothing(pool: PgPoolOptions
     .fetch_one(&pool)
     .await
     .unwrap();
-    assert_eq!(forced, 4);
+    assert_eq!(forced, 5);
 }
 
 /// A role that may create roles, but is no superuser.
