@@ -58,3 +58,88 @@ impl SubjectContext {
             .part(by.as_u32().to_be_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::{SubjectContext, SubjectWrappedKey};
+    use crate::data_key::DataKey;
+    use crate::id::{KeyId, Purpose, SubjectId, TenantId};
+    use crate::messages::Messages;
+    use crate::secret::Secret;
+    use crate::subject_keys::SubjectKeys;
+    use crate::tenant_keys::{KeySlot, LiveKey, SlotState, TenantKeys};
+
+    crate::columns! {
+        Name = "patients"."name": String, row = Uuid, subject;
+    }
+
+    fn key(byte: u8) -> DataKey {
+        DataKey::from_bytes(&[byte; 32]).unwrap()
+    }
+
+    fn wrapping() -> LiveKey {
+        LiveKey::new(key(7), Arc::new(Messages::new(0)))
+    }
+
+    fn context(tenant: u128, subject: u128, key: u32) -> SubjectContext {
+        SubjectContext {
+            tenant: Uuid::from_u128(tenant).into(),
+            subject: Uuid::from_u128(subject).into(),
+            key: KeyId::new(key).unwrap(),
+        }
+    }
+
+    /// Under one and the same tenant key and number, so that the binding alone tells subjects apart.
+    #[test]
+    fn a_wrapped_key_is_bound_to_its_place() {
+        let by = KeyId::new(3).unwrap();
+        let right = context(1, 2, 9);
+        let wrapped = right.wrap(by, &wrapping(), &key(5)).unwrap();
+        assert_eq!(wrapped.bytes.len(), 61);
+        let opens = |place: SubjectContext, wrapped: &SubjectWrappedKey, kcv: u8| {
+            place.unwrap(wrapped, &wrapping(), key(kcv).kcv()).is_some()
+        };
+        assert!(opens(right, &wrapped, 5));
+        assert!(!opens(right, &wrapped, 6), "another check value");
+        for moved in [context(2, 2, 9), context(1, 1, 9), context(2, 1, 9), context(1, 2, 8)] {
+            assert!(!opens(moved, &wrapped, 5));
+        }
+        let mut claimed = wrapped.clone();
+        claimed.by = KeyId::new(4).unwrap();
+        assert!(!opens(right, &claimed, 5));
+        for bit in 0..61 * 8 {
+            let mut flipped = wrapped.clone();
+            flipped.bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(!opens(right, &flipped, 5), "bit {bit}");
+        }
+    }
+
+    fn keys(tenant: u128, subject: Option<u128>) -> (TenantKeys, SubjectId) {
+        let (tenant, messages) = (TenantId::from(Uuid::from_u128(tenant)), Arc::new(Messages::new(0)));
+        let id = SubjectId::from(Uuid::from_u128(subject.unwrap_or(0)));
+        let key =
+            if subject.is_some() { LiveKey::of_subject(key(5), id, messages) } else { LiveKey::new(key(5), messages) };
+        let slot = KeySlot { id: KeyId::new(9).unwrap(), purpose: Purpose::Aead, state: SlotState::Active(key) };
+        (TenantKeys::new(tenant, vec![slot]), id)
+    }
+
+    /// Everybody has the same key under the same number: the derivation alone tells them apart.
+    #[test]
+    fn a_value_is_bound_to_its_subject() {
+        let of = |tenant, subject| {
+            let (keys, id) = keys(tenant, subject);
+            SubjectKeys::new(keys, id)
+        };
+        let row = Uuid::nil();
+        let sealed = of(1, Some(2)).seal::<Name>(&row, &Secret::new("Ada".to_owned())).unwrap();
+        assert_eq!(of(1, Some(2)).open(&row, &sealed).unwrap().expose(), "Ada");
+        // Another subject, another tenant, exchanged, and the tenant itself.
+        for other in [of(1, Some(3)), of(2, Some(2)), of(2, Some(1)), of(1, None)] {
+            other.open(&row, &sealed).unwrap_err();
+        }
+    }
+}
