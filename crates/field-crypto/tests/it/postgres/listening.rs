@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use stockade_field_crypto::postgres::{KeyListener, ShredTarget};
 use stockade_field_crypto::{OpenError, SubjectId, TenantId};
 use tokio::task::JoinHandle;
@@ -26,8 +27,10 @@ struct Process {
 impl Process {
     fn start(desk: &Desk, options: &PgConnectOptions) -> Self {
         let vault = Arc::new(desk.another_vault());
-        let pool =
-            PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone().application_name("listener"));
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_millis(300))
+            .connect_lazy_with(options.clone().application_name("listener"));
         let listener = Arc::new(KeyListener::new(pool));
         let (heard, forgets) = (Arc::clone(&listener), Arc::clone(&vault));
         let task = tokio::spawn(async move {
@@ -93,6 +96,14 @@ async fn two_processes_hear_of_a_shred(pool: PgPoolOptions, options: PgConnectOp
     }
 }
 
+/// Lets the database take new connections, or not.
+async fn connections(options: &PgConnectOptions, allowed: &str) {
+    let database = options.get_database().unwrap();
+    let mut elsewhere = PgConnection::connect_with(&options.clone().database("postgres")).await.unwrap();
+    let statement = format!("ALTER DATABASE \"{database}\" ALLOW_CONNECTIONS {allowed}");
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut elsewhere).await.unwrap();
+}
+
 /// What happens while the connection is lost is not heard: it must be forgotten all the same.
 #[sqlx::test(migrations = false)]
 async fn a_lost_connection_forgets_everything(pool: PgPoolOptions, options: PgConnectOptions) {
@@ -112,6 +123,8 @@ async fn a_lost_connection_forgets_everything(pool: PgPoolOptions, options: PgCo
     .await
     .unwrap();
     assert_eq!(process.open(&desk, tenant, ada, row).await.as_deref(), Ok("Ada"), "still in the cache");
+    // Nobody gets a new connection, so that it is the loss and not the return that is seen.
+    connections(&options, "false").await;
     let killed: i64 = sqlx::query_scalar(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
          WHERE datname = current_database() AND application_name = 'listener'",
@@ -121,7 +134,9 @@ async fn a_lost_connection_forgets_everything(pool: PgPoolOptions, options: PgCo
     .unwrap();
     assert_eq!(killed, 1);
     until(async || process.open(&desk, tenant, ada, row).await == Err(OpenError::Destroyed)).await;
+    assert!(!process.listener.is_listening());
     // It listens again, and hears.
+    connections(&options, "true").await;
     process.listens(true).await;
     let (ben, row) = desk.patient(tenant, "Ben").await;
     assert_eq!(process.open(&desk, tenant, ben, row).await.as_deref(), Ok("Ben"));
