@@ -7,7 +7,6 @@ mod id;
 mod plain;
 mod row;
 mod secret;
-
 // What it stores.
 mod check;
 mod dual_read;
@@ -18,24 +17,23 @@ mod wire;
 // Keys, from the root down to the subkey of one column.
 mod context;
 mod data_key;
+mod error;
+mod event;
 mod field_cipher;
 mod kdf;
 mod keyring;
 mod kms;
 mod messages;
-mod store;
-mod subject_keys;
-mod subkeys;
-mod tenant_keys;
-mod vault;
-
-mod error;
-mod event;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
 #[cfg(doc)]
 pub mod security_argument;
+mod store;
+mod subject_keys;
+mod subkeys;
+mod tenant_keys;
+mod vault;
 
 pub use crate::check::sealed_check;
 pub use crate::column::Column;
@@ -51,7 +49,9 @@ pub use crate::plain::Plain;
 pub use crate::row::{OfSubject, RowBinding, RowId, SubjectRow, Unbound};
 pub use crate::sealed::Sealed;
 pub use crate::secret::{Masked, Secret};
-pub use crate::store::*;
+pub use crate::store::{Insertion, KekRecord, KeyRecord, KeyState, KeyStore, MemoryKeyStore};
+pub use crate::store::{KekRemoval, KeyChange, KeyRotation};
+pub use crate::store::{SubjectKeyRecord, SubjectKeyState, SubjectKeyStore, SubjectRewrap, SubjectWrappedKey};
 pub use crate::subject_keys::SubjectKeys;
 pub use crate::tenant_keys::TenantKeys;
 pub use crate::vault::*;
