@@ -3,14 +3,16 @@
 use serde_json::Value;
 use stockade_field_crypto::{
     Column, DataKey, Kcv, KekId, KekRecord, KeyRecord, KeyState, KeyStore as _, LocalKeyring, MemoryKeyStore,
-    Plain as _, Purpose, RowId, Sealed, TenantId, TenantKeys, Unbound, Vault, WrappedKey,
+    Plain as _, Purpose, RowId, Sealed, SubjectId, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore as _,
+    SubjectKeys, SubjectRow, SubjectWrappedKey, TenantId, TenantKeys, Unbound, Vault, WrappedKey,
 };
 use uuid::Uuid;
 
 use crate::indexing::plant_index_key;
 use crate::support::{
-    BankAccount, DriverSsn, DriverSsnIndex, DriverSsnLast4, EmailAnywhere, EmailApprox, EmailApproxLess, EmailNfkc,
-    EmailRoughly, LedgerMemo, MemoryVault, OneKeyForAll, SmtpPassword, TotpSeed, key_id, secret,
+    BankAccount, Diagnosis, DriverSsn, DriverSsnIndex, DriverSsnLast4, EmailAnywhere, EmailApprox, EmailApproxLess,
+    EmailNfkc, EmailRoughly, LedgerMemo, MemoryVault, OneKeyForAll, PatientName, SmtpPassword, TotpSeed, VisitNote,
+    key_id, secret,
 };
 
 struct Golden(Value);
@@ -29,7 +31,10 @@ impl Golden {
     }
 
     async fn vault(&self) -> MemoryVault {
-        let store = MemoryKeyStore::default();
+        self.vault_on(MemoryKeyStore::default()).await
+    }
+
+    async fn vault_on(&self, store: MemoryKeyStore) -> MemoryVault {
         let canary = &self.0["canary"];
         let _ = store.insert_kek(&KekRecord::new(self.wrapped(canary), kcv(canary))).await.unwrap();
         for entry in self.0["keys"].as_array().unwrap() {
@@ -135,5 +140,42 @@ async fn golden_tags_of_every_kind() {
             other => panic!("{other}"),
         };
         assert_eq!(found, bytes(&entry["tag"]), "{entry}");
+    }
+}
+
+fn check_subject<C: Column>(keys: &SubjectKeys, entry: &Value, row: &<C::Row as SubjectRow>::Id)
+where
+    C::Row: SubjectRow,
+{
+    let sealed = Sealed::<C>::from_bytes(bytes(&entry["bytes"])).unwrap();
+    assert_eq!(Some(sealed.key_id()), keys.key_id());
+    let plain = keys.open(row, &sealed).unwrap_or_else(|error| panic!("{error}: {entry}"));
+    assert_eq!(plain.expose().as_plain_bytes(), bytes(&entry["plain"]));
+}
+
+#[tokio::test]
+async fn golden_values_of_subjects_open() {
+    let golden: Value = serde_json::from_str(include_str!("../data/golden_subjects_v1.json")).unwrap();
+    let tenant = TenantId::from(text(&golden["tenant"]).parse::<Uuid>().unwrap());
+    let store = MemoryKeyStore::default();
+    let vault = Golden::read().vault_on(store.clone()).await;
+    for entry in golden["subjects"].as_array().unwrap() {
+        let subject = SubjectId::from(text(&entry["subject"]).parse::<Uuid>().unwrap());
+        let by = key_id(u32::try_from(entry["by"].as_u64().unwrap()).unwrap());
+        let state = SubjectKeyState::Active(SubjectWrappedKey { by, bytes: bytes(&entry["wrapped"]) });
+        let record = SubjectKeyRecord::new(tenant, subject, number(entry), state, kcv(entry));
+        let _ = store.insert_subject(&record).await.unwrap();
+        let keys = vault.subject(tenant, subject).await.unwrap();
+        let values = entry["values"].as_array().unwrap();
+        assert_eq!(values.len(), 3);
+        for value in values {
+            let row = text(&value["row"]);
+            match text(&value["column"]) {
+                "PatientName" => check_subject::<PatientName>(&keys, value, &row.parse().unwrap()),
+                "Diagnosis" => check_subject::<Diagnosis>(&keys, value, &row.parse().unwrap()),
+                "VisitNote" => check_subject::<VisitNote>(&keys, value, &row.parse().unwrap()),
+                other => panic!("{other}"),
+            }
+        }
     }
 }
