@@ -32,7 +32,8 @@ use crate::vault::Vault;
 /// of work and no value, and the next call goes on from there. A second worker finds the job taken until the first has not
 /// been heard of for as long as the lease.
 ///
-/// It needs a tokio runtime with time.
+/// The table's triggers fire, and know the work by `current_setting('stockade.field_job', true) = 'on'`; a row whose change
+/// a trigger or a constraint refuses is reported and left as it is. It needs a tokio runtime with time.
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
