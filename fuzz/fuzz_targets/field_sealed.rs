@@ -19,5 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
         && let Ok(sealed) = Sealed::<Note>::from_text(text)
     {
         assert_eq!(sealed.to_text(), text, "an accepted text is the only one of its value");
+        // The header is what it says.
+        assert_eq!(sealed.key_id().as_u32().to_be_bytes(), sealed.as_bytes()[1..5]);
     }
 });

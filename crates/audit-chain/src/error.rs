@@ -24,6 +24,9 @@ pub enum ErrorKind {
     /// The database refused: no tenant context, another tenant's, a clock too far off, a missing
     /// grant, or an attempt to change the log.
     Refused,
+    /// A table cannot be captured in the way that was asked for: no such table or column, no tenant column, not an ordinary or
+    /// partitioned table. The message says which.
+    NotCapturable,
     /// Another writer of the chain was first. Nothing was written; try again.
     Contended,
     /// The database cannot be reached, is overloaded, or gave up the transaction. Trying again can
@@ -64,6 +67,10 @@ impl Error {
             Repr::NotVisible | Repr::Swallowed | Repr::Savepoint => ErrorKind::Refused,
             #[cfg(all(feature = "postgres", feature = "bundle"))]
             Repr::NotSnapshot | Repr::NotAnnounced => ErrorKind::Refused,
+            #[cfg(feature = "postgres")]
+            Repr::NotOwner => ErrorKind::Refused,
+            #[cfg(feature = "postgres")]
+            Repr::NotCapturable(_) => ErrorKind::NotCapturable,
             Repr::Contended => ErrorKind::Contended,
             Repr::Closed => ErrorKind::Closed,
             Repr::Unacknowledged => ErrorKind::Unacknowledged,
@@ -72,10 +79,18 @@ impl Error {
             Repr::Random(_) => ErrorKind::Randomness,
             #[cfg(feature = "checkpoint")]
             Repr::Signing(_) | Repr::WrongSignature => ErrorKind::Signing,
-            #[cfg(all(feature = "checkpoint", feature = "postgres"))]
+            #[cfg(all(feature = "checkpoint", any(feature = "postgres", feature = "sqlite")))]
             Repr::Anchor(_) => ErrorKind::Anchor,
             #[cfg(any(feature = "postgres", feature = "sqlite"))]
             Repr::Database(error) => database_kind(error),
+        }
+    }
+
+    /// The format that is unknown, if that is the error.
+    pub(crate) fn unknown_format(&self) -> Option<u16> {
+        match *self.0 {
+            Repr::UnknownFormat(format) => Some(format),
+            _ => None,
         }
     }
 
@@ -149,9 +164,15 @@ pub(crate) enum Repr {
     NotVisible,
     #[error("the database took the entry and did not store it")]
     Swallowed,
-    #[error("a savepoint cannot commit early")]
+    #[error("the connection is in a transaction, and a savepoint cannot commit")]
     Savepoint,
-    #[error("another sealer moved a head first")]
+    #[cfg(feature = "postgres")]
+    #[error("only the owner of a table decides about its capture")]
+    NotOwner,
+    #[cfg(feature = "postgres")]
+    #[error("{0}")]
+    NotCapturable(&'static str),
+    #[error("another writer of the chain was first")]
     Contended,
     #[error("the appender was closed")]
     Closed,
@@ -168,7 +189,7 @@ pub(crate) enum Repr {
     #[cfg(feature = "checkpoint")]
     #[error("the signer gave a signature that does not hold")]
     WrongSignature,
-    #[cfg(all(feature = "checkpoint", feature = "postgres"))]
+    #[cfg(all(feature = "checkpoint", any(feature = "postgres", feature = "sqlite")))]
     #[error("the anchor could not be read or written")]
     Anchor(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[cfg(any(feature = "postgres", feature = "sqlite"))]

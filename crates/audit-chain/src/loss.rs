@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Digest, Record, format::tag};
+use crate::{Digest, Record, format::tag, record::RecordView};
 
 /// The end of a chain that a restored backup does not have: entries `after + 1` to `through`.
 ///
@@ -28,13 +28,17 @@ impl Loss {
     /// What an entry states, if it states a loss.
     #[must_use]
     pub fn read(record: &Record) -> Option<Self> {
-        if record.envelope().field(tag::ACTION)? != Self::ACTION.as_bytes() {
+        Self::stated(&record.view())
+    }
+
+    pub(crate) fn stated(record: &RecordView<'_>) -> Option<Self> {
+        if record.envelope.field(tag::ACTION)? != Self::ACTION.as_bytes() {
             return None;
         }
-        let stated: Value = serde_json::from_slice(record.envelope().field(tag::AFTER)?).ok()?;
+        let stated: Value = serde_json::from_slice(record.envelope.field(tag::AFTER)?).ok()?;
         let number = |name: &str| stated.get(name).and_then(Value::as_u64);
         let hash = stated.get("hash").and_then(Value::as_str)?.parse().ok()?;
-        Some(Self { entry_id: record.entry_id(), after: number("after")?, through: number("through")?, hash })
+        Some(Self { entry_id: record.entry_id, after: number("after")?, through: number("through")?, hash })
     }
 
     /// What an entry has to say, as its state after.

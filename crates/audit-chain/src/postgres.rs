@@ -12,11 +12,13 @@ mod anchor;
 mod appender;
 mod appending;
 mod batch;
+mod capturing;
 #[cfg(feature = "checkpoint")]
 mod checkpointing;
 #[cfg(feature = "checkpoint")]
 mod checkpoints;
 mod columns;
+mod crowd;
 mod erasing;
 mod evidence;
 #[cfg(feature = "bundle")]
@@ -32,16 +34,19 @@ mod searching;
 mod strict;
 mod tiles;
 mod verification;
+mod waiting;
 mod walking;
 
 #[cfg(feature = "checkpoint")]
 pub use anchor::PgAnchor;
 pub use appender::Appender;
 pub use appending::{record, record_at};
+pub use capturing::{Capture, attach, capture_as, detach};
 #[cfg(feature = "checkpoint")]
-pub use checkpointing::{Checkpointer, Checkpointing, Refusal, RefusalReason};
+pub use checkpointing::Checkpointer;
 #[cfg(feature = "checkpoint")]
 pub use checkpoints::stored_checkpoint;
+pub use crowd::{Work, tenants, verify_all};
 pub use erasing::erase;
 #[cfg(feature = "bundle")]
 pub use exporting::{Export, ExportRequest};
@@ -53,11 +58,13 @@ pub use purging::{Purge, lengthen_retention, purge};
 pub use restoring::declare_restored;
 pub use sealing::{Leadership, SealEvent, SealLag, Sealed, Sealer, lag};
 pub use searching::search;
-pub use strict::{Linked, StrictTransaction, make_durable, record_strict};
+pub use strict::{StrictTransaction, make_durable, record_strict};
 pub use tiles::{complete_tiles, prove_consistency, prove_inclusion, tree};
-pub use verification::{VerifyOptions, tenants, verify};
-pub use walking::{IncrementalVerifier, verify_all};
+pub use verification::{VerifyOptions, verify};
+pub use walking::{IncrementalVerifier, Progress};
 
+#[cfg(feature = "checkpoint")]
+pub use crate::store::checkpointing::{Checkpointing, Refusal, RefusalReason};
 #[cfg(fuzzing)]
 pub use crate::store::csv_line;
 pub use crate::store::{Cursor, Erasure, Filter, LegalHold, Page, PurgeRefusal, PurgedTenant, Receipt, Subject};

@@ -1,15 +1,13 @@
 //! An entry as it is stored: its envelope, and what opens its commitments.
 
+mod view;
+
 use std::fmt;
 
 use uuid::Uuid;
 
-use crate::{
-    Digest, Envelope, Error, Finding, Link, Opening, TenantId,
-    error::Repr,
-    fields::decode_commitments,
-    format::{tag, tag_of_path},
-};
+pub(crate) use self::view::RecordView;
+use crate::{Digest, Envelope, Error, Opening, TenantId};
 
 /// A recorded entry: the bytes that are hashed, and the personal values that are not.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,11 +27,7 @@ impl Record {
     /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) if the envelope names no entry id or
     /// no tenant.
     pub fn new(envelope: Envelope, openings: Vec<Option<Opening>>) -> Result<Self, Error> {
-        let uuid =
-            |tag, problem| envelope.field(tag).and_then(|id| Uuid::from_slice(id).ok()).ok_or(Repr::Malformed(problem));
-        let entry_id = uuid(tag::ENTRY_ID, "the envelope has no entry id")?;
-        let tenant = uuid(tag::TENANT, "the envelope has no tenant")?.into();
-        let leaf = envelope.leaf();
+        let RecordView { entry_id, tenant, leaf, .. } = RecordView::of(envelope.view(), &openings)?;
         Ok(Self { entry_id, tenant, envelope, leaf, openings })
     }
 
@@ -74,44 +68,21 @@ impl Record {
         self.commitments().unwrap_or_default().into_iter().map(|(path, _)| path).collect()
     }
 
-    /// What does not agree with the link that claims this record.
-    pub(crate) fn findings(&self, link: &Link) -> Vec<Finding> {
-        if self.leaf != link.leaf {
-            return vec![Finding::ContentAltered];
-        }
-        if self.tenant != link.tenant || self.entry_id != link.entry_id {
-            return vec![Finding::ForeignEntry];
-        }
-        let Some(commitments) = self.commitments() else { return vec![Finding::ContentAltered] };
-        if self.openings.len() > commitments.len() {
-            return vec![Finding::ContentAltered];
-        }
-        let openings = self.openings.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        let problem = |((path, commitment), opening): ((&str, Digest), Option<&Opening>)| {
-            let path = path.to_owned();
-            match (opening, tag_of_path(&path)) {
-                (None, _) => Some(Finding::PersonalMissing { path }),
-                (Some(opening), Some(tag)) if opening.commitment(tag) == commitment => None,
-                (Some(_), _) => Some(Finding::PersonalAltered { path }),
-            }
-        };
-        commitments.into_iter().zip(openings).filter_map(problem).collect()
+    /// The same, borrowed.
+    pub(crate) fn view(&self) -> RecordView<'_> {
+        let Self { entry_id, tenant, envelope, leaf, openings } = self;
+        RecordView { entry_id: *entry_id, tenant: *tenant, envelope: envelope.view(), leaf: *leaf, openings }
     }
 
     /// Whether a personal value is not there any more.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", all(feature = "sqlite", feature = "bundle")))]
     pub(crate) fn is_blanked(&self) -> bool {
         self.openings.iter().any(Option::is_none)
             || self.commitments().is_none_or(|commitments| commitments.len() > self.openings.len())
     }
 
-    /// The commitment to the personal value at this path.
-    pub(crate) fn commitment(&self, path: &str) -> Option<Digest> {
-        self.commitments()?.into_iter().find_map(|(found, commitment)| (found == path).then_some(commitment))
-    }
-
     pub(crate) fn commitments(&self) -> Option<Vec<(&str, Digest)>> {
-        self.envelope.field(tag::COMMITMENTS).map_or_else(|| Some(Vec::new()), decode_commitments)
+        self.view().commitments()
     }
 }
 

@@ -1,7 +1,11 @@
 //! What the databases have in common.
 
+#[cfg(feature = "checkpoint")]
+pub(crate) mod checkpointing;
 mod csv;
 mod erasure;
+#[cfg(feature = "bundle")]
+pub(crate) mod exported;
 mod hold;
 mod purge;
 mod receipt;

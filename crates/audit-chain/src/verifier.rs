@@ -1,5 +1,6 @@
 //! Walks a chain and says what does not follow.
 
+mod content;
 mod coverage;
 mod kept;
 
@@ -7,13 +8,15 @@ use std::num::NonZeroUsize;
 
 use uuid::Uuid;
 
+pub use self::content::Content;
 pub(crate) use self::coverage::Coverage;
 use self::coverage::Settled;
 use self::kept::Kept;
 #[cfg(feature = "checkpoint")]
 use crate::ProvenHead;
 use crate::{
-    Conclusion, Digest, ErasureEvidence, Finding, Head, Link, Loss, PurgeEvidence, Record, Report, TenantId, Verdict,
+    Conclusion, Digest, ErasureEvidence, Finding, Head, Link, Loss, PurgeEvidence, Report, TenantId, Verdict,
+    record::RecordView,
 };
 
 /// Verifies one tenant's chain, link by link, in constant memory apart from what it finds.
@@ -36,19 +39,6 @@ pub struct Verifier {
     worst: Conclusion,
     limit: usize,
     coverage: Coverage,
-}
-
-/// What is stored for a link's entry.
-#[derive(Clone, Copy, Debug)]
-pub enum Content<'a> {
-    /// The entry.
-    Record(&'a Record),
-    /// An entry of a format that the reader does not know.
-    UnknownFormat(u16),
-    /// Something that is no entry.
-    Unreadable,
-    /// Nothing.
-    Missing,
 }
 
 /// The last link, with the hash it has and the hash it should have. They differ only where a
@@ -169,16 +159,25 @@ impl Verifier {
             Content::Missing => self.note(at, Finding::EntryMissing),
             Content::Unreadable => self.note(at, Finding::ContentAltered),
             Content::UnknownFormat(format) => self.note(at, Finding::UnknownFormat { format }),
-            Content::Record(record) => {
-                let findings = record.findings(link);
-                if let Some(kept) = self.kept.as_mut().filter(|_| findings.is_empty()) {
-                    kept.read(link, record);
+            Content::Record(record) => self.check_record(link, &record.view()),
+            Content::Bytes { envelope, openings } => match RecordView::read(envelope, openings) {
+                Ok(record) => self.check_record(link, &record),
+                Err(error) => {
+                    let unknown = error.unknown_format().map(|format| Finding::UnknownFormat { format });
+                    self.note(at, unknown.unwrap_or(Finding::ContentAltered));
                 }
-                for finding in findings {
-                    if !self.is_forgiven(link, record, &finding) {
-                        self.note(at, finding);
-                    }
-                }
+            },
+        }
+    }
+
+    fn check_record(&mut self, link: &Link, record: &RecordView<'_>) {
+        let findings = record.findings(link);
+        if let Some(kept) = self.kept.as_mut().filter(|_| findings.is_empty()) {
+            kept.read(link, record);
+        }
+        for finding in findings {
+            if !self.is_forgiven(link, record, &finding) {
+                self.note((Some(link.seq), Some(link.entry_id)), finding);
             }
         }
     }
@@ -227,7 +226,8 @@ impl Verifier {
 
     /// The report, without a look at the end of the chain.
     pub(crate) fn report(mut self) -> Report {
-        let settled = std::mem::take(&mut self.coverage).settle();
+        let settled = std::mem::take(&mut self.coverage)
+            .settle(self.start.map_or(0, |(seq, _)| seq), self.until.unwrap_or(u64::MAX));
         self.note_settled(&settled);
         Report {
             tenant: self.tenant,
@@ -257,13 +257,19 @@ impl Verifier {
         self.suppressed += verdicts;
     }
 
+    /// Where the walk is, with the hash that is stored there.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn end(&self) -> Option<(u64, Digest)> {
+        self.last.map(|last| (last.seq, last.stored))
+    }
+
     /// The evidence, for a walk that takes it when it meets what it covers.
     #[cfg(any(feature = "postgres", feature = "bundle"))]
     pub(crate) const fn coverage(&mut self) -> &mut Coverage {
         &mut self.coverage
     }
 
-    fn is_forgiven(&mut self, link: &Link, record: &Record, finding: &Finding) -> bool {
+    fn is_forgiven(&mut self, link: &Link, record: &RecordView<'_>, finding: &Finding) -> bool {
         let Finding::PersonalMissing { path } = finding else { return false };
         record.commitment(path).is_some_and(|commitment| self.coverage.misses_value(link, path, commitment))
     }

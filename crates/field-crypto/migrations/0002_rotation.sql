@@ -312,6 +312,8 @@ DECLARE
     lock_mode CONSTANT text := CASE WHEN cardinality(index_columns) = 0 THEN 'NO KEY UPDATE' ELSE 'UPDATE' END;
     written bigint;
 BEGIN
+    -- For triggers of the table, which may want to tell this work from that of the application.
+    PERFORM set_config('stockade.field_job', 'on', true);
     EXECUTE format(
         'UPDATE %1$s AS s SET %2$I = l.sealed_value%3$s'
         ' FROM (SELECT n.* FROM %1$s AS s JOIN unnest($2::%4$s[], $3, $4%5$s) AS n (row_key, content, sealed_value%6$s)'

@@ -123,7 +123,7 @@ BEGIN
             current_user <> 'stockade_owner' OR NOT stockade.field_shred_holds(NEW.tenant_id, the_subject))
         THEN
             RAISE EXCEPTION 'a key in use is destroyed by a shred that is due, and by nothing else'
-                USING ERRCODE = 'restrict_violation';
+                USING ERRCODE = 'insufficient_privilege';
         END IF;
     END IF;
 
@@ -372,8 +372,8 @@ BEGIN
     FOR wanted IN SELECT * FROM (VALUES
             ('field_subject_keys', 'of_the_tenant', 'FOR SELECT TO stockade_app',
                 'USING (tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c))'),
-            ('field_subject_keys', 'of_the_keyring', 'TO stockade_keyring', 'USING (true) WITH CHECK (true)'),
-            ('field_subject_keys', 'of_the_shredder', 'FOR SELECT TO stockade_shredder, stockade_rotator', 'USING (true)'),
+            ('field_subject_keys', 'of_the_keyring', 'TO stockade_keyring, stockade_rotator', 'USING (true) WITH CHECK (true)'),
+            ('field_subject_keys', 'of_the_shredder', 'FOR SELECT TO stockade_shredder', 'USING (true)'),
             ('field_subject_keys', 'of_a_shred', 'FOR SELECT TO stockade_owner',
                 'USING (stockade.field_shred_holds(tenant_id, subject_id))'),
             ('field_subject_keys', 'destroyed_by_a_shred', 'FOR UPDATE TO stockade_owner',
@@ -389,7 +389,8 @@ BEGIN
             ('field_keks', 'named_by_a_shred', 'FOR SELECT TO stockade_owner', 'USING (true)'),
             ('field_shreds', 'of_the_tenant', 'FOR SELECT TO stockade_app',
                 'USING (tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c))'),
-            ('field_shreds', 'of_the_keyring', 'FOR SELECT TO stockade_keyring, stockade_shredder, stockade_rotator', 'USING (true)'),
+            ('field_shreds', 'of_the_keyring', 'FOR SELECT TO stockade_keyring, stockade_rotator, stockade_shredder',
+                'USING (true)'),
             ('field_shreds', 'of_the_functions', 'TO stockade_owner', 'USING (true) WITH CHECK (true)')
         ) AS w (site, name, reach, condition)
     LOOP
@@ -404,16 +405,16 @@ REVOKE ALL ON stockade.field_subject_keys, stockade.field_shreds FROM PUBLIC;
 GRANT SELECT (tenant_id, subject_id, key_id, state, wrapping_key, kcv, created_at)
     ON stockade.field_subject_keys TO stockade_app, stockade_shredder, stockade_rotator;
 GRANT SELECT (tenant_id, key_id, purpose, state, kek_id, kcv) ON stockade.field_keys TO stockade_shredder;
-GRANT SELECT, INSERT ON stockade.field_subject_keys TO stockade_keyring;
-GRANT UPDATE (wrapping_key, wrapped) ON stockade.field_subject_keys TO stockade_keyring;
-GRANT SELECT ON stockade.field_shreds TO stockade_app, stockade_keyring, stockade_shredder, stockade_rotator;
+GRANT SELECT, INSERT ON stockade.field_subject_keys TO stockade_keyring, stockade_rotator;
+GRANT UPDATE (wrapping_key, wrapped) ON stockade.field_subject_keys TO stockade_keyring, stockade_rotator;
+GRANT SELECT ON stockade.field_shreds TO stockade_app, stockade_keyring, stockade_rotator, stockade_shredder;
 
 DO $$
 DECLARE
     made record;
 BEGIN
     FOR made IN SELECT * FROM (VALUES
-            ('field_shred_holds(uuid, uuid)', 'stockade_app, stockade_keyring, stockade_shredder'),
+            ('field_shred_holds(uuid, uuid)', 'stockade_app, stockade_keyring, stockade_rotator, stockade_shredder'),
             ('field_shreds_guard()', NULL),
             ('field_keys_guard()', NULL),
             ('field_keys_notify()', NULL),

@@ -23,9 +23,9 @@ pub struct DualRead {
 #[derive(Debug)]
 pub enum DualValue<T: Zeroize> {
     /// A sealed value.
-    Sealed(Secret<T>),
+    FromSealed(Secret<T>),
     /// A plain text.
-    Plain(Secret<T>),
+    FromPlain(Secret<T>),
     /// Nothing.
     Absent,
     /// A plain text, which is not given out any more.
@@ -54,14 +54,14 @@ impl DualRead {
     ) -> Result<DualValue<C::Plain>, OpenError> {
         let plain = plain.map(Secret::new);
         if let Some(sealed) = sealed {
-            return keys.open(row, sealed).map(DualValue::Sealed);
+            return keys.open(row, sealed).map(DualValue::FromSealed);
         }
         let Some(plain) = plain else { return Ok(DualValue::Absent) };
         if SystemTime::now() >= self.until {
             return Ok(DualValue::Expired);
         }
         self.plain_reads.fetch_add(1, Ordering::Relaxed);
-        Ok(DualValue::Plain(plain))
+        Ok(DualValue::FromPlain(plain))
     }
 
     /// How often plain text was given out.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::{KekId, KeyId, Purpose, TenantId};
-use crate::vault::KeyInfo;
+use crate::vault::{KeyInfo, SubjectKeyInfo};
 
 /// Learns what happens to keys and sealed values. Any `Fn(&FieldEvent)` is one, and `()` is one that ignores everything.
 ///
@@ -19,6 +19,8 @@ pub trait Observer: Send + Sync {
 pub enum FieldEvent {
     /// A tenant's key was made.
     KeyCreated(KeyInfo),
+    /// A subject's key was made.
+    SubjectKeyCreated(SubjectKeyInfo),
     /// A key became the one that seals, and the one before it opens only.
     KeyPromoted {
         /// The tenant.

@@ -15,6 +15,10 @@ pub(crate) type FieldCipher = aws_lc::AwsLc;
 #[cfg(not(feature = "aws-lc"))]
 pub(crate) type FieldCipher = rust_crypto::RustCrypto;
 
+/// How much of the stack [`zeroize::zeroize_stack`] overwrites after a key was prepared or has wrapped another, because aes-gcm
+/// puts round keys and blocks there while it works. To do so after every value would cost more than the value.
+pub(crate) const STACK: usize = 64 << 10;
+
 /// An expanded key of AES-256-GCM, overwritten when it is dropped.
 pub(crate) trait Cipher: Sized {
     fn new(key: &[u8; 32]) -> Self;

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-pub(crate) use self::sealed::Right;
+pub(crate) use self::closed::Right;
 
 /// The identifier of a row, authenticated with every value of the row.
 ///
@@ -44,7 +44,7 @@ pub struct OfSubject<R> {
     message = "the values of this column belong to the tenant, not to a subject",
     label = "use `TenantKeys`"
 )]
-pub trait SubjectRow: RowId + sealed::Sealed + Sized {
+pub trait SubjectRow: RowId + closed::Closed + Sized {
     /// The row's own identifier.
     type Id: RowId;
 
@@ -52,15 +52,15 @@ pub trait SubjectRow: RowId + sealed::Sealed + Sized {
     fn of(id: &Self::Id, right: Right) -> Self;
 }
 
-mod sealed {
-    pub trait Sealed {}
+mod closed {
+    pub trait Closed {}
 
     /// What only this crate can make.
     #[derive(Clone, Copy, Debug)]
     pub struct Right(pub(crate) ());
 }
 
-impl<R> sealed::Sealed for OfSubject<R> {}
+impl<R> closed::Closed for OfSubject<R> {}
 
 impl<R: RowId> SubjectRow for OfSubject<R> {
     type Id = R;
@@ -100,28 +100,32 @@ impl RowBinding {
         &self.0
     }
 
+    #[inline]
     fn new(kind: u8, id: u128) -> Self {
         let mut bytes = [kind; Self::LEN];
-        for (slot, byte) in bytes.iter_mut().skip(1).zip(id.to_be_bytes()) {
-            *slot = byte;
+        if let Some(last) = bytes.last_chunk_mut() {
+            *last = id.to_be_bytes();
         }
         Self(bytes)
     }
 }
 
 impl RowId for Uuid {
+    #[inline]
     fn binding(&self) -> RowBinding {
         RowBinding::new(RowBinding::UUID, self.as_u128())
     }
 }
 
 impl RowId for i64 {
+    #[inline]
     fn binding(&self) -> RowBinding {
         RowBinding::new(RowBinding::INTEGER, u128::from(self.cast_unsigned()))
     }
 }
 
 impl RowId for Unbound {
+    #[inline]
     fn binding(&self) -> RowBinding {
         RowBinding::new(RowBinding::UNBOUND, 0)
     }

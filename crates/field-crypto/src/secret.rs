@@ -1,10 +1,12 @@
 //! A plain text in memory.
 
+mod mask;
+
 use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::mask::Masked;
+pub use self::mask::Masked;
 
 /// A value that is not for logs, pages or messages.
 ///

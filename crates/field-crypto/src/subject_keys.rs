@@ -1,7 +1,10 @@
 //! The key of one person, ready for use.
 
+mod wrap;
+
 use std::fmt;
 
+pub(crate) use self::wrap::SubjectContext;
 use crate::column::Column;
 use crate::error::{Error, OpenError, Retry};
 use crate::id::{KeyId, SubjectId, TenantId};

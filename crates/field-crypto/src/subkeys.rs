@@ -19,6 +19,7 @@ impl<T> Subkeys<T> {
     }
 
     /// The subkey of a column or an index, derived at most once.
+    #[inline]
     pub(crate) fn find_or_derive(&self, owner: TypeId, derive: impl Fn() -> T) -> &T {
         let mut list = self;
         loop {

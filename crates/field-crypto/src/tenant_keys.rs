@@ -107,10 +107,12 @@ impl TenantKeys {
         self.0.nonces
     }
 
+    #[inline]
     fn slot(&self, id: KeyId, purpose: Purpose) -> Option<&KeySlot> {
         self.0.slots.iter().find(|slot| slot.id == id && slot.purpose == purpose)
     }
 
+    #[inline]
     pub(crate) fn active(&self, purpose: Purpose) -> Result<(KeyId, &LiveKey), Error> {
         let active = self.0.slots.iter().find_map(|slot| match &slot.state {
             SlotState::Active(key) if slot.purpose == purpose => Some((slot.id, key)),
@@ -150,6 +152,7 @@ impl TenantKeys {
 
     /// Whether a plain text has the form of a value under one of this tenant's keys. The key numbers make it
     /// unlikely, about 2^-39, that random bytes such as a seed are mistaken for one.
+    #[inline]
     fn looks_sealed(&self, plain: &[u8]) -> bool {
         let ours = |bytes: &[u8]| {
             Envelope::parse(bytes).is_some_and(|envelope| self.slot(envelope.key, Purpose::Aead).is_some())
@@ -166,10 +169,12 @@ impl fmt::Debug for TenantKeys {
 }
 
 /// What AES-GCM authenticates beside the ciphertext: the header of the value, and its row.
+#[inline]
 fn aad(header: [u8; HEADER], row: RowBinding) -> [u8; HEADER + RowBinding::LEN] {
     let mut aad = [0; HEADER + RowBinding::LEN];
-    for (slot, byte) in aad.iter_mut().zip(header.iter().chain(row.as_bytes())) {
-        *slot = *byte;
+    if let Some((first, last)) = aad.split_first_chunk_mut() {
+        *first = header;
+        last.copy_from_slice(row.as_bytes());
     }
     aad
 }

@@ -1,6 +1,7 @@
 //! The keeper of all tenants' keys.
 
 mod cache;
+mod clock;
 mod flight;
 mod kek;
 mod load;
@@ -17,13 +18,13 @@ use uuid::Uuid;
 
 use self::cache::Cache;
 pub use self::cache::CachePolicy;
+pub use self::clock::{Clock, ManualClock, SystemClock};
 use self::flight::Boarding;
 pub use self::policy::RotationPolicy;
 pub use self::rewrap::{RewrapFailure, RewrapReport};
 pub use self::rewrap_subjects::SubjectsRewrapped;
 pub use self::rotate::KeyUses;
 pub use self::subjects::SubjectKeyInfo;
-use crate::clock::{Clock, SystemClock};
 use crate::data_key::{DataKey, Kcv, WrappedKey};
 use crate::error::{Error, Retry};
 use crate::event::{FieldEvent, Observer};

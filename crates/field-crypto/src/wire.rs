@@ -27,6 +27,7 @@ pub(crate) struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     /// Takes a value apart; `None` if it is too short, of another version, or under key 0.
+    #[inline]
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (&[version, a, b, c, d], rest) = bytes.split_first_chunk::<HEADER>()?;
         let (nonce, rest) = rest.split_first_chunk::<NONCE>()?;
@@ -40,6 +41,7 @@ impl<'a> Envelope<'a> {
 }
 
 /// The first five bytes of every value under a key.
+#[inline]
 pub(crate) const fn header(key: KeyId) -> [u8; HEADER] {
     let [a, b, c, d] = key.as_u32().to_be_bytes();
     [VERSION, a, b, c, d]
@@ -53,6 +55,7 @@ pub(crate) fn to_text(bytes: &[u8]) -> String {
 }
 
 /// The bytes of a text form; `None` unless it is the one text that [`to_text`] writes for them.
+#[inline]
 pub(crate) fn from_text(text: &[u8]) -> Option<Vec<u8>> {
     let encoded = text.strip_prefix(TEXT_PREFIX.as_bytes())?;
     URL_SAFE_NO_PAD.decode(encoded).ok()

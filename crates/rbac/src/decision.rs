@@ -97,7 +97,7 @@ pub enum Refusal {
 
 impl<'a, P: Permission> Decision<'a, P> {
     pub(crate) fn of(authority: &'a Authority<P>, permission: P, resource: &Resource) -> Self {
-        let needed = resource.nearest(authority.subject());
+        let needed = resource.needed(authority.subject(), permission.kind());
         let outcome = match authority.expired() {
             Some(at) => Outcome::Expired(at),
             None if authority.effective().scope(permission) >= needed => Outcome::Allowed,

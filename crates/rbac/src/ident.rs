@@ -20,9 +20,13 @@ macro_rules! id {
                 self.0
             }
 
+            pub(crate) const fn is_known(self) -> bool {
+                !self.0.is_nil()
+            }
+
             /// Whether both name the same, known thing.
             pub(crate) fn matches(self, other: Self) -> bool {
-                self == other && !self.0.is_nil()
+                self == other && self.is_known()
             }
         }
 

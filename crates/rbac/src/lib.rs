@@ -7,9 +7,8 @@ mod reason;
 mod scope;
 
 mod permission;
-mod vocabulary;
-
 mod scopes;
+mod vocabulary;
 
 mod policy;
 mod problem;
@@ -17,6 +16,7 @@ mod problem;
 mod clock;
 mod overrides;
 mod resource;
+mod share;
 mod subject;
 
 mod actor;
@@ -25,10 +25,13 @@ mod mode;
 
 mod denied;
 mod impersonation;
-mod permit;
-mod record;
-
 mod matrix;
+mod permit;
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub mod postgres;
+mod record;
+mod visibility;
 
 pub use self::actor::{Actor, ActorBuilder, Ceiling};
 pub use self::clock::{Clock, ManualClock, SystemClock};
@@ -49,7 +52,9 @@ pub use self::record::{AccessRecord, AuditSink, Unrecorded};
 pub use self::resource::Resource;
 pub use self::scope::Scope;
 pub use self::scopes::Scopes;
+pub use self::share::ShareLevel;
 pub use self::subject::Subject;
+pub use self::visibility::{RowFilter, RowPolicies, RowPolicy, Rows};
 
 #[doc(hidden)]
 pub use self::vocabulary::__macro;

@@ -1,7 +1,9 @@
 //! What is asked about.
 
 use crate::ident::{OfficeId, TeamId, TenantId, UserId};
+use crate::permission::Kind;
 use crate::scope::Scope;
+use crate::share::ShareLevel;
 use crate::subject::Subject;
 
 /// The facts of one row that a decision depends on.
@@ -15,13 +17,14 @@ pub struct Resource {
     owner: Option<UserId>,
     team: Option<TeamId>,
     office: Option<OfficeId>,
+    shared: Option<(UserId, ShareLevel)>,
 }
 
 impl Resource {
     /// A row of a tenant, with no owner, team or office.
     #[must_use]
     pub fn in_tenant(tenant: impl Into<TenantId>) -> Self {
-        Self { tenant: tenant.into(), owner: None, team: None, office: None }
+        Self { tenant: tenant.into(), owner: None, team: None, office: None, shared: None }
     }
 
     /// States the person the row belongs to.
@@ -45,27 +48,59 @@ impl Resource {
         self
     }
 
+    /// States that the row is shared with this person: directly, or with one of the person's teams or offices. It counts for
+    /// nobody else.
+    #[must_use]
+    pub fn shared_with(mut self, person: impl Into<UserId>, level: ShareLevel) -> Self {
+        self.shared = Some((person.into(), level));
+        self
+    }
+
     /// The tenant of the row.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The narrowest scope that covers this row for `subject`. Never [`Scope::None`].
+    /// The narrowest scope that covers this row for `subject`, shares aside. Never [`Scope::None`].
     ///
     /// The tenant comes first: a row of another tenant is out of reach of everything but [`Scope::Platform`], whoever owns it.
     #[must_use]
     pub fn nearest(&self, subject: &Subject) -> Scope {
         if !subject.tenant().matches(self.tenant) {
             Scope::Platform
-        } else if self.owner.is_some_and(|owner| subject.user().matches(owner)) {
+        } else if self.is_owned_by(subject) {
             Scope::Own
-        } else if self.team.is_some_and(|team| subject.teams().iter().any(|mine| mine.matches(team))) {
+        } else if self.is_of_team(subject) {
             Scope::Team
-        } else if self.office.is_some_and(|office| subject.offices().iter().any(|mine| mine.matches(office))) {
+        } else if self.is_of_office(subject) {
             Scope::Office
         } else {
             Scope::Tenant
         }
+    }
+
+    /// The narrowest scope at which a permission of this kind covers the row: for a shared one, any.
+    pub(crate) fn needed(&self, subject: &Subject, kind: Kind) -> Scope {
+        match self.nearest(subject) {
+            Scope::Team | Scope::Office | Scope::Tenant if self.is_shared_with(subject, kind) => Scope::Own,
+            nearest => nearest,
+        }
+    }
+
+    pub(crate) fn is_owned_by(&self, subject: &Subject) -> bool {
+        self.owner.is_some_and(|owner| subject.user().matches(owner))
+    }
+
+    pub(crate) fn is_of_team(&self, subject: &Subject) -> bool {
+        self.team.is_some_and(|team| subject.teams().iter().any(|mine| mine.matches(team)))
+    }
+
+    pub(crate) fn is_of_office(&self, subject: &Subject) -> bool {
+        self.office.is_some_and(|office| subject.offices().iter().any(|mine| mine.matches(office)))
+    }
+
+    pub(crate) fn is_shared_with(&self, subject: &Subject, kind: Kind) -> bool {
+        self.shared.is_some_and(|(with, level)| subject.user().matches(with) && level >= ShareLevel::needed_by(kind))
     }
 }

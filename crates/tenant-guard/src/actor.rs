@@ -66,7 +66,7 @@ impl Actor {
     }
 }
 
-/// Packed scopes: at most 512 characters of `[0-9A-Za-z._-]`, whose meaning is the application's.
+/// Packed scopes: at most 4,096 characters of `[0-9A-Za-z._-]`, whose meaning is the application's.
 ///
 /// The alphabet holds nothing that could end a quoted SQL literal, because the text travels in one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +79,7 @@ pub struct InvalidScopes;
 
 impl Scopes {
     /// The longest packed text, in characters.
-    pub const MAX_LENGTH: usize = 512;
+    pub const MAX_LENGTH: usize = 4096;
 
     /// The packed text.
     #[must_use]

@@ -117,6 +117,7 @@ impl<'a> Walk<'a> {
     fn new(header: &'a BundleHeader, kept: &[Head]) -> Self {
         let (start, verifier) = (header.start(), Verifier::new(header.head().tenant, Some(*header.head())));
         let verifier = if start.seq == 0 { verifier } else { verifier.after(start.seq, start.hash) };
+        let verifier = verifier.until(header.head().seq);
         let kept = kept.to_vec();
         Self { verifier, header, kept, signed: None, tree: None, evidence: Vec::new(), vouched: None }
     }

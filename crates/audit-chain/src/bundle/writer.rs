@@ -9,7 +9,9 @@ use super::{
     forgetting::{Evidence, Forgotten, place},
     line::{self, Absence, Footer},
 };
-use crate::{Content, Digest, ErasureEvidence, Error, InclusionProof, Link, PurgeEvidence, error::Repr};
+use crate::{
+    Content, Digest, Envelope, ErasureEvidence, Error, InclusionProof, Link, PurgeEvidence, Record, error::Repr,
+};
 
 /// Writes a bundle to a file, a buffer or a socket, in memory for one line.
 ///
@@ -82,6 +84,16 @@ impl<W: Write> BundleWriter<W> {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn entry(&mut self, link: &Link, content: Content<'_>, proof: Option<&InclusionProof>) -> Result<(), Error> {
         let line = match content {
+            Content::Bytes { envelope, openings } => {
+                let record = Envelope::decode(envelope).and_then(|envelope| Record::new(envelope, openings.to_vec()));
+                return match &record {
+                    Ok(record) => self.entry(link, Content::Record(record), proof),
+                    Err(error) => {
+                        let unknown = error.unknown_format().map_or(Content::Unreadable, Content::UnknownFormat);
+                        self.entry(link, unknown, proof)
+                    }
+                };
+            }
             Content::Record(record) => line::entry(link, record, proof.map(InclusionProof::path))?,
             Content::Missing => line::absent(link, Absence::Missing)?,
             Content::Unreadable => line::absent(link, Absence::Unreadable)?,

@@ -3,13 +3,11 @@
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::{
-    checkpointing::{Refusal, RefusalReason},
-    complete_tiles,
-    sealing::head,
-    tiles::tree,
+use super::{complete_tiles, sealing::head, tiles::tree};
+use crate::{
+    Digest, Error, Head, Snapshot, TenantHead, TenantId,
+    store::checkpointing::{Following, Refusal, RefusalReason, compare, conclude},
 };
-use crate::{Digest, Error, Frontier, Head, Link, Snapshot, TenantHead, TenantId};
 
 const ALL_HEADS: &str = "
 SELECT h.tenant_id, h.chain_id, h.seq, h.hash FROM stockade.audit_head h ORDER BY h.tenant_id";
@@ -56,18 +54,7 @@ async fn snapshot(
             Err(reason) => refusals.push(Refusal { tenant: Some(now.tenant), reason }),
         }
     }
-    let snapshot = Snapshot::new(heads)?;
-    let gone = |old: &&TenantHead| {
-        let tenant = old.head.tenant;
-        snapshot.head(tenant).is_none() && refusals.iter().all(|refusal| refusal.tenant != Some(tenant))
-    };
-    let gone: Vec<_> = before.heads().iter().filter(gone).map(gone_tenant).collect();
-    refusals.extend(gone);
-    Ok(if refusals.is_empty() { Ok(snapshot) } else { Err(refusals) })
-}
-
-const fn gone_tenant(old: &TenantHead) -> Refusal {
-    Refusal { tenant: Some(old.head.tenant), reason: RefusalReason::TenantGone { kept: old.head.seq } }
+    conclude(before, heads, refusals)
 }
 
 /// Follows a chain from its signed head, or from its beginning, to its stored head.
@@ -76,26 +63,17 @@ async fn advance(
     old: Option<&TenantHead>,
     now: Head,
 ) -> Result<Result<TenantHead, RefusalReason>, Error> {
-    let Some(old) = old else {
-        let genesis = Head::genesis(now.tenant, now.chain);
-        return follow(tx, genesis, Frontier::new(), now).await;
-    };
+    let Some(old) = old else { return follow(tx, Following::from_genesis(now), now).await };
+    if let Some(said) = compare(old, now) {
+        return Ok(said);
+    }
     let kept = old.head.seq;
-    if old.head.chain != now.chain {
-        return Ok(Err(RefusalReason::BegunAnew { kept }));
-    }
-    if now.seq < kept {
-        return Ok(Err(RefusalReason::Truncated { seq: now.seq, kept }));
-    }
-    if now.seq == kept {
-        return Ok(if now.hash == old.head.hash { Ok(*old) } else { Err(RefusalReason::Replaced { kept }) });
-    }
     if kept > 0 && link_hash(tx, now.tenant, kept).await? != Some(old.head.hash) {
         return Ok(Err(RefusalReason::Replaced { kept }));
     }
     // A link below that is gone leaves no tree to compute, which is an altered one too.
     match tree(&mut *tx, now.tenant, kept).await {
-        Ok(tree) if tree.root() == old.root => follow(tx, old.head, tree, now).await,
+        Ok(tree) if tree.root() == old.root => follow(tx, Following { at: old.head, tree }, now).await,
         Err(error) if error.kind() != crate::ErrorKind::Malformed => Err(error),
         _ => Ok(Err(RefusalReason::TreeAltered { kept })),
     }
@@ -103,38 +81,29 @@ async fn advance(
 
 async fn follow(
     tx: &mut PgConnection,
-    mut at: Head,
-    mut tree: Frontier,
+    mut way: Following,
     now: Head,
 ) -> Result<Result<TenantHead, RefusalReason>, Error> {
-    while at.seq < now.seq {
+    while way.at.seq < now.seq {
         let page =
-            sqlx::query(LINKS).bind(Uuid::from(now.tenant)).bind(at.seq.cast_signed()).bind(now.seq.cast_signed());
+            sqlx::query(LINKS).bind(Uuid::from(now.tenant)).bind(way.at.seq.cast_signed()).bind(now.seq.cast_signed());
         let page = page.fetch_all(&mut *tx).await?;
-        let broken = Ok(Err(RefusalReason::Broken { seq: at.seq.saturating_add(1) }));
         if page.is_empty() {
-            return broken;
+            return Ok(Err(RefusalReason::Broken { seq: way.at.seq.saturating_add(1) }));
         }
         for row in page {
-            let digest = |column| row.try_get::<Vec<u8>, _>(column).map(|bytes| Digest::try_from(bytes.as_slice()));
-            let Ok(leaf) = digest("leaf")? else {
-                return Ok(Err(RefusalReason::Broken { seq: at.seq.saturating_add(1) }));
-            };
-            let entry_id = row.try_get("entry_id")?;
-            let prev = at.hash;
-            let link: Link = at.append(entry_id, leaf)?;
-            let stored = (row.try_get::<i64, _>("seq")?.cast_unsigned(), digest("prev")?.ok(), digest("hash")?.ok());
-            if stored != (link.seq, Some(prev), Some(link.hash)) {
-                return Ok(Err(RefusalReason::Broken { seq: link.seq }));
+            let digest = |column| Digest::try_from(row.try_get::<Vec<u8>, _>(column).ok()?.as_slice()).ok();
+            let hashes = ["prev", "leaf", "hash"].map(digest);
+            if let Err(seq) = way.take(row.try_get("seq")?, row.try_get("entry_id")?, hashes)? {
+                return Ok(Err(RefusalReason::Broken { seq }));
             }
-            tree.push(leaf)?;
         }
     }
-    if at.hash != now.hash {
+    if way.at.hash != now.hash {
         return Ok(Err(RefusalReason::Broken { seq: now.seq }));
     }
     complete_tiles(tx, now.tenant).await?;
-    Ok(Ok(TenantHead { head: now, root: tree.root() }))
+    Ok(Ok(TenantHead { head: now, root: way.tree.root() }))
 }
 
 async fn link_hash(tx: &mut PgConnection, tenant: TenantId, seq: u64) -> Result<Option<Digest>, Error> {

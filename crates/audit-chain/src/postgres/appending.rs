@@ -7,7 +7,10 @@ use uuid::Uuid;
 use crate::{Entry, Error, entry::Composed, error::Repr, format, store::Receipt};
 
 // One statement, so that there is nothing between its parts. It reads no head and locks nothing.
-const RECORD: &str = "
+macro_rules! record {
+    ($payload:literal) => {
+        concat!(
+            "
 WITH entry AS (
     INSERT INTO stockade.audit_entry (
         entry_id, tenant_id, format, recorded_at, occurred_at, action, severity, outcome, actor_kind, actor_id,
@@ -15,11 +18,20 @@ WITH entry AS (
         before, after, changes, personal_paths, commitments, leaf)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
         $20::text::json, $21::text::json, $22::text::json, $23, $24, $25)
-), payload AS (
-    INSERT INTO stockade.audit_payload (entry_id, tenant_id, field_values, salts)
-    SELECT $1, $2, $26, $27 WHERE $23::text[] IS NOT NULL
-)
-INSERT INTO stockade.audit_unsealed (tenant_id, entry_id) VALUES ($2, $1)";
+)",
+            $payload,
+            "
+INSERT INTO stockade.audit_unsealed (tenant_id, entry_id) VALUES ($2, $1)"
+        )
+    };
+}
+
+const RECORD: &str = record!("");
+const RECORD_PERSONAL: &str = record!(
+    ", payload AS (
+    INSERT INTO stockade.audit_payload (entry_id, tenant_id, field_values, salts) VALUES ($1, $2, $26, $27)
+)"
+);
 
 /// Records an entry in the caller's transaction, with the system's time. Takes no lock and reads no
 /// head.
@@ -55,7 +67,8 @@ pub(super) async fn write<'e>(executor: impl PgExecutor<'e>, composed: Composed)
     let personal = !paths.is_empty();
     let (values, salts): (Vec<_>, Vec<_>) =
         openings.into_iter().map(|opening| (opening.value, opening.salt.as_bytes().to_vec())).unzip();
-    let done = sqlx::query(RECORD)
+    let statement = sqlx::query(if personal { RECORD_PERSONAL } else { RECORD });
+    let statement = statement
         .bind(fields.entry_id)
         .bind(Uuid::from(fields.tenant))
         .bind(format)
@@ -80,11 +93,9 @@ pub(super) async fn write<'e>(executor: impl PgExecutor<'e>, composed: Composed)
         .bind(fields.changes)
         .bind(personal.then_some(paths))
         .bind(personal.then_some(commitments))
-        .bind(leaf.as_bytes().as_slice())
-        .bind(values)
-        .bind(salts)
-        .execute(executor)
-        .await?;
+        .bind(leaf.as_bytes().as_slice());
+    let statement = if personal { statement.bind(values).bind(salts) } else { statement };
+    let done = statement.execute(executor).await?;
     match done.rows_affected() {
         1 => Ok(Receipt { entry_id: fields.entry_id, leaf, recorded_at, link: None }),
         // A rule or an INSTEAD trigger that somebody put on the table can swallow a row without an

@@ -3,7 +3,11 @@
 use sqlx::{Connection as _, PgConnection};
 
 use super::{advancing, checkpoints::store, make_durable, stored_checkpoint};
-use crate::{Anchor, Error, Publication, Signer, Snapshot, TenantId, error::Repr};
+use crate::{
+    Anchor, Error, Publication, Signer, Snapshot,
+    error::Repr,
+    store::checkpointing::{Checkpointing, Refusal, continues},
+};
 
 /// Signs where every tenant's chain ends, after comparing it with what was signed before. Any number of replicas may run one.
 ///
@@ -20,78 +24,6 @@ pub struct Checkpointer<S> {
 enum Restored {
     Refused,
     Accepted,
-}
-
-/// What a call of [`Checkpointer::checkpoint`] did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Checkpointing {
-    /// A checkpoint was signed, stored and published.
-    Published(Publication),
-    /// Nothing was sealed since the last one, which is this.
-    Unchanged(Publication),
-    /// Another checkpointer is at work.
-    Standby,
-    /// The log is not a continuation of what was signed. Nothing was signed. Somebody should look now.
-    Refused(Vec<Refusal>),
-}
-
-/// Why no checkpoint was signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Whose chain it is about; `None` for the checkpoints themselves.
-    pub tenant: Option<TenantId>,
-    /// What it is.
-    pub reason: RefusalReason,
-}
-
-/// What contradicts the last checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RefusalReason {
-    /// The tenant of `kept` signed entries has no chain any more.
-    TenantGone {
-        /// The number of the signed head.
-        kept: u64,
-    },
-    /// The tenant's chain has another identity: it was deleted and begun again.
-    BegunAnew {
-        /// The number of the signed head.
-        kept: u64,
-    },
-    /// The chain ends before the signed head.
-    Truncated {
-        /// The number of the stored head.
-        seq: u64,
-        /// The number of the signed head.
-        kept: u64,
-    },
-    /// The link at the signed head is another or gone.
-    Replaced {
-        /// The number of the signed head.
-        kept: u64,
-    },
-    /// The leaves or tiles up to the signed head do not have the signed root any more.
-    TreeAltered {
-        /// The number of the signed head.
-        kept: u64,
-    },
-    /// The links after the signed head do not lead to the stored head; this is the first that does not follow.
-    Broken {
-        /// Its number.
-        seq: u64,
-    },
-    /// What the anchor holds was not signed by this key, or is not what was signed.
-    AnchorInvalid,
-    /// The anchor holds less than was published: it was set back, or is another one.
-    AnchorBehind {
-        /// The size of the last checkpoint that the database holds.
-        stored: u64,
-    },
-    /// The anchor and the database hold different checkpoints of the same log.
-    Forked {
-        /// Their size.
-        size: u64,
-    },
 }
 
 // An arbitrary constant: the first eight bytes of SHA-256("stockade.audit_chain.checkpointer").
@@ -173,7 +105,7 @@ impl<S: Signer + Sync> Checkpointer<S> {
             return Ok(Prepared::Standby);
         }
         let stored = stored_checkpoint(&mut *tx, u64::MAX).await?;
-        let previous = match self.continues(anchored, stored.as_ref()) {
+        let previous = match continues(self.signer.key(), anchored, stored.as_ref()) {
             Ok(previous) => previous,
             Err(reason) => return Ok(Prepared::Refused(vec![Refusal { tenant: None, reason }])),
         };
@@ -203,28 +135,6 @@ impl<S: Signer + Sync> Checkpointer<S> {
                 Ok(Prepared::New(publication))
             }
         }
-    }
-
-    /// The checkpoint to go on from: the anchored one, or the one that was signed after it and not published.
-    fn continues<'a>(
-        &self,
-        anchored: Option<&'a Publication>,
-        stored: Option<&'a Publication>,
-    ) -> Result<Option<&'a Publication>, RefusalReason> {
-        let key = self.signer.key();
-        let valid = anchored.map(|anchored| anchored.open(key).ok_or(RefusalReason::AnchorInvalid)).transpose()?;
-        let at = valid.as_ref().map_or(0, |valid| valid.checkpoint().size());
-        let Some(stored) = stored.filter(|stored| stored.size() >= at) else { return Ok(anchored) };
-        let size = stored.size();
-        if size > at.saturating_add(1) {
-            return Err(RefusalReason::AnchorBehind { stored: size });
-        }
-        if size == at {
-            let same = anchored.is_some_and(|anchored| anchored.note().text() == stored.note().text());
-            return if same { Ok(anchored) } else { Err(RefusalReason::Forked { size }) };
-        }
-        let follows = stored.open(key).is_some_and(|pending| pending.previous() == valid.map(|valid| *valid.hash()));
-        if follows { Ok(Some(stored)) } else { Err(RefusalReason::Forked { size }) }
     }
 }
 

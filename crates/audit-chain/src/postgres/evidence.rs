@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{Executor, Postgres};
 use uuid::Uuid;
 
+use super::verification::digest_of;
 use crate::{
-    Digest, Envelope, ErasedValue, ErasureEvidence, Error, Link, PurgeEvidence, PurgedRange, Record, TenantId,
-    Verifier, store::Stored,
+    Envelope, ErasedValue, ErasureEvidence, Error, Link, PurgeEvidence, PurgedRange, Record, TenantId, Verifier,
+    store::Stored,
 };
 
 const FIND: &str = "
@@ -140,22 +141,17 @@ impl Evidence {
         let waiting = sqlx::query_as(WAITING).bind(Uuid::from(self.tenant)).bind(unmet).bind(last).bind(now);
         let waiting: Vec<(Uuid, Vec<u8>)> = waiting.fetch_all(executor).await?;
         for (entry_id, leaf) in waiting {
-            verifier.coverage().await_seal(entry_id, digest(&leaf));
+            verifier.coverage().await_seal(entry_id, digest_of(&leaf));
         }
         Ok(())
     }
 }
 
 fn value((entry_id, path, commitment): (Uuid, String, Vec<u8>)) -> ErasedValue {
-    ErasedValue { entry_id, path, commitment: digest(&commitment) }
+    ErasedValue { entry_id, path, commitment: digest_of(&commitment) }
 }
 
 fn range((first, last, before, after): (i64, i64, Vec<u8>, Vec<u8>)) -> PurgedRange {
     let number = |seq: i64| u64::try_from(seq).unwrap_or(0);
-    PurgedRange { first: number(first), last: number(last), before: digest(&before), after: digest(&after) }
-}
-
-/// A digest; zeros, which nothing hashes to, if it is none.
-fn digest(bytes: &[u8]) -> Digest {
-    Digest::try_from(bytes).unwrap_or(Digest::from([0; 32]))
+    PurgedRange { first: number(first), last: number(last), before: digest_of(&before), after: digest_of(&after) }
 }

@@ -14,6 +14,9 @@ use crate::Error;
 /// It is part of the program and not of the database, where whoever changes the rules could change it too.
 const MANIFEST: &str = include_str!("health/manifest.tsv");
 
+/// What the facts call a table of the application whose changes are captured. A database may have none.
+const ATTACHED: &str = "attached table";
+
 const FACTS: &str = include_str!("health/facts.sql");
 
 type Fact = (String, String, String, String, String);
@@ -37,7 +40,10 @@ impl Health {
 /// Compares owners, grants, row-level security, policies, triggers, function bodies, constraints, rules, partitions, role
 /// attributes, memberships and defaults of the log's objects with what the migrations made.
 ///
-/// Reads the catalogue only, so any role can ask. A superuser can change the rules and put them back between two calls: the
+/// Tables whose changes are [captured](super::attach) are looked at as well: a trigger of theirs that is missing, disabled or another,
+/// and a table that was dropped while it was attached.
+///
+/// Reads the catalogue and the list of captured tables, which every role group can; to any other role that list is a deviation. A superuser can change the rules and put them back between two calls: the
 /// answer is about this moment, and verification about the entries.
 ///
 /// # Errors
@@ -65,7 +71,7 @@ fn compare(facts: &[Fact]) -> Vec<Deviation> {
     }
     let none = Facts::new();
     let labels: BTreeSet<&str> = found.keys().map(|(_, label)| *label).collect();
-    let absent = expected.iter().filter(|(label, _)| !labels.contains(**label));
+    let absent = expected.iter().filter(|(label, _)| **label != ATTACHED && !labels.contains(**label));
     let absent = absent.flat_map(|(label, facts)| differences(label, facts, &none));
     let present = found
         .iter()

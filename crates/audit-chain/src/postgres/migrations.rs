@@ -12,6 +12,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "forgetting", include_str!("../../migrations/0002_forgetting.sql")),
     (3, "strict", include_str!("../../migrations/0003_strict.sql")),
     (4, "checkpoints", include_str!("../../migrations/0004_checkpoints.sql")),
+    (5, "capture", include_str!("../../migrations/0005_capture.sql")),
 ];
 
 /// The migrations as a migrator of sqlx, with a ledger of its own:

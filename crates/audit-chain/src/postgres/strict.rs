@@ -8,16 +8,6 @@ use sqlx::{Connection as _, PgConnection, PgExecutor, Postgres, Row as _, Transa
 use super::batch::{self, Row, given};
 use crate::{Digest, Entry, Error, Link, TenantId, error::Repr, store::Receipt};
 
-/// An entry that was linked when it was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Linked {
-    /// As of every recorded entry.
-    pub receipt: Receipt,
-    /// Its place in the chain, once the transaction is committed.
-    pub link: Link,
-}
-
 // The count makes the link wait for the rows; the function reads the leaf from the row, so nobody can link what is not stored.
 const RECORD: &str = concat!(
     "WITH context AS (SELECT), ",
@@ -50,7 +40,7 @@ SELECT CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('sy
     pg_logical_emit_message(true, $1, '')";
 
 /// Records entries in the caller's transaction and links them at once, for ledgers whose entries must have their place in the
-/// chain when they commit.
+/// chain when they commit. Each receipt holds its link.
 ///
 /// Makes the same link that a [`Sealer`](super::Sealer) would. Entries of one tenant may be recorded both ways. The tenant's
 /// head stays locked until the transaction ends, so this belongs at its end: whoever else records strictly for the tenant waits,
@@ -60,13 +50,14 @@ SELECT CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('sy
 ///
 /// # Errors
 /// As [`record`](super::record); all entries must be the tenant's. [`Unavailable`](crate::ErrorKind::Unavailable) (a
-/// serialization failure) if the transaction is above `READ COMMITTED` and another one moved the head meanwhile.
-pub async fn record_strict<'e>(executor: impl PgExecutor<'e>, entries: &[Entry]) -> Result<Vec<Linked>, Error> {
+/// serialization failure) if the transaction is above `READ COMMITTED` and another one moved the head meanwhile;
+/// [`Contended`](crate::ErrorKind::Contended) if the number is taken by a link that did not move the head first.
+pub async fn record_strict<'e>(executor: impl PgExecutor<'e>, entries: &[Entry]) -> Result<Vec<Receipt>, Error> {
     let rows = compose(entries)?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let links = batch::bind(RECORD, &rows.iter().collect::<Vec<_>>()).fetch_all(executor).await?;
+    let links = batch::bind(RECORD, &rows.iter().collect::<Vec<_>>()).fetch_all(executor).await.map_err(contended)?;
     linked(&rows, &links)
 }
 
@@ -100,7 +91,7 @@ impl<'c> StrictTransaction<'c> {
     ///
     /// # Errors
     /// As [`record_strict`]. After an error of the connection, as after any commit, nobody knows whether the transaction is there.
-    pub async fn commit(mut self, entries: &[Entry]) -> Result<Vec<Linked>, Error> {
+    pub async fn commit(mut self, entries: &[Entry]) -> Result<Vec<Receipt>, Error> {
         let rows = compose(entries)?;
         if rows.is_empty() {
             self.0.commit().await?;
@@ -110,7 +101,7 @@ impl<'c> StrictTransaction<'c> {
         if usize::try_from(stored.try_get::<i64, _>("count")?) != Ok(rows.len()) {
             return Err(Repr::Swallowed.into());
         }
-        let mut links = sqlx::raw_sql(LINK_EARLY).fetch_all(&mut *self.0).await?;
+        let mut links = sqlx::raw_sql(LINK_EARLY).fetch_all(&mut *self.0).await.map_err(contended)?;
         links.truncate(rows.len());
         self.0.commit().await?;
         linked(&rows, &links)
@@ -143,19 +134,29 @@ pub async fn make_durable<'e>(executor: impl PgExecutor<'e>) -> Result<(), Error
     Ok(())
 }
 
+/// A place in the chain that another link has taken, as of a sealer that did not find the head locked, is not this caller's mistake.
+fn contended(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::Database(refused) if refused.is_unique_violation() && refused.table() == Some("audit_link") => {
+            Repr::Contended.into()
+        }
+        _ => error.into(),
+    }
+}
+
 fn compose(entries: &[Entry]) -> Result<Vec<Row>, Error> {
     let now = Utc::now();
     entries.iter().map(|entry| Row::compose(entry, now)).collect()
 }
 
-fn linked(rows: &[Row], links: &[PgRow]) -> Result<Vec<Linked>, Error> {
+fn linked(rows: &[Row], links: &[PgRow]) -> Result<Vec<Receipt>, Error> {
     if links.len() != rows.len() {
         return Err(Repr::Swallowed.into());
     }
     rows.iter().zip(links).map(|(row, link)| one(row, link)).collect()
 }
 
-fn one(row: &Row, stored: &PgRow) -> Result<Linked, Error> {
+fn one(row: &Row, stored: &PgRow) -> Result<Receipt, Error> {
     let digest =
         |column| -> Result<Digest, Error> { Digest::try_from(stored.try_get::<Vec<u8>, _>(column)?.as_slice()) };
     let link = Link {
@@ -168,7 +169,7 @@ fn one(row: &Row, stored: &PgRow) -> Result<Linked, Error> {
     };
     // What the database computed is what this crate would have.
     if link.computed_hash() == link.hash {
-        Ok(Linked { receipt: Receipt { link: Some(link), ..row.receipt }, link })
+        Ok(Receipt { link: Some(link), ..row.receipt })
     } else {
         Err(Repr::Swallowed.into())
     }

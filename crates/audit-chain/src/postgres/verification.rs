@@ -1,14 +1,15 @@
 //! Verification, from the rows.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{future::poll_fn, num::NonZeroUsize, pin::pin, task::Poll, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Executor, PgExecutor, Postgres, Row as _, postgres::PgRow};
+use sqlx::{Executor, Postgres, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
     columns::{self, entry_columns},
     evidence::Evidence,
+    waiting,
 };
 #[cfg(feature = "checkpoint")]
 use crate::ProvenHead;
@@ -17,14 +18,14 @@ use crate::{ChainId, Digest, Error, Finding, Head, Link, Report, TenantId, Verif
 /// How to verify.
 #[derive(Clone, Debug)]
 pub struct VerifyOptions {
-    max_merge_delay: Duration,
-    now: Option<DateTime<Utc>>,
+    pub(super) max_merge_delay: Duration,
+    pub(super) now: Option<DateTime<Utc>>,
     kept: Option<Head>,
     #[cfg(feature = "checkpoint")]
     proven: Option<ProvenHead>,
     #[cfg(feature = "checkpoint")]
     restored: Restored,
-    limit: NonZeroUsize,
+    pub(super) limit: NonZeroUsize,
     pub(super) part: Part,
 }
 
@@ -135,68 +136,43 @@ FROM (SELECT) AS one LEFT JOIN stockade.audit_head h ON h.tenant_id = $1";
 
 const PAGE: i64 = 256;
 
-// By number and entry, because a chain that somebody tampered with can have a number twice.
+// By number and entry, because a chain that somebody tampered with can have a number twice. OFFSET keeps the planner from
+// reading all entries to join them with one page of links.
 const LINKS: &str = concat!(
-    "SELECT l.seq AS link_seq, l.entry_id AS link_entry, l.prev, l.leaf AS link_leaf, l.hash,
-        p.field_values, p.salts, ",
+    "SELECT l.seq AS link_seq, l.entry_id AS link_entry, l.prev, l.leaf AS link_leaf, l.hash, p.field_values, p.salts, e.*
+    FROM stockade.audit_link l
+    LEFT JOIN LATERAL (SELECT ",
     entry_columns!(),
-    " FROM stockade.audit_link l
-    LEFT JOIN stockade.audit_entry e ON e.entry_id = l.entry_id
-    LEFT JOIN stockade.audit_payload p ON p.entry_id = l.entry_id AND p.tenant_id = l.tenant_id
+    " FROM stockade.audit_entry e WHERE e.entry_id = l.entry_id OFFSET 0) AS e ON true
+    LEFT JOIN LATERAL (SELECT p.field_values, p.salts FROM stockade.audit_payload p
+        WHERE p.entry_id = l.entry_id AND p.tenant_id = l.tenant_id OFFSET 0) AS p ON true
     WHERE l.tenant_id = $1 AND (l.seq, l.entry_id) > ($2, $3) AND l.seq <= $4
     ORDER BY l.seq, l.entry_id LIMIT $5"
 );
 
-// From the entries and not from the queue, because an entry can have gone around the queue.
-const WAITING: &str = "
-SELECT count(*) FROM stockade.audit_entry e
-WHERE e.tenant_id = $1
-    AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = e.entry_id AND l.tenant_id = $1)";
-
-// And from the queue, because its entry can be gone.
-const OVERDUE: &str = "
-SELECT o.entry_id, o.recorded_at, count(*) OVER () AS total FROM (
-    SELECT e.entry_id, e.recorded_at FROM stockade.audit_entry e
-    WHERE e.tenant_id = $1 AND e.recorded_at < coalesce($2, clock_timestamp()) - make_interval(secs => $3)
-        AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = e.entry_id AND l.tenant_id = $1)
-    UNION ALL
-    SELECT q.entry_id, NULL FROM stockade.audit_unsealed q
-    WHERE q.tenant_id = $1
-        AND NOT EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = q.entry_id AND l.tenant_id = $1)
-        AND NOT EXISTS (SELECT FROM stockade.audit_entry e WHERE e.entry_id = q.entry_id AND e.tenant_id = $1)
-) AS o ORDER BY o.recorded_at, o.entry_id LIMIT $4";
-
-// Steps from tenant to tenant along the indexes instead of reading every row.
-const TENANTS: &str = "
-WITH RECURSIVE entries AS (
-    (SELECT e.tenant_id FROM stockade.audit_entry e ORDER BY e.tenant_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT e.tenant_id FROM stockade.audit_entry e
-        WHERE e.tenant_id > s.tenant_id ORDER BY e.tenant_id LIMIT 1)
-    FROM entries s WHERE s.tenant_id IS NOT NULL
-), links AS (
-    (SELECT l.tenant_id FROM stockade.audit_link l ORDER BY l.tenant_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT l.tenant_id FROM stockade.audit_link l
-        WHERE l.tenant_id > s.tenant_id ORDER BY l.tenant_id LIMIT 1)
-    FROM links s WHERE s.tenant_id IS NOT NULL
-)
-SELECT t.tenant_id FROM (
-    SELECT tenant_id FROM entries UNION SELECT tenant_id FROM links UNION SELECT tenant_id FROM stockade.audit_head
-) AS t WHERE t.tenant_id IS NOT NULL ORDER BY t.tenant_id";
-
 /// Verifies a tenant's whole chain: every link, every entry, every personal value, and what is not
 /// sealed yet.
 ///
-/// Reads pages of 256 entries, so memory stays bounded. Runs beside recording and sealing without
+/// Reads pages of 256 entries, two at a time, so memory stays bounded. Runs beside recording and sealing without
 /// false alarms. The application can verify the tenant whose context its transaction carries; a
-/// connection in `stockade_sealer` can verify any of [`tenants`].
+/// connection in `stockade_sealer` can verify any of [`tenants`](super::tenants).
 ///
 /// # Errors
 /// [`Refused`](crate::ErrorKind::Refused) if the connection may not see the tenant, because an
 /// empty log would look intact; and the errors of the connection. What is wrong with the log is not
 /// an error but a verdict.
 pub async fn verify<E>(executor: &mut E, tenant: TenantId, options: &VerifyOptions) -> Result<Report, Error>
+where
+    E: ?Sized,
+    for<'c> &'c mut E: Executor<'c, Database = Postgres>,
+{
+    let mut verifier = walk(&mut *executor, tenant, options).await?;
+    let unsealed = waiting::note_all(executor, &mut verifier, tenant, options).await?;
+    Ok(Report { unsealed, ..verifier.finish() })
+}
+
+/// Gives a verifier every link of the part, with what is stored for it.
+pub(super) async fn walk<E>(executor: &mut E, tenant: TenantId, options: &VerifyOptions) -> Result<Verifier, Error>
 where
     E: ?Sized,
     for<'c> &'c mut E: Executor<'c, Database = Postgres>,
@@ -228,54 +204,46 @@ where
         }
     }
     let mut evidence = Evidence::new(tenant);
-    if let Some(last) = state.try_get::<Option<i64>, _>("last")? {
-        let last = until.map_or(last, |until| last.min(until.cast_signed()));
+    let last = state.try_get::<Option<i64>, _>("last")?;
+    let end = until.map_or(i64::MAX, u64::cast_signed).min(last.unwrap_or(0));
+    if last.is_some() {
         // Nothing has the largest id, so what follows are the links with a larger number.
         let start = start.filter(|(seq, _)| *seq > 0).map(|(seq, _)| (seq.cast_signed(), Uuid::max()));
-        let mut after = start.unwrap_or((i64::MIN, Uuid::nil()));
-        loop {
-            let page = sqlx::query(LINKS).bind(id).bind(after.0).bind(after.1).bind(last).bind(PAGE);
-            let page = page.fetch_all(&mut *executor).await?;
-            let mut links = Vec::with_capacity(page.len());
-            for row in &page {
-                links.extend(read_link(&mut verifier, tenant, row)?.map(|link| (link, columns::stored(row))));
-                after = (row.try_get("link_seq")?, row.try_get("link_entry")?);
-            }
+        let page = |after: (i64, Uuid)| sqlx::query(LINKS).bind(id).bind(after.0).bind(after.1).bind(end).bind(PAGE);
+        let mut rows = page(start.unwrap_or((i64::MIN, Uuid::nil()))).fetch_all(&mut *executor).await?;
+        while let Some(last) = rows.last() {
+            let after = (last.try_get("link_seq")?, last.try_get("link_entry")?);
+            let mut links = Vec::with_capacity(rows.len());
+            let mut read = |verifier: &mut Verifier| {
+                for row in &rows {
+                    links.extend(read_link(verifier, tenant, row)?.map(|link| (link, columns::stored(row))));
+                }
+                Ok::<_, Error>(())
+            };
+            let more = i64::try_from(rows.len()).is_ok_and(|read| read == PAGE);
+            let next = if more {
+                // Polled once, it is sent: the database works at the next page while this one is read.
+                let mut next = pin!(page(after).fetch_all(&mut *executor));
+                let early = poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await;
+                read(&mut verifier)?;
+                match early {
+                    Poll::Ready(rows) => rows?,
+                    Poll::Pending => next.await?,
+                }
+            } else {
+                read(&mut verifier)?;
+                Vec::new()
+            };
             evidence.supply(&mut *executor, &mut verifier, &links).await?;
             for (link, stored) in &links {
                 verifier.check(link, stored.content());
             }
-            if i64::try_from(page.len()).is_ok_and(|read| read < PAGE) {
-                break;
-            }
+            rows = next;
         }
     }
-    let last = state.try_get::<Option<i64>, _>("last")?.unwrap_or(0);
-    evidence.await_seals(&mut *executor, &mut verifier, last, options.now).await?;
-    let waiting: i64 = sqlx::query_scalar(WAITING).bind(id).fetch_one(&mut *executor).await?;
-    let overdue = sqlx::query(OVERDUE)
-        .bind(id)
-        .bind(options.now)
-        .bind(options.max_merge_delay.min(CENTURY).as_secs_f64())
-        .bind(i64::try_from(options.limit.get()).unwrap_or(i64::MAX));
-    note_overdue(&mut verifier, &overdue.fetch_all(executor).await?)?;
-    let mut report = verifier.finish();
-    report.unsealed = waiting.unsigned_abs();
-    Ok(report)
+    evidence.await_seals(&mut *executor, &mut verifier, end, options.now).await?;
+    Ok(verifier)
 }
-
-/// Every tenant that has a head, a link or an entry, in ascending order: what to verify, for a
-/// connection in `stockade_sealer`.
-///
-/// # Errors
-/// The errors of the connection.
-pub async fn tenants<'e>(executor: impl PgExecutor<'e>) -> Result<Vec<TenantId>, Error> {
-    let tenants: Vec<Uuid> = sqlx::query_scalar(TENANTS).fetch_all(executor).await?;
-    Ok(tenants.into_iter().map(TenantId::from).collect())
-}
-
-// An interval of PostgreSQL has an end, and nobody waits longer.
-const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 fn read_link(verifier: &mut Verifier, tenant: TenantId, row: &PgRow) -> Result<Option<Link>, Error> {
     let entry_id = row.try_get("link_entry")?;
@@ -287,19 +255,6 @@ fn read_link(verifier: &mut Verifier, tenant: TenantId, row: &PgRow) -> Result<O
     Ok(Some(Link { tenant, seq, entry_id, prev, leaf, hash }))
 }
 
-fn note_overdue(verifier: &mut Verifier, rows: &[PgRow]) -> Result<(), Error> {
-    for row in rows {
-        let finding = match row.try_get("recorded_at")? {
-            Some(recorded_at) => Finding::UnsealedOverdue { recorded_at },
-            None => Finding::EntryMissing,
-        };
-        verifier.note((None, Some(row.try_get("entry_id")?)), finding);
-    }
-    let total = rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>("total"))?.unsigned_abs();
-    verifier.suppress(total.saturating_sub(rows.len() as u64));
-    Ok(())
-}
-
 /// The stored head. Parts that are no head at all are read as ones that no chain ends in.
 pub(super) fn read_head(tenant: TenantId, state: &PgRow) -> Option<Head> {
     let chain = ChainId::from(state.try_get::<Option<Uuid>, _>("chain_id").ok()??);
@@ -309,6 +264,10 @@ pub(super) fn read_head(tenant: TenantId, state: &PgRow) -> Option<Head> {
 
 /// A digest of the row; zeros, which nothing hashes to, if it is none.
 pub(super) fn digest(row: &PgRow, column: &str) -> Digest {
-    let bytes = row.try_get::<Vec<u8>, _>(column).unwrap_or_default();
-    Digest::try_from(bytes.as_slice()).unwrap_or(Digest::from([0; 32]))
+    digest_of(&row.try_get::<Vec<u8>, _>(column).unwrap_or_default())
+}
+
+/// A digest; zeros, which nothing hashes to, if it is none.
+pub(super) fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::try_from(bytes).unwrap_or(Digest::from([0; 32]))
 }

@@ -7,15 +7,19 @@ use sqlx::{Connection as _, Row as _, SqliteConnection, SqliteExecutor, sqlite::
 use uuid::Uuid;
 
 use super::{
-    columns::{self, Payloads, entry_columns},
+    columns::{self, entry_columns},
     erasing, purging,
 };
-use crate::{ChainId, Digest, Error, Finding, Head, Link, Report, TenantId, Verifier};
+#[cfg(feature = "checkpoint")]
+use crate::ProvenHead;
+use crate::{ChainId, Digest, Error, Finding, Head, Link, Report, TenantId, Verifier, store::Stored};
 
 /// How to verify.
 #[derive(Clone, Debug)]
 pub struct VerifyOptions {
     kept: Option<Head>,
+    #[cfg(feature = "checkpoint")]
+    proven: Option<ProvenHead>,
     limit: NonZeroUsize,
 }
 
@@ -23,7 +27,12 @@ impl VerifyOptions {
     /// At most 1000 verdicts, no kept head.
     #[must_use]
     pub const fn new() -> Self {
-        Self { kept: None, limit: const { NonZeroUsize::new(1_000).unwrap() } }
+        Self {
+            kept: None,
+            #[cfg(feature = "checkpoint")]
+            proven: None,
+            limit: const { NonZeroUsize::new(1_000).unwrap() },
+        }
     }
 
     /// Demands that a head which was kept outside the file, such as that of an earlier report or
@@ -32,6 +41,14 @@ impl VerifyOptions {
     #[must_use]
     pub const fn kept_head(mut self, head: Head) -> Self {
         self.kept = Some(head);
+        self
+    }
+
+    /// Demands that the head which a signed checkpoint commits to is part of the chain, instead of a kept one.
+    #[cfg(feature = "checkpoint")]
+    #[must_use]
+    pub const fn kept_checkpoint(mut self, head: ProvenHead) -> Self {
+        self.proven = Some(head);
         self
     }
 
@@ -107,11 +124,14 @@ pub async fn verify(
 ) -> Result<Report, Error> {
     let mut snapshot = connection.begin().await?;
     let id = Uuid::from(tenant);
-    let head = sqlx::query(HEAD).bind(id).fetch_optional(&mut *snapshot).await?;
-    let head = head.and_then(|row| read_head(tenant, &row));
+    let head = head(&mut snapshot, tenant).await?;
     let mut verifier = Verifier::new(tenant, head).limit(options.limit);
     if let Some(kept) = options.kept {
         verifier = verifier.kept_head(kept);
+    }
+    #[cfg(feature = "checkpoint")]
+    if let Some(proven) = &options.proven {
+        verifier = verifier.kept_checkpoint(proven);
     }
     for evidence in erasing::evidence(&mut snapshot, tenant).await? {
         verifier = verifier.erasure(&evidence);
@@ -121,14 +141,15 @@ pub async fn verify(
     }
     let mut after = (i64::MIN, Vec::new());
     loop {
-        let page = sqlx::query(LINKS).bind(id).bind(after.0).bind(after.1).bind(PAGE as i64);
-        let page = page.fetch_all(&mut *snapshot).await?;
-        let payloads = columns::payloads(&mut snapshot, &page).await?;
-        for row in &page {
-            check(&mut verifier, tenant, row, &payloads)?;
+        let (links, next) = page(&mut snapshot, tenant, after).await?;
+        for (link, stored) in &links {
+            match link {
+                Ok(link) => verifier.check(link, stored.content()),
+                Err(entry_id) => verifier.note((None, Some(*entry_id)), Finding::LinkBroken),
+            }
         }
-        match page.last().filter(|_| page.len() == PAGE) {
-            Some(last) => after = (last.try_get("link_seq")?, last.try_get("link_entry")?),
+        match next {
+            Some(next) => after = next,
             None => break,
         }
     }
@@ -150,22 +171,38 @@ pub async fn tenants<'e>(executor: impl SqliteExecutor<'e>) -> Result<Vec<Tenant
     Ok(tenants.into_iter().map(TenantId::from).collect())
 }
 
-fn check(verifier: &mut Verifier, tenant: TenantId, row: &SqliteRow, payloads: &Payloads) -> Result<(), Error> {
+/// Where a page ended: a number, and the bytes of an entry's id.
+pub(super) type Place = (i64, Vec<u8>);
+
+/// The stored head, if there is one.
+pub(super) async fn head(snapshot: &mut SqliteConnection, tenant: TenantId) -> Result<Option<Head>, Error> {
+    let head = sqlx::query(HEAD).bind(Uuid::from(tenant)).fetch_optional(snapshot).await?;
+    Ok(head.and_then(|row| read_head(tenant, &row)))
+}
+
+/// A page of links with what is stored for them, and where the next begins. A number that is none gives no link, but the entry's id.
+pub(super) async fn page(
+    snapshot: &mut SqliteConnection,
+    tenant: TenantId,
+    after: Place,
+) -> Result<(Vec<(Result<Link, Uuid>, Stored)>, Option<Place>), Error> {
+    let page = sqlx::query(LINKS).bind(Uuid::from(tenant)).bind(after.0).bind(after.1).bind(PAGE as i64);
+    let page = page.fetch_all(&mut *snapshot).await?;
+    let payloads = columns::payloads(snapshot, &page).await?;
+    let links = page.iter().map(|row| Ok((read_link(tenant, row)?, columns::stored(row, &payloads))));
+    let links = links.collect::<Result<_, Error>>()?;
+    let next = match page.last().filter(|_| page.len() == PAGE) {
+        Some(last) => Some((last.try_get("link_seq")?, last.try_get("link_entry")?)),
+        None => None,
+    };
+    Ok((links, next))
+}
+
+fn read_link(tenant: TenantId, row: &SqliteRow) -> Result<Result<Link, Uuid>, Error> {
     let entry_id = row.try_get("link_entry").unwrap_or(Uuid::nil());
-    let Ok(seq) = u64::try_from(row.try_get::<i64, _>("link_seq")?) else {
-        verifier.note((None, Some(entry_id)), Finding::LinkBroken);
-        return Ok(());
-    };
-    let link = Link {
-        tenant,
-        seq,
-        entry_id,
-        prev: digest(row, "prev"),
-        leaf: digest(row, "link_leaf"),
-        hash: digest(row, "hash"),
-    };
-    verifier.check(&link, columns::stored(row, payloads).content());
-    Ok(())
+    let Ok(seq) = u64::try_from(row.try_get::<i64, _>("link_seq")?) else { return Ok(Err(entry_id)) };
+    let [prev, leaf, hash] = ["prev", "link_leaf", "hash"].map(|column| digest(row, column));
+    Ok(Ok(Link { tenant, seq, entry_id, prev, leaf, hash }))
 }
 
 fn note_waiting(verifier: &mut Verifier, rows: &[SqliteRow]) -> Result<u64, Error> {

@@ -145,14 +145,17 @@ impl Coverage {
         }
     }
 
-    /// Decides, at the end of the walk, what holds.
-    pub(super) fn settle(mut self) -> Settled {
+    /// Decides, at the end of a walk from the link after `start` up to number `end`, what holds.
+    pub(super) fn settle(mut self, start: u64, end: u64) -> Settled {
         let mut settled = Settled::default();
         for range in &self.ranges {
             // A purge covers what was there before it, between links that are still there.
             let earlier = |claim: &Claim| claim.sealed.is_none_or(|seq| range.range.last < seq);
+            // A border that the walk did not come by is not for it to judge; the entry states it, and the whole walk compares it.
+            let opened = range.opened || range.range.first <= start;
+            let closed = range.closed || range.range.last > end;
             if let Some(claim) = self.claims.get_mut(range.claim) {
-                claim.agrees &= range.opened && range.closed && earlier(claim);
+                claim.agrees &= opened && closed && earlier(claim);
             }
         }
         let holds = |claim: usize| self.claims.get(claim).is_some_and(|claim| claim.agrees && claim.sealed.is_some());

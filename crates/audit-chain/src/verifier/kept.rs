@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{Digest, Finding, Frontier, Head, Link, Loss, Record};
+use crate::{Digest, Finding, Frontier, Head, Link, Loss, record::RecordView};
 
 /// A number and an entry.
 pub(super) type At = (Option<u64>, Option<Uuid>);
@@ -63,9 +63,9 @@ impl Kept {
     }
 
     /// An entry of the walk that is what its link says.
-    pub(super) fn read(&mut self, link: &Link, record: &Record) {
+    pub(super) fn read(&mut self, link: &Link, record: &RecordView<'_>) {
         let stated = self.loss.is_some_and(|loss| {
-            loss.entry_id == link.entry_id && link.seq > loss.after && Loss::read(record) == Some(loss)
+            loss.entry_id == link.entry_id && link.seq > loss.after && Loss::stated(record) == Some(loss)
         });
         self.stated |= stated;
     }

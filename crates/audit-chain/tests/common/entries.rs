@@ -31,7 +31,7 @@ pub(crate) fn entry(tenant: TenantId, number: u64) -> Entry {
     .severity(Severity::Notice)
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     let text = "[^\0]{0,12}";
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -134,7 +134,7 @@ async fn a_writer() {
             let mut tx = StrictTransaction::begin(&mut app).await.unwrap();
             let context = sqlx::query("SELECT set_config('stockade.tenant_id', $1, true)").bind(tenant(1).to_string());
             context.execute(&mut *tx).await.unwrap();
-            tx.commit(&[entry(tenant(1), number)]).await.unwrap()[0].receipt.entry_id
+            tx.commit(&[entry(tenant(1), number)]).await.unwrap()[0].entry_id
         } else {
             let mut tx = scope(&mut app, tenant(1)).await;
             let receipt = record(&mut *tx, &entry(tenant(1), number)).await.unwrap();
@@ -199,7 +199,7 @@ async fn write_strictly(
         tx.commit().await?;
         linked
     };
-    Ok((linked[0].link.seq.cast_signed(), linked[0].receipt.entry_id))
+    Ok((linked[0].link.unwrap().seq.cast_signed(), linked[0].entry_id))
 }
 
 #[tokio::test]

@@ -8,13 +8,14 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 use stockade_audit_chain::{
     Actor, BundleReport, BundleVerifier, Conclusion, ErasureRequest, ErrorKind, Finding, LocalSigner, Publication,
-    Signer as _, Snapshot, TenantHead, TenantId,
+    PurgeRequest, Signer as _, Snapshot, TenantHead, TenantId,
     postgres::{
-        Export, ExportRequest, Filter, Page, Receipt, Subject, VerifyOptions, erase, record, search, tree, verify,
+        Export, ExportRequest, Filter, Page, Purge, Receipt, Subject, VerifyOptions, erase, purge, record, search,
+        tree, verify,
     },
 };
 
-use crate::support::{APP, ERASER, SEALER, append, connect, disarm, install, scope, seal, tenant};
+use crate::support::{APP, ERASER, PURGER, SEALER, append, append_old, connect, disarm, install, scope, seal, tenant};
 
 fn officer() -> Actor {
     Actor::user("officer-1")
@@ -35,7 +36,7 @@ async fn snapshot(connection: &mut PgConnection, tenant: TenantId) -> Transactio
 }
 
 /// The whole export as the application makes it, recorded before and after.
-async fn export(pool: &PgPool, request: ExportRequest) -> Vec<u8> {
+pub(crate) async fn export(pool: &PgPool, request: ExportRequest) -> Vec<u8> {
     let mut app = connect(pool, APP).await;
     let receipt = announce(&mut app, &request).await;
     let tenant = request.tenant();
@@ -348,4 +349,39 @@ async fn a_bundle_needs_memory_for_a_page(pool: PgPool) {
     assert!(large > 7 * small, "{small} and {large} bytes written");
     // A page is what it is; buffers double.
     assert!(many < 2 * few, "{few} bytes held for a small export, {many} for a large one");
+}
+
+/// Most of the range is gone, and so is what was before it: the links are what is left to prove with.
+#[sqlx::test(migrations = false)]
+async fn a_bundle_may_begin_and_end_inside_a_purged_range(pool: PgPool) {
+    install(&pool).await;
+    append_old(&pool, tenant(1), 1, 6).await;
+    seal(&pool).await;
+    append(&pool, tenant(1), 2).await;
+    seal(&pool).await;
+    let head =
+        *verify(&mut connect(&pool, SEALER).await, tenant(1), &VerifyOptions::default()).await.unwrap().head().unwrap();
+    let order = PurgeRequest::new(Actor::system("retention"), "P-1");
+    let before = chrono::DateTime::from_timestamp_millis(1_491_004_800_000).unwrap();
+    let done = purge(&mut connect(&pool, PURGER).await, before, &order, &[head]).await.unwrap();
+    assert!(matches!(done, Purge::Done { months: 1, .. }), "{done:?}");
+    seal(&pool).await;
+    let publication = publish(&pool).await;
+    for (range, gone) in [(1..=9, 6), (4..=9, 3), (4..=8, 3), (2..=5, 4), (5..=5, 1), (6..=7, 1), (7..=9, 0)] {
+        let request = ExportRequest::range(tenant(1), range.clone(), officer()).attested_by(&publication).unwrap();
+        let report = judged(&export(&pool, request).await);
+        assert!(report.is_intact(), "{range:?}: {:?}", report.report().verdicts());
+        assert_eq!(report.report().purged(), gone, "{range:?}");
+    }
+    // Without the evidence it is a gap.
+    let request = ExportRequest::range(tenant(1), 4..=9, officer()).attested_by(&publication).unwrap();
+    let bundle = String::from_utf8(export(&pool, request).await).unwrap();
+    let without =
+        bundle.lines().filter(|line| !line.contains("\"purge\"")).fold(String::new(), |text, line| text + line + "\n");
+    let report = judged(without.as_bytes());
+    assert!(
+        report.report().verdicts().iter().any(|verdict| verdict.finding == Finding::EntryMissing),
+        "{:?}",
+        report.report()
+    );
 }

@@ -16,8 +16,9 @@ use crate::support::{APP, ERASER, append, connect, entry, install, scope, seal, 
 
 const PASSES: [&str; 8] = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES", "TABLE"];
 
+/// With the number of statements that passed.
 #[derive(Debug)]
-struct Gate<'t>(&'t mut PgConnection);
+pub(crate) struct Gate<'t>(pub(crate) &'t mut PgConnection, pub(crate) usize);
 
 /// Refuses the simple protocol, which a query without arguments uses, and every other keyword.
 fn guard<'q, E: Execute<'q, Postgres>>(mut query: E) -> (SqlStr, sqlx::postgres::PgArguments) {
@@ -37,6 +38,7 @@ impl<'c> Executor<'c> for &'c mut Gate<'_> {
         E: 'q + Execute<'q, Postgres>,
     {
         let (sql, arguments) = guard(query);
+        self.1 += 1;
         self.0.fetch_many(sqlx::query_with(sql, arguments))
     }
 
@@ -46,6 +48,7 @@ impl<'c> Executor<'c> for &'c mut Gate<'_> {
         E: 'q + Execute<'q, Postgres>,
     {
         let (sql, arguments) = guard(query);
+        self.1 += 1;
         self.0.fetch_optional(sqlx::query_with(sql, arguments))
     }
 
@@ -76,7 +79,7 @@ async fn every_call_of_the_application_passes(pool: PgPool) {
     let work = async move {
         let mut app = connect(&pool, APP).await;
         let mut tx = scope(&mut app, tenant(1)).await;
-        let mut gate = Gate(&mut tx);
+        let mut gate = Gate(&mut tx, 0);
         record(&mut gate, &entry(tenant(1), 3)).await.unwrap();
         let report = verify(&mut gate, tenant(1), &VerifyOptions::default()).await.unwrap();
         assert!(report.is_intact());

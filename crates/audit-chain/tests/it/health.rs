@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, env, fs};
 
 use sqlx::{Connection as _, PgConnection, PgPool};
-use stockade_audit_chain::postgres::{Deviation, Part, health};
+use stockade_audit_chain::postgres::{Capture, Deviation, Part, attach, health};
 
-use crate::support::{APP, connect, install};
+use crate::support::{APP, ATTACHER, connect, install};
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/postgres/health/manifest.tsv");
 const FACTS: &str = include_str!("../../src/postgres/health/facts.sql");
@@ -17,9 +17,24 @@ async fn deviations(connection: &mut PgConnection) -> Vec<Deviation> {
     found
 }
 
+/// A partitioned table and one with a child, whose changes are captured.
+async fn capture_invoices(pool: &PgPool) {
+    let mut attacher = connect(pool, ATTACHER).await;
+    let tables = "
+        CREATE TABLE invoices (tenant_id uuid NOT NULL, id int PRIMARY KEY) PARTITION BY RANGE (id);
+        CREATE TABLE invoices_1 PARTITION OF invoices FOR VALUES FROM (0) TO (100);
+        CREATE TABLE drivers (tenant_id uuid NOT NULL, id int PRIMARY KEY);
+        CREATE TABLE owner_drivers (truck text) INHERITS (drivers);";
+    sqlx::raw_sql(tables).execute(&mut attacher).await.unwrap();
+    for table in ["invoices", "drivers"] {
+        assert!(attach(&mut attacher, &Capture::table(table)).await.unwrap());
+    }
+}
+
 #[sqlx::test(migrations = false)]
 async fn the_manifest_is_what_the_migrations_make(pool: PgPool) {
     install(&pool).await;
+    capture_invoices(&pool).await;
     // `UPDATE_MANIFEST=1` writes the manifest, `UPDATE_MANIFEST=add` adds what another version of PostgreSQL shows otherwise.
     if let Some(update) = env::var_os("UPDATE_MANIFEST") {
         let facts: Vec<(String, String, String, String, String)> =
@@ -144,4 +159,87 @@ async fn each_change_of_the_rules_is_noticed(pool: PgPool) {
         tx.rollback().await.unwrap();
     }
     assert!(deviations(&mut superuser).await.is_empty());
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_captured_table_that_is_not_captured_any_more_is_noticed(pool: PgPool) {
+    install(&pool).await;
+    capture_invoices(&pool).await;
+    let mut superuser = pool.acquire().await.unwrap();
+    let nothing = "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'";
+    sqlx::raw_sql(nothing).execute(&mut *superuser).await.unwrap();
+    let changes = [
+        ("ALTER TABLE invoices DISABLE TRIGGER audit_capture", Part::Trigger, "invoices", "audit_capture"),
+        ("ALTER TABLE invoices_1 DISABLE TRIGGER ALL", Part::Trigger, "invoices_1", "audit_capture"),
+        ("ALTER TABLE invoices ENABLE TRIGGER audit_capture", Part::Trigger, "invoices", "audit_capture"),
+        ("DROP TRIGGER audit_capture ON invoices", Part::Trigger, "invoices", "audit_capture"),
+        ("DROP TRIGGER audit_capture_truncate ON invoices_1", Part::Trigger, "invoices_1", "audit_capture_truncate"),
+        (
+            "DROP TRIGGER audit_capture ON drivers;
+            CREATE TRIGGER audit_capture AFTER INSERT OR UPDATE OR DELETE ON drivers FOR EACH ROW EXECUTE FUNCTION nothing();
+            ALTER TABLE drivers ENABLE ALWAYS TRIGGER audit_capture",
+            Part::Trigger,
+            "drivers",
+            "audit_capture",
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER audit_capture AFTER INSERT OR UPDATE OR DELETE ON drivers
+                FOR EACH ROW WHEN (pg_trigger_depth() > 9) EXECUTE FUNCTION stockade.audit_capture();
+            ALTER TABLE drivers ENABLE ALWAYS TRIGGER audit_capture",
+            Part::Trigger,
+            "drivers",
+            "audit_capture",
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER audit_capture AFTER INSERT OR DELETE ON drivers
+                FOR EACH ROW EXECUTE FUNCTION stockade.audit_capture();
+            ALTER TABLE drivers ENABLE ALWAYS TRIGGER audit_capture",
+            Part::Trigger,
+            "drivers",
+            "audit_capture",
+        ),
+        // Neither has what its table's other parts have, until it is attached again.
+        ("CREATE TABLE hired () INHERITS (drivers)", Part::Trigger, "hired", "audit_capture"),
+        (
+            "CREATE TABLE invoices_2 PARTITION OF invoices FOR VALUES FROM (100) TO (200)",
+            Part::Trigger,
+            "invoices_2",
+            "audit_capture_truncate",
+        ),
+        ("DROP TABLE invoices", Part::Table, "public.invoices", "attached"),
+        (
+            "CREATE OR REPLACE FUNCTION stockade.audit_capture() RETURNS trigger LANGUAGE plpgsql
+                AS 'BEGIN RETURN NULL; END'",
+            Part::Function,
+            "audit_capture()",
+            "body",
+        ),
+        ("GRANT INSERT ON stockade.audit_attached TO stockade_app", Part::Grant, "audit_attached", "stockade_app"),
+        ("GRANT stockade_capturer TO stockade_app", Part::Membership, "stockade_capturer", "stockade_app"),
+    ];
+    for (change, part, subject, name) in changes {
+        let mut tx = superuser.begin().await.unwrap();
+        sqlx::raw_sql(change).execute(&mut *tx).await.unwrap();
+        let found = deviations(&mut tx).await;
+        let named =
+            |found: &Deviation| (found.part, found.name.as_str()) == (part, name) && found.subject.ends_with(subject);
+        assert!(found.iter().any(named), "{change}: {found:?}");
+        // What is missing on a partition or a child is mended by attaching once more.
+        if change.starts_with("CREATE TABLE") {
+            for table in ["invoices", "drivers"] {
+                attach(&mut *tx, &Capture::table(table)).await.unwrap();
+            }
+            assert!(deviations(&mut tx).await.is_empty());
+        }
+        tx.rollback().await.unwrap();
+    }
+    assert!(deviations(&mut superuser).await.is_empty());
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_role_that_cannot_see_which_tables_are_captured_is_told_so(pool: PgPool) {
+    install(&pool).await;
+    sqlx::raw_sql("REVOKE SELECT ON stockade.audit_attached FROM stockade_app").execute(&pool).await.unwrap();
+    let found = deviations(&mut connect(&pool, APP).await).await;
+    assert!(found.iter().any(|deviation| deviation.name == "attached"), "{found:?}");
 }

@@ -10,6 +10,10 @@
 
 mod appender;
 mod bypass;
+mod capture;
+mod capture_attacks;
+mod capture_bytes;
+mod capture_life;
 mod checkpoint;
 mod cluster;
 mod crash;

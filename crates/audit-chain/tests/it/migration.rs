@@ -13,6 +13,7 @@ fn a_released_migration_never_changes() {
         "1f03971142268b47af38c03a296aa0907c58cda0bc7587313b1fdb07ab5a1d31b484df020d6ccff13c3153eb6300afa7",
         "54f56e2055c34281fdb864bf32615a000ca0153cef20958c39f57475eb7477dddaba5cba4819f4078dd12b0214c4c959",
         "f3d6030f6b300ef28138e0df2308e22037e228738a913a04ecb21f94c3a6de5998f46e10bab5a63d76b4e946c0c7798a",
+        "72e809726451384e905bbe44750bfb73793cdc02be2a9d2e4656e4573464244f285de4cd8713b9572bbaf032681d4a46",
     ];
     assert_eq!(checksums, released, "add a migration instead");
     assert_eq!(MIGRATIONS.len(), released.len());
@@ -36,7 +37,7 @@ async fn needs_no_superuser(pool: PgPool) {
         EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
         DO $$ DECLARE name text; BEGIN
             FOR name IN SELECT rolname FROM pg_roles
-                WHERE rolname IN ('stockade_owner', 'stockade_custodian', 'stockade_linker') LOOP
+                WHERE rolname IN ('stockade_owner', 'stockade_custodian', 'stockade_linker', 'stockade_capturer') LOOP
                 -- The role is the cluster's: an earlier run that was killed may have left it a member.
                 EXECUTE format('REVOKE %I FROM stockade_audit_test_migrator', name);
                 -- From PostgreSQL 16 on, CREATEROLE reaches only the roles that it created itself.
@@ -86,7 +87,8 @@ async fn leaves_nothing_open(pool: PgPool) {
         UNION ALL
         SELECT p.proname::text FROM pg_proc p
         WHERE p.pronamespace = 'stockade'::regnamespace AND p.proname LIKE 'audit%'
-            AND (p.proowner NOT IN ('stockade_owner'::regrole, 'stockade_custodian'::regrole, 'stockade_linker'::regrole)
+            AND (p.proowner NOT IN ('stockade_owner'::regrole, 'stockade_custodian'::regrole, 'stockade_linker'::regrole,
+                    'stockade_capturer'::regrole)
                 OR has_function_privilege('public', p.oid, 'EXECUTE')
                 OR p.proconfig IS NULL OR NOT 'search_path=pg_catalog, pg_temp' = ANY (p.proconfig))
         UNION ALL
@@ -103,7 +105,8 @@ async fn leaves_nothing_open(pool: PgPool) {
         UNION ALL
         SELECT r.rolname::text FROM pg_roles r
         WHERE r.rolname IN ('stockade_owner', 'stockade_custodian', 'stockade_app', 'stockade_sealer', 'stockade_eraser',
-                'stockade_purger', 'stockade_holder', 'stockade_appender', 'stockade_linker')
+                'stockade_purger', 'stockade_holder', 'stockade_appender', 'stockade_linker', 'stockade_capturer',
+                'stockade_attacher')
             AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls)",
     )
     .fetch_all(&pool)

@@ -82,9 +82,18 @@ fn any_flipped_bit_is_found() {
         let flipped = Envelope::decode(&bytes).and_then(|envelope| Record::new(envelope, record.openings().to_vec()));
         let report = match &flipped {
             Ok(record) => log.verify_with(Content::Record(record)),
+            Err(error) if error.kind() == ErrorKind::UnknownFormat => {
+                log.verify_with(Content::UnknownFormat(u16::from_be_bytes([bytes[21], bytes[22]])))
+            }
             Err(_) => log.verify_with(Content::Unreadable),
         };
         assert_eq!(places(&report), [2]);
+        let stored = Content::Bytes { envelope: &bytes, openings: record.openings() };
+        assert_eq!(
+            log.verify_with(stored),
+            report,
+            "the bytes as they are stored are judged as the entry read from them"
+        );
     }
     let paths = record.personal_paths();
     for (index, opening) in record.openings().iter().enumerate() {
@@ -95,10 +104,13 @@ fn any_flipped_bit_is_found() {
         for flipped in values.chain(salts) {
             let mut openings = record.openings().to_vec();
             openings[index] = Some(flipped);
-            let report = log.verify_with(Content::Record(&Record::new(record.envelope().clone(), openings).unwrap()));
+            let altered = Record::new(record.envelope().clone(), openings.clone()).unwrap();
+            let report = log.verify_with(Content::Record(&altered));
             assert_eq!(report.verdicts().len(), 1);
             assert_eq!(report.verdicts()[0].finding, Finding::PersonalAltered { path: paths[index].to_owned() });
             assert_eq!(places(&report), [2]);
+            let stored = Content::Bytes { envelope: record.envelope().encode(), openings: &openings };
+            assert_eq!(log.verify_with(stored), report);
         }
     }
     let entry_ids =

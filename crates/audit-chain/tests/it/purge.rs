@@ -7,8 +7,8 @@ use sqlx::PgPool;
 use stockade_audit_chain::{
     Actor, Conclusion, Digest, ErrorKind, Finding, Head, PurgeRequest,
     postgres::{
-        LegalHold, Purge, PurgeRefusal, Subject, VerifyOptions, erase, lengthen_retention, place_hold, purge,
-        release_hold, verify,
+        IncrementalVerifier, LegalHold, Purge, PurgeRefusal, Subject, VerifyOptions, erase, lengthen_retention,
+        place_hold, purge, release_hold, verify,
     },
 };
 
@@ -249,5 +249,35 @@ async fn forged_evidence_in_the_tables_is_named(pool: PgPool) {
         if let Some(finding) = finding {
             assert!(found.iter().any(|(_, found)| *found == finding), "{forgery}: {found:?}");
         }
+    }
+}
+
+/// Links of a purged range are left in every part of the log; where the part begins and ends must not matter.
+#[sqlx::test(migrations = false)]
+async fn a_part_that_begins_or_ends_inside_a_purged_range_raises_no_false_alarm(pool: PgPool) {
+    let kept = log(&pool).await;
+    let Purge::Done { tenants, .. } = purged(&pool, month(4), &kept).await else { unreachable!() };
+    assert_eq!((tenants[0].ranges[0].first, tenants[0].ranges[0].last), (1, 6));
+    seal(&pool).await;
+    let mut sealer = connect(&pool, SEALER).await;
+    let hashes = "SELECT l.hash FROM stockade.audit_link l WHERE l.tenant_id = $1 AND l.seq = $2";
+    for (after, until) in [(0, 3), (2, 4), (2, 6), (3, 99), (5, 5), (6, 7), (0, 99)] {
+        let hash = sqlx::query_scalar(hashes).bind(uuid::Uuid::from(tenant(1))).bind(after);
+        let hash: Option<Vec<u8>> = hash.fetch_optional(&mut sealer).await.unwrap();
+        let genesis = Head::genesis(tenant(1), kept[0].chain);
+        let start = hash.map_or(genesis, |hash| Head {
+            seq: u64::try_from(after).unwrap(),
+            hash: Digest::try_from(hash.as_slice()).unwrap(),
+            ..genesis
+        });
+        let part = VerifyOptions::new().part(start, Some(until));
+        let report = verify(&mut sealer, tenant(1), &part).await.unwrap();
+        assert!(report.is_intact(), "after {after} until {until}: {:?}", report.verdicts());
+        assert_eq!(report.purged(), until.min(6).saturating_sub(start.seq));
+    }
+    let mut walk = IncrementalVerifier::new(std::num::NonZeroU64::new(2).unwrap(), VerifyOptions::new());
+    for _ in 0..24 {
+        let report = walk.step(&mut sealer).await.unwrap().unwrap();
+        assert!(report.is_intact(), "{:?}", report.verdicts());
     }
 }

@@ -31,7 +31,12 @@ fn second_opinion(log: &Value) -> Value {
     found
 }
 
-/// The rows as PostgreSQL has them, with nothing of this crate in between.
+/// What the second implementation finds in the log of the first tenant.
+pub(crate) async fn second_opinion_of(connection: &mut PgConnection) -> Value {
+    second_opinion(&dump(connection).await)
+}
+
+/// The first tenant's rows as PostgreSQL has them, with nothing of this crate in between.
 async fn dump(connection: &mut PgConnection) -> Value {
     let entries = "
         SELECT json_build_object(
@@ -48,10 +53,10 @@ async fn dump(connection: &mut PgConnection) -> Value {
                     'commitments', ARRAY(SELECT encode(c, 'hex') FROM unnest(e.commitments) c)))::json END)
         FROM stockade.audit_link l LEFT JOIN stockade.audit_entry e USING (entry_id)
             LEFT JOIN stockade.audit_payload p USING (entry_id)
-        ORDER BY l.seq";
+        WHERE l.tenant_id = '00000000-0000-0000-0000-000000000001' ORDER BY l.seq";
     let entries: Vec<Value> = sqlx::query_scalar(entries).fetch_all(&mut *connection).await.unwrap();
     let head = "SELECT json_build_object('chain_id', chain_id, 'seq', seq, 'hash', encode(hash, 'hex'))
-        FROM stockade.audit_head";
+        FROM stockade.audit_head WHERE tenant_id = '00000000-0000-0000-0000-000000000001'";
     let head: Value = sqlx::query_scalar(head).fetch_one(&mut *connection).await.unwrap();
     let evidence = "
         SELECT json_build_object('action', v.action, 'envelope', encode(v.envelope, 'hex'), 'list', coalesce(
@@ -59,7 +64,7 @@ async fn dump(connection: &mut PgConnection) -> Value {
                 ORDER BY x.entry_id, x.path) FROM stockade.audit_erased x WHERE x.list_id = v.list_id),
             (SELECT json_agg(json_build_object('first_seq', r.first_seq, 'last_seq', r.last_seq, 'before', encode(r.before, 'hex'),
                 'after', encode(r.after, 'hex')) ORDER BY r.first_seq) FROM stockade.audit_purged r WHERE r.list_id = v.list_id)))
-        FROM stockade.audit_evidence v";
+        FROM stockade.audit_evidence v WHERE v.tenant_id = '00000000-0000-0000-0000-000000000001'";
     let evidence: Vec<Value> = sqlx::query_scalar(evidence).fetch_all(connection).await.unwrap();
     json!({"tenant": tenant(1).to_string(), "head": head, "entries": entries, "evidence": evidence})
 }

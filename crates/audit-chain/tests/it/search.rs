@@ -149,3 +149,60 @@ async fn a_row_that_is_no_entry_is_an_error_and_not_a_guess(pool: PgPool) {
     let error = search(&mut *superuser, &Filter::new(tenant(1))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
+
+/// The entries of a page are looked for where the newest are; the months before stay closed.
+#[sqlx::test(migrations = false)]
+async fn a_page_opens_the_partitions_of_few_months(pool: PgPool) {
+    const MONTHS: u32 = 36;
+    install(&pool).await;
+    let months = "SELECT stockade.audit_add_month(date_trunc('month', now()) - make_interval(months => m))
+        FROM generate_series(1, $1) AS m";
+    let mut superuser = pool.acquire().await.unwrap().detach();
+    sqlx::raw_sql("SET ROLE stockade_owner").execute(&mut superuser).await.unwrap();
+    sqlx::query(months).bind(MONTHS.cast_signed()).execute(&mut superuser).await.unwrap();
+    sqlx::raw_sql("RESET ROLE").execute(&mut superuser).await.unwrap();
+    let now = chrono::Utc::now();
+    let ago = |months| now.checked_sub_months(chrono::Months::new(months)).unwrap();
+    for month in 0..MONTHS {
+        for actor in ["often", "often", if month % 12 == 5 { "seldom" } else { "often" }] {
+            let entry = Entry::new(tenant(1), Actor::user(actor), "load.update");
+            record_at(&mut superuser, &entry, ago(month)).await.unwrap();
+        }
+    }
+    let opened = "SELECT count(DISTINCT c.oid) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+        WHERE l.pid = pg_backend_pid() AND c.relispartition AND c.relkind = 'r' AND c.relname LIKE 'audit_entry%'";
+    let few = |filter: Filter| filter.limit(NonZeroU32::new(4).unwrap());
+    let all = || Filter::new(tenant(1));
+    let mut app = connect(&pool, APP).await;
+    let mut cursor = None;
+    // The months ahead and the default partition are open too where nothing bounds the newest entry.
+    for (filter, rows, most) in [
+        (few(all()), 4, 9),
+        (few(all()).until(ago(30)), 4, 5),
+        (few(all()).since(ago(14)).until(ago(12)), 4, 4),
+        (all().since(ago(2)), 6, 8),
+        (all().actor("seldom"), 3, 42),
+    ] {
+        let mut tx = scope(&mut app, tenant(1)).await;
+        let page = search(&mut *tx, &filter).await.unwrap();
+        let open: i64 = sqlx::query_scalar(opened).fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(page.rows.len(), rows, "{filter:?}");
+        assert!((1..=most).contains(&open), "{open} partitions for {filter:?}");
+        cursor = cursor.or(page.next);
+    }
+    // The next page begins where the first ended, and is as cheap.
+    let mut tx = scope(&mut app, tenant(1)).await;
+    let page = search(&mut *tx, &few(all()).after(cursor.unwrap())).await.unwrap();
+    let open: i64 = sqlx::query_scalar(opened).fetch_one(&mut *tx).await.unwrap();
+    assert!(page.rows.len() == 4 && open <= 5, "{open}");
+    // Page by page or at once, it is the same log.
+    let whole = search(&mut *tx, &all().limit(NonZeroU32::MAX)).await.unwrap().rows;
+    assert_eq!(whole.len(), 108);
+    let (mut paged, mut next) = (Vec::new(), Some(few(all())));
+    while let Some(filter) = next.take() {
+        let page = search(&mut *tx, &filter).await.unwrap();
+        paged.extend(page.rows);
+        next = page.next.map(|cursor| filter.after(cursor));
+    }
+    assert!(paged == whole && whole.is_sorted_by(|one, next| one.entry_id > next.entry_id));
+}

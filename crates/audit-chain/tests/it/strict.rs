@@ -31,7 +31,7 @@ async fn the_link_is_the_one_that_the_sealer_would_make(pool: PgPool) {
     let chain: Uuid = sqlx::query_scalar("SELECT chain_id FROM stockade.audit_head").fetch_one(&pool).await.unwrap();
     let mut head = Head::genesis(tenant(1), ChainId::from(chain));
     for one in &linked {
-        assert_eq!(head.append(one.receipt.entry_id, one.receipt.leaf).unwrap(), one.link);
+        assert_eq!(head.append(one.entry_id, one.leaf).unwrap(), one.link.unwrap());
     }
     // Then the sealer, then again strictly: one chain.
     append(&pool, tenant(1), 2).await;
@@ -39,11 +39,11 @@ async fn the_link_is_the_one_that_the_sealer_would_make(pool: PgPool) {
     let mut tx = StrictTransaction::begin(&mut app).await.unwrap();
     enter(&mut tx, 1).await;
     let linked = tx.commit(&entries).await.unwrap();
-    assert_eq!(linked.iter().map(|one| one.link.seq).collect::<Vec<_>>(), [6, 7, 8]);
+    assert_eq!(linked.iter().map(|one| one.link.unwrap().seq).collect::<Vec<_>>(), [6, 7, 8]);
     assert_eq!(seal(&pool).await.entries, 0);
     let report = report(&pool, tenant(1)).await;
     assert!(report.is_intact(), "{:?}", report.verdicts());
-    assert_eq!((report.checked(), report.head().unwrap().hash), (8, linked[2].link.hash));
+    assert_eq!((report.checked(), report.head().unwrap().hash), (8, linked[2].link.unwrap().hash));
 }
 
 #[sqlx::test(migrations = false)]
@@ -101,6 +101,46 @@ async fn links_nothing_of_another_tenant_and_nothing_twice(pool: PgPool) {
     for number in [1, 2] {
         assert_eq!(report(&pool, tenant(number)).await.checked(), 1);
     }
+}
+
+/// A link that did not move the head has the place: the caller is not to blame, writes nothing, and may try again.
+#[sqlx::test(migrations = false)]
+async fn a_place_that_is_taken_is_contention(pool: PgPool) {
+    install(&pool).await;
+    append(&pool, tenant(1), 1).await;
+    seal(&pool).await;
+    let waiting = append(&pool, tenant(1), 1).await[0];
+    let mut head = *report(&pool, tenant(1)).await.head().unwrap();
+    let link = head.append(waiting.entry_id, waiting.leaf).unwrap();
+    let mut sealer = connect(&pool, SEALER).await;
+    sqlx::query(
+        "INSERT INTO stockade.audit_link (tenant_id, seq, entry_id, prev, leaf, hash) VALUES ($1, 2, $2, $3, $4, $5)",
+    )
+    .bind(Uuid::from(tenant(1)))
+    .bind(link.entry_id)
+    .bind(&link.prev.as_bytes()[..])
+    .bind(&link.leaf.as_bytes()[..])
+    .bind(&link.hash.as_bytes()[..])
+    .execute(&mut sealer)
+    .await
+    .unwrap();
+    let mut app = connect(&pool, APP).await;
+    let mut tx = scope(&mut app, tenant(1)).await;
+    let error = record_strict(&mut *tx, &[entry(tenant(1), 3)]).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Contended, true), "{error}");
+    tx.rollback().await.unwrap();
+    let mut tx = StrictTransaction::begin(&mut app).await.unwrap();
+    enter(&mut tx, 1).await;
+    assert_eq!(tx.commit(&[entry(tenant(1), 3)]).await.unwrap_err().kind(), ErrorKind::Contended);
+    sqlx::query("UPDATE stockade.audit_head SET seq = 2, hash = $1")
+        .bind(&link.hash.as_bytes()[..])
+        .execute(&mut sealer)
+        .await
+        .unwrap();
+    let mut tx = StrictTransaction::begin(&mut app).await.unwrap();
+    enter(&mut tx, 1).await;
+    assert_eq!(tx.commit(&[entry(tenant(1), 3)]).await.unwrap()[0].link.unwrap().seq, 3);
+    assert!(report(&pool, tenant(1)).await.is_intact());
 }
 
 /// Strict and deferred writers, with and without early release, beside two sealers.

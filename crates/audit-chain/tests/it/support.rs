@@ -16,6 +16,7 @@ pub(crate) const PURGER: &str = "stockade_audit_test_purger";
 pub(crate) const HOLDER: &str = "stockade_audit_test_holder";
 pub(crate) const APPENDER: &str = "stockade_audit_test_appender";
 pub(crate) const CHECKPOINTER: &str = "stockade_audit_test_checkpointer";
+pub(crate) const ATTACHER: &str = "stockade_audit_test_attacher";
 
 /// Login roles as a deployment has them. Roles are the cluster's, so another test can be creating
 /// them.
@@ -40,7 +41,12 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 DO $$ BEGIN
     CREATE ROLE stockade_audit_test_checkpointer LOGIN IN ROLE stockade_checkpointer;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;";
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN
+    CREATE ROLE stockade_audit_test_attacher LOGIN IN ROLE stockade_attacher;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+GRANT CREATE ON SCHEMA public TO stockade_audit_test_attacher;
+DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO stockade_audit_test_attacher', current_database()); END $$;";
 
 pub(crate) async fn install(pool: &PgPool) {
     migrator().run(pool).await.unwrap();

@@ -99,6 +99,7 @@ async fn a_time_that_is_finer_than_what_is_hashed(pool: PgPool) {
         DROP POLICY audit_holder_states ON stockade.audit_entry;
         DROP POLICY audit_appender_appends ON stockade.audit_entry;
         DROP POLICY audit_checkpointer_declares ON stockade.audit_entry;
+        DROP POLICY audit_capturer_appends ON stockade.audit_entry;
         ALTER TABLE stockade.audit_entry ALTER COLUMN recorded_at TYPE timestamptz;
         UPDATE stockade.audit_entry SET recorded_at = recorded_at + interval '1 microsecond' WHERE entity_id = 'L-3'";
     assert_eq!(after(&mut superuser, below).await, [(Some(3), Finding::ContentAltered)]);

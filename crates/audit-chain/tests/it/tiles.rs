@@ -8,6 +8,7 @@ use stockade_audit_chain::{
 use tlog_tiles::{Hash, HashReader, check_record, check_tree, tree_hash};
 use uuid::Uuid;
 
+use crate::gate::Gate;
 use crate::support::{APP, SEALER, append, connect, disarm, install, scope, seal, sqlstate, tenant};
 
 /// Links of a tenant from `first` to `last`, whose leaves are the RFC 6962 leaf hashes of their numbers. Nothing of a chain
@@ -150,5 +151,33 @@ async fn nobody_writes_a_tile_by_hand(pool: PgPool) {
     for (reader, seen) in [(1, true), (2, false)] {
         let mut tx = scope(&mut app, tenant(reader)).await;
         assert_eq!(prove_inclusion(&mut *tx, tenant(1), 7, 300).await.is_ok(), seen);
+    }
+}
+
+/// However long the log is: a few statements, each for rows or ranges that a key names, and 255 rows of the right edge at most a level.
+#[sqlx::test(migrations = false)]
+async fn a_proof_is_a_few_reads_of_ranges_in_a_log_of_any_length(pool: PgPool) {
+    install(&pool).await;
+    let mut superuser = pool.acquire().await.unwrap().detach();
+    let mut last = 0;
+    for size in [5_000, 70_000_u64] {
+        links(&mut superuser, last + 1, size.cast_signed()).await;
+        last = size.cast_signed();
+        complete_tiles(&mut superuser, tenant(1)).await.unwrap();
+        sqlx::raw_sql("ANALYZE").execute(&mut superuser).await.unwrap();
+        let root = tree(&mut superuser, tenant(1), size).await.unwrap().root();
+        for seq in [1, 2, size / 2, size - 300, size - 1, size] {
+            // A session counts what it has read; so each has its own.
+            let mut sealer = connect(&pool, SEALER).await;
+            let mut tx = sqlx::Connection::begin(&mut sealer).await.unwrap();
+            let mut gate = Gate(&mut tx, 0);
+            let proof = prove_inclusion(&mut gate, tenant(1), seq, size).await.unwrap();
+            let statements = gate.1;
+            assert!(proof.verify(&Digest::leaf(&seq.to_be_bytes()), &root));
+            let read = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+                WHERE relname = 'audit_link'";
+            let links: i64 = sqlx::query_scalar(read).fetch_one(&mut *tx).await.unwrap();
+            assert!(statements <= 5 && links <= 255, "{statements} statements, {links} links for {seq} of {size}");
+        }
     }
 }

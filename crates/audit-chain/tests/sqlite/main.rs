@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "bundle")]
+mod bundle;
 mod bypass;
+#[cfg(feature = "checkpoint")]
+mod checkpoint;
 #[path = "../common/entries.rs"]
 mod entries;
 mod erase;

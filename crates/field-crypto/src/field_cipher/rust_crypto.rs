@@ -2,15 +2,19 @@
 
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{AeadInOut as _, Aes256Gcm, KeyInit as _};
+use zeroize::zeroize_stack;
 
-use super::Cipher;
+use super::{Cipher, STACK};
 use crate::wire::{NONCE, TAG};
 
-pub(crate) struct RustCrypto(Aes256Gcm);
+/// On the heap, because moving the expanded key would leave copies of it on the stack.
+pub(crate) struct RustCrypto(Box<Aes256Gcm>);
 
 impl Cipher for RustCrypto {
     fn new(key: &[u8; 32]) -> Self {
-        Self(Aes256Gcm::new(key.into()))
+        let cipher = expand(key);
+        zeroize_stack::<STACK>();
+        cipher
     }
 
     #[inline]
@@ -23,4 +27,10 @@ impl Cipher for RustCrypto {
     fn decrypt(&self, nonce: &[u8; NONCE], aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG]) -> Option<()> {
         self.0.decrypt_inout_detached(nonce.into(), aad, InOutBuf::from(buffer), tag.into()).ok()
     }
+}
+
+/// The expansion, in a frame of its own.
+#[inline(never)]
+fn expand(key: &[u8; 32]) -> RustCrypto {
+    RustCrypto(Box::new(Aes256Gcm::new(key.into())))
 }

@@ -32,7 +32,7 @@ impl GlobalIndexKeys {
         I: BlindIndex<Kind: IndexKind<Scope = Global>>,
         <I::Column as Column>::Plain: AsRef<str>,
     {
-        self.0.tag(&*term::<I>(value.expose().as_ref())?)
+        self.0.tag(&term::<I>(value.expose().as_ref())?)
     }
 
     /// Looks for a value in the rows of all tenants. What is found must also name its tenant, as

@@ -22,7 +22,15 @@ pub enum Unique {}
 /// of rows that may or may not hold the same value. [`IndexPlan`](crate::IndexPlan) says how many bits to take.
 ///
 /// What is found under a tag is a candidate: [`Search::filter`](crate::Search::filter) opens the candidates and keeps
-/// those that match.
+/// those that match. More bits than there are do not compile:
+///
+/// ```compile_fail,E0080
+/// # use stockade_field_crypto::{Approx, LowerTrim, columns};
+/// columns! {
+///     pub Email = "users"."email": String, row = uuid::Uuid,
+///         index EmailIndex = "email_index": LowerTrim => Approx<65>;
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Approx<const BITS: u8> {}
 

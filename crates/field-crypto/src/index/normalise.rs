@@ -41,7 +41,10 @@ impl Normaliser for DigitsOnly {
     }
 
     fn normalise(value: &str) -> Zeroizing<String> {
-        collect(|| value.chars().filter(char::is_ascii_digit))
+        // Of full capacity from the start, as growing would leave a copy behind.
+        let mut digits = Zeroizing::new(String::with_capacity(value.len()));
+        digits.extend(value.bytes().filter(u8::is_ascii_digit).map(char::from));
+        digits
     }
 }
 
@@ -117,7 +120,7 @@ mod tests {
     fn is_idempotent<N: Normaliser>(value: &str) {
         let once = N::normalise(value);
         assert_eq!(*N::normalise(&once), *once, "{value:?}");
-        assert_eq!(once.capacity(), once.len(), "{value:?}");
+        assert!(once.capacity() <= value.len().max(once.len()), "{value:?} has grown");
     }
 
     proptest! {

@@ -132,6 +132,17 @@ mod tests {
     }
 
     #[test]
+    fn the_plan_has_the_most_bits_that_keep_the_rule() {
+        for values in [1_000, 3_000, 10_000, 77_777, 1_000_000] {
+            for companions in 1..60 {
+                let plan = IndexPlan::hiding(values, values, companions).unwrap();
+                assert!(plan.exposed(companions) <= 0.01);
+                assert!(IndexPlan::of(values, values, plan.bits() + 1).exposed(companions) > 0.01);
+            }
+        }
+    }
+
+    #[test]
     fn few_values_have_no_plan() {
         assert_eq!(IndexPlan::hiding(1_000_000, 0, 1), None);
         assert_eq!(IndexPlan::hiding(1_000_000, 2, 1), None);

@@ -43,26 +43,27 @@ impl<I: BlindIndex> IndexTag<I> {
     pub fn from_bytes(stored: &[u8]) -> Option<Self> {
         let (&[version, a, b, c, d], hash) = stored.split_first_chunk::<HEADER>()?;
         let key = KeyId::new(u32::from_be_bytes([a, b, c, d]))?;
-        let tag = Self::of(key, hash.iter().copied());
+        let mut whole = [0; HASH];
+        whole.get_mut(..hash.len())?.copy_from_slice(hash);
+        let tag = Self::of(key, u128::from_be_bytes(whole));
         (version == VERSION && stored == tag.as_bytes()).then_some(tag)
     }
 
     pub(crate) fn compute(mut mac: Hmac<Sha256>, key: KeyId, term: &str) -> Self {
         mac.update(term.as_bytes());
-        Self::of(key, mac.finalize().into_bytes())
+        let hash: [u8; 32] = mac.finalize().into_bytes().into();
+        Self::of(key, hash.first_chunk().copied().map_or(0, u128::from_be_bytes))
     }
 
     /// Keeps the first bits of the hash, as many as the kind says.
-    fn of(key: KeyId, hash: impl IntoIterator<Item = u8>) -> Self {
+    fn of(key: KeyId, hash: u128) -> Self {
+        let bits = u32::from(<I::Kind as IndexKind>::BITS);
+        let hash = hash & u128::MAX.checked_shl(128 - bits).unwrap_or(0);
         let mut bytes = [VERSION; HEADER + HASH];
-        let mut bits = u32::from(<I::Kind as IndexKind>::BITS);
-        let kept = hash.into_iter().chain([0; HASH]).map(|byte| {
-            let here = bits.min(8);
-            bits -= here;
-            byte & u8::MAX.checked_shl(8 - here).unwrap_or(0)
-        });
-        for (slot, byte) in bytes.iter_mut().skip(1).zip(key.as_u32().to_be_bytes().into_iter().chain(kept)) {
-            *slot = byte;
+        if let Some((header, last)) = bytes.split_first_chunk_mut::<HEADER>() {
+            let [a, b, c, d] = key.as_u32().to_be_bytes();
+            *header = [VERSION, a, b, c, d];
+            last.copy_from_slice(&hash.to_be_bytes());
         }
         Self { bytes, index: PhantomData }
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroizing, zeroize_stack};
 
 use crate::context::Context;
 use crate::data_key::{DataKey, WrappedKey};
 use crate::error::Error;
-use crate::field_cipher::{Cipher as _, FieldCipher};
+use crate::field_cipher::{Cipher as _, FieldCipher, STACK};
 use crate::id::KekId;
 use crate::keyring::text;
 use crate::kms::{Kms, WrapContext};
@@ -50,10 +50,11 @@ impl LocalKeyring {
             return Err(Error::keyring("the keyring is empty"));
         };
         let primary = primary.clone();
-        let keks = entries.into_iter().map(|(kek, key)| (kek, FieldCipher::new(&key))).collect();
+        let keks = entries.iter().map(|(kek, key)| (kek.clone(), FieldCipher::new(key.expose()))).collect();
         Ok(Self { keks, primary })
     }
 
+    #[inline(never)]
     fn seal(&self, context: WrapContext, key: &DataKey) -> Result<WrappedKey, Error> {
         let cipher = self.cipher(&self.primary)?;
         let mut nonce = [0; NONCE];
@@ -65,6 +66,7 @@ impl LocalKeyring {
         Ok(WrappedKey { kek: self.primary.clone(), bytes })
     }
 
+    #[inline(never)]
     fn open(&self, context: WrapContext, wrapped: &WrappedKey) -> Result<DataKey, Error> {
         let cipher = self.cipher(&wrapped.kek)?;
         let open = || {
@@ -93,11 +95,15 @@ impl Kms for LocalKeyring {
     }
 
     async fn wrap(&self, context: WrapContext, key: &DataKey) -> Result<WrappedKey, Error> {
-        self.seal(context, key)
+        let wrapped = self.seal(context, key);
+        zeroize_stack::<STACK>();
+        wrapped
     }
 
     async fn unwrap(&self, context: WrapContext, wrapped: &WrappedKey) -> Result<DataKey, Error> {
-        self.open(context, wrapped)
+        let key = self.open(context, wrapped);
+        zeroize_stack::<STACK>();
+        key
     }
 }
 

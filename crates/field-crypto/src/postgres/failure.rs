@@ -1,6 +1,7 @@
 //! Errors of the database.
 
 use crate::error::{Error, Retry};
+use crate::postgres::rewriter::RowFailureReason;
 
 pub(crate) fn store_error(error: sqlx::Error) -> Error {
     let retry = retry(&error);
@@ -20,6 +21,13 @@ fn retry(error: &sqlx::Error) -> Retry {
     if later { Retry::Later } else { Retry::Never }
 }
 
-pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+/// Whether the table refuses a row: a unique index, another constraint, or a trigger that raises.
+pub(crate) fn row_refusal(error: &sqlx::Error) -> Option<RowFailureReason> {
+    let error = error.as_database_error()?;
+    let code = error.code()?;
+    if error.is_unique_violation() {
+        Some(RowFailureReason::Duplicate)
+    } else {
+        (code.starts_with("23") || code == "P0001").then_some(RowFailureReason::Refused)
+    }
 }

@@ -125,13 +125,19 @@ impl PgKeyStore {
         key: KeyId,
         age: Duration,
     ) -> Result<KeyChange, Error> {
-        let answer: String = sqlx::query_scalar(statement)
+        let answer: Result<String, sqlx::Error> = sqlx::query_scalar(statement)
             .bind(tenant.as_uuid())
             .bind(i64::from(key.as_u32()))
             .bind(age.as_secs_f64())
             .fetch_one(self.pool())
-            .await
-            .map_err(store_error)?;
+            .await;
+        let answer = match answer {
+            // The trigger of the key table.
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "23001") => {
+                return Ok(KeyChange::WrapsSubjects);
+            }
+            answer => answer.map_err(store_error)?,
+        };
         match &*answer {
             "made" => Ok(KeyChange::Made),
             "too_soon" => Ok(KeyChange::TooSoon),

@@ -32,7 +32,38 @@ use crate::vault::Vault;
 /// of work and no value, and the next call goes on from there. A second worker finds the job taken until the first has not
 /// been heard of for as long as the lease.
 ///
-/// It needs a tokio runtime with time.
+/// The table's triggers fire, and know the work by `current_setting('stockade.field_job', true) = 'on'`; a row whose change
+/// a trigger or a constraint refuses is reported and left as it is. It needs a tokio runtime with time.
+///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use stockade_field_crypto::postgres::{ColumnUses, PgKeyStore, Rewriter, SealedColumns, Site};
+/// use stockade_field_crypto::{DigitsOnly, Error, KeyChange, LocalKeyring, Purpose, RotationPolicy, TenantId, Vault, columns};
+///
+/// columns! {
+///     pub DriverSsn = "drivers"."ssn": String, row = uuid::Uuid,
+///         index DriverSsnIndex = "ssn_index": DigitsOnly;
+/// }
+///
+/// /// Every sealed column: one that is missing here is not rotated and does not keep its key from being retired.
+/// fn registry() -> SealedColumns {
+///     SealedColumns::new().column::<DriverSsn>(Site::table("public.drivers").index::<DriverSsnIndex>())
+/// }
+///
+/// async fn rotate(
+///     vault: &Vault<LocalKeyring, PgKeyStore>, pool: &sqlx::PgPool, tenant: TenantId, old: stockade_field_crypto::KeyId,
+/// ) -> Result<KeyChange, Error> {
+///     registry().verify(pool).await?;                             // at boot as well
+///     let policy = RotationPolicy::default();                     // for caches of five minutes
+///     let key = vault.add_key(tenant, Purpose::Aead).await?.key;
+///     if vault.promote(tenant, key, policy).await? != KeyChange::Made {
+///         return Ok(KeyChange::TooSoon);                          // come back in five minutes
+///     }
+///     let mut worker = Rewriter::new(vault, registry(), pool.clone())?;
+///     worker.rewrite(tenant, |_| ControlFlow::Continue(())).await?;
+///     vault.retire(tenant, old, &ColumnUses::new(registry(), pool.clone()), policy).await
+/// }
+/// ```
 pub struct Rewriter<'a, K, S, T> {
     vault: &'a Vault<K, S>,
     columns: SealedColumns,

@@ -11,9 +11,9 @@ use crate::row::{OfSubject, RowBinding, RowId, Unbound};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum RowKey {
     /// Of a `uuid` column.
-    Uuid(Uuid),
+    Id(Uuid),
     /// Of a `bigint` or `integer` column.
-    Integer(i64),
+    Number(i64),
 }
 
 /// What a column's type of row asks of the key column.
@@ -29,15 +29,15 @@ pub(crate) enum RowKind {
 impl RowKey {
     /// Reads what PostgreSQL writes; `None` for a key that is neither a UUID nor an integer.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        text.parse().map(Self::Integer).or_else(|_| text.parse().map(Self::Uuid)).ok()
+        text.parse().map(Self::Number).or_else(|_| text.parse().map(Self::Id)).ok()
     }
 }
 
 impl fmt::Display for RowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Uuid(id) => id.fmt(f),
-            Self::Integer(id) => id.fmt(f),
+            Self::Id(id) => id.fmt(f),
+            Self::Number(id) => id.fmt(f),
         }
     }
 }
@@ -70,8 +70,8 @@ impl RowKind {
     pub(crate) fn binding(self, key: RowKey) -> RowBinding {
         match (self, key) {
             (Self::Unbound, _) => Unbound.binding(),
-            (_, RowKey::Uuid(id)) => id.binding(),
-            (_, RowKey::Integer(id)) => id.binding(),
+            (_, RowKey::Id(id)) => id.binding(),
+            (_, RowKey::Number(id)) => id.binding(),
         }
     }
 }

@@ -66,12 +66,15 @@ impl<C: Column> Column for AtBinding<C> {
     const TABLE: &'static str = C::TABLE;
     const COLUMN: &'static str = C::COLUMN;
     type Plain = C::Plain;
-    type Row = RowBinding;
+    type Row = Bound;
 }
 
-impl RowId for RowBinding {
+/// A row that is known by its binding alone.
+struct Bound(RowBinding);
+
+impl RowId for Bound {
     fn binding(&self) -> RowBinding {
-        *self
+        self.0
     }
 }
 
@@ -145,13 +148,17 @@ impl<C: Column> Site<C> {
         self
     }
 
-    fn new_value(&self, keys: &TenantKeys, row: &RowBinding, value: &Secret<C::Plain>) -> Result<NewValue, Error> {
+    fn row(&self, key: RowKey) -> Bound {
+        Bound(self.layout.row.binding(key))
+    }
+
+    fn new_value(&self, keys: &TenantKeys, row: &Bound, value: &Secret<C::Plain>) -> Result<NewValue, Error> {
         let sealed = keys.seal::<AtBinding<C>>(row, value)?;
         let tags = self.indexes.iter().map(|tag| tag(keys, value)).collect::<Result<_, _>>()?;
         Ok(NewValue { sealed: sealed.as_bytes().to_vec(), tags })
     }
 
-    fn open(&self, keys: &TenantKeys, row: &RowBinding, stored: Vec<u8>) -> Result<Secret<C::Plain>, OpenError> {
+    fn open(&self, keys: &TenantKeys, row: &Bound, stored: Vec<u8>) -> Result<Secret<C::Plain>, OpenError> {
         keys.open(row, &Sealed::<AtBinding<C>>::from_bytes(stored)?)
     }
 }
@@ -162,7 +169,7 @@ impl<C: Column> SealedSite for Site<C> {
     }
 
     fn reseal(&self, keys: &TenantKeys, row: RowKey, stored: Vec<u8>) -> Result<Option<NewValue>, Error> {
-        let row = self.layout.row.binding(row);
+        let row = self.row(row);
         match self.open(keys, &row, stored) {
             Ok(value) => self.new_value(keys, &row, &value).map(Some),
             // It may open later, and is not to be reported as lost.
@@ -175,14 +182,14 @@ impl<C: Column> SealedSite for Site<C> {
 
     fn seal(&self, keys: &TenantKeys, row: RowKey, plain: Zeroizing<Vec<u8>>) -> Result<Option<NewValue>, Error> {
         let Some(value) = C::Plain::from_plain_bytes(plain).map(Secret::new) else { return Ok(None) };
-        match self.new_value(keys, &self.layout.row.binding(row), &value) {
+        match self.new_value(keys, &self.row(row), &value) {
             Err(error) if error.kind() == ErrorKind::AlreadySealed => Ok(None),
             new => new.map(Some),
         }
     }
 
     fn matches(&self, keys: &TenantKeys, row: RowKey, stored: Vec<u8>, plain: &Zeroizing<Vec<u8>>) -> bool {
-        let value = self.open(keys, &self.layout.row.binding(row), stored);
+        let value = self.open(keys, &self.row(row), stored);
         value.is_ok_and(|value| value.expose().as_plain_bytes() == &***plain)
     }
 }

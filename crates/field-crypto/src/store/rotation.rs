@@ -27,7 +27,7 @@ pub trait KeyRotation: KeyStore {
         settled: Duration,
     ) -> impl Future<Output = Result<KeyChange, Error>> + Send;
 
-    /// Makes a key that has been `DecryptOnly` for as long as `quiet` `Retired`.
+    /// Makes a key that has been `DecryptOnly` for as long as `quiet` `Retired`, unless it wraps keys of subjects.
     fn retire(
         &self,
         tenant: TenantId,
@@ -78,6 +78,8 @@ pub enum KeyChange {
         /// How many, of one tenant.
         values: u64,
     },
+    /// Keys of the tenant's subjects are wrapped by it: see [`Vault::rewrap_subjects`](crate::Vault::rewrap_subjects).
+    WrapsSubjects,
     /// There is no such key, or it is in a state from which this change does not lead.
     WrongState,
 }

@@ -21,7 +21,7 @@ impl TenantKeys {
         I: BlindIndex<Kind: IndexKind<Scope = PerTenant>>,
         <I::Column as Column>::Plain: AsRef<str>,
     {
-        self.tag(&*term::<I>(value.expose().as_ref())?)
+        self.tag(&term::<I>(value.expose().as_ref())?)
     }
 
     /// Looks for a value: what the index holds of it under every key that may have indexed it, and the means to tell

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::clock::Clock;
 use crate::error::Retry;
 use crate::id::{SubjectId, TenantId};
 use crate::tenant_keys::{SlotState, TenantKeys};
+use crate::vault::clock::Clock;
 use crate::vault::flight::Slot;
 
 /// How many tenants' keys stay in memory, and for how long; and as many keys of subjects, for as long.

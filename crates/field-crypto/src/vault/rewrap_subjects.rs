@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::id::{Purpose, TenantId};
 use crate::kms::Kms;
 use crate::store::{SubjectKeyState, SubjectKeyStore, SubjectRewrap};
-use crate::subject_wrap::SubjectContext;
+use crate::subject_keys::SubjectContext;
 use crate::vault::Vault;
 
 /// What [`Vault::rewrap_subjects`] has done.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::data_key::{DataKey, Kcv};
 use crate::error::{Error, ErrorKind, OpenError, Retry};
+use crate::event::FieldEvent;
 use crate::id::{KeyId, Purpose, SubjectId, TenantId};
 use crate::kms::Kms;
 use crate::messages::Messages;
 use crate::store::{Insertion, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore};
-use crate::subject_keys::SubjectKeys;
-use crate::subject_wrap::SubjectContext;
+use crate::subject_keys::{SubjectContext, SubjectKeys};
 use crate::tenant_keys::{KeySlot, LiveKey, SlotState, TenantKeys};
 use crate::vault::flight::Boarding;
 use crate::vault::{Vault, load};
@@ -66,7 +66,9 @@ impl<K: Kms, S: SubjectKeyStore> Vault<K, S> {
                 self.cache.expire(tenant);
             }
             if inserted? == Insertion::Inserted {
-                return Ok(Some(SubjectKeyInfo { tenant, subject, key, wrapped_by: by, kcv }));
+                let info = SubjectKeyInfo { tenant, subject, key, wrapped_by: by, kcv };
+                self.observer.observe(&FieldEvent::SubjectKeyCreated(info.clone()));
+                return Ok(Some(info));
             }
         }
         Err(Error::store("no free number for the key of a subject was found", Retry::Later))

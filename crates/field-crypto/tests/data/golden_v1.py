@@ -115,4 +115,5 @@ golden = {
         },
     ],
 }
-print(json.dumps(golden, indent=1, ensure_ascii=False))
+if __name__ == "__main__":
+    print(json.dumps(golden, indent=1, ensure_ascii=False))

@@ -16,15 +16,17 @@ async fn plain_reads_are_counted_and_end() {
 
     let open = DualRead::until(SystemTime::now() + Duration::from_secs(3600));
     let read = |reader: &DualRead, sealed, plain| reader.read::<DriverSsn>(&keys, &id, sealed, plain);
-    assert!(matches!(read(&open, Some(&sealed), plain()).unwrap(), DualValue::Sealed(value) if value.expose() == "1"));
+    assert!(
+        matches!(read(&open, Some(&sealed), plain()).unwrap(), DualValue::FromSealed(value) if value.expose() == "1")
+    );
     assert!(matches!(read(&open, None, None).unwrap(), DualValue::Absent));
     assert_eq!(open.plain_reads(), 0);
-    assert!(matches!(read(&open, None, plain()).unwrap(), DualValue::Plain(value) if value.expose() == "2"));
+    assert!(matches!(read(&open, None, plain()).unwrap(), DualValue::FromPlain(value) if value.expose() == "2"));
     assert_eq!(open.plain_reads(), 1);
 
     let closed = DualRead::until(SystemTime::now());
     assert!(matches!(read(&closed, None, plain()).unwrap(), DualValue::Expired));
-    assert!(matches!(read(&closed, Some(&sealed), plain()).unwrap(), DualValue::Sealed(_)));
+    assert!(matches!(read(&closed, Some(&sealed), plain()).unwrap(), DualValue::FromSealed(_)));
     assert_eq!(closed.plain_reads(), 0);
 }
 

@@ -57,7 +57,7 @@ async fn tags_of_different_indexes_have_nothing_in_common() {
     assert_eq!(HashSet::from(tags.clone()).len(), tags.len());
 }
 
-async fn plant_index_key(store: &MemoryKeyStore, tenant: TenantId, key: &DataKey) {
+pub(crate) async fn plant_index_key(store: &MemoryKeyStore, tenant: TenantId, key: &DataKey) {
     let wrapped = OneKeyForAll.wrap(WrapContext::Canary, key).await.unwrap();
     let record = KeyRecord::new(tenant, key_id(1), Purpose::Index, KeyState::Active(wrapped), key.kcv());
     let _ = store.insert(&record).await.unwrap();

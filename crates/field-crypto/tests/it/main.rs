@@ -15,6 +15,8 @@ mod golden;
 mod indexing;
 mod keyrings;
 mod lifecycle;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod provisioning;

@@ -6,6 +6,8 @@
     reason = "a failed assumption in a test should stop the test"
 )]
 
+#[cfg(feature = "postgres")]
+mod agreement;
 mod allocation;
 mod builder;
 mod decisions;

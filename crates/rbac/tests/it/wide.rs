@@ -43,7 +43,7 @@ impl<const N: usize> Permission for Wide<N> {
     }
 
     fn from_key(key: &str) -> Option<Self> {
-        let number = key.strip_prefix('p')?.parse().ok()?;
+        let number = key.strip_prefix('p')?.parse::<u16>().ok()?;
         Self::ALL.iter().copied().find(|perm| perm.0 == number)
     }
 }

@@ -28,8 +28,8 @@ DECLARE
     WHEN mint_lease.digest = sha256('') THEN 'the digest of a secret'
     WHEN mint_lease.tenant_id IS NULL THEN 'a tenant'
     WHEN (seconds > 0 AND seconds <= 86400) IS NOT TRUE THEN 'a lifetime of at most 24 hours'
-    WHEN (length(mint_lease.scopes) <= 512 AND mint_lease.scopes ~ '^[0-9A-Za-z._-]*$') IS NOT TRUE
-      THEN 'scopes of at most 512 letters, digits, points, lines and dashes'
+    WHEN (length(mint_lease.scopes) <= 4096 AND mint_lease.scopes ~ '^[0-9A-Za-z._-]*$') IS NOT TRUE
+      THEN 'scopes of at most 4096 letters, digits, points, lines and dashes'
     WHEN mint_lease.read_only IS NULL THEN 'a choice between reading and writing'
   END;
 BEGIN

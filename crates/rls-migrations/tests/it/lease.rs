@@ -255,7 +255,7 @@ async fn minting_refuses_what_is_no_lease(pool: PgPool) {
                 "'-1 month +31 days 1 hour'",
             ],
         ),
-        (4, &["NULL", "repeat('a', 513)", "'a b'", "E'a\\n'", "E'\\n'", "''''", "'é'", "'a;b'"]),
+        (4, &["NULL", "repeat('a', 4097)", "'a b'", "E'a\\n'", "E'\\n'", "''''", "'é'", "'a;b'"]),
         (5, &["NULL"]),
     ];
     let call = |arguments: &[&str]| format!("SELECT stockade.mint_lease({})", arguments.join(", "));

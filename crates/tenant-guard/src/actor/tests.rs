@@ -5,8 +5,8 @@ use super::Scopes;
 #[test]
 fn scopes_are_bounded() {
     assert!(Scopes::try_from("").is_ok());
-    assert!(Scopes::try_from("9".repeat(512).as_str()).is_ok());
-    assert!(Scopes::try_from("9".repeat(513).as_str()).is_err());
+    assert!(Scopes::try_from("9".repeat(4096).as_str()).is_ok());
+    assert!(Scopes::try_from("9".repeat(4097).as_str()).is_err());
 }
 
 #[test]

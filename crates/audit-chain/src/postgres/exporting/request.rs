@@ -7,11 +7,9 @@ use uuid::Uuid;
 
 use super::shapes::{Rows, Shape};
 use crate::{
-    Actor, BundleCheckpoint, Digest, Entry, Error, Publication, Severity, TenantId, json::canonical, postgres::Filter,
+    Actor, BundleCheckpoint, Digest, Entry, Error, Publication, TenantId, json::canonical, postgres::Filter,
+    store::exported,
 };
-
-/// The action of the entries that say that something was exported.
-const ACTION: &str = "audit.exported";
 
 /// What to export, in which form, and who asked.
 #[derive(Clone, Debug)]
@@ -82,12 +80,11 @@ impl ExportRequest {
     /// The announcement, to be recorded and committed before the export begins.
     #[must_use]
     pub fn entry(&self) -> Entry {
-        self.log(self.description())
+        exported::announcement(self.tenant(), self.actor.clone(), self.description())
     }
 
     pub(super) fn completion(&self, announced: Uuid, entries: u64, sha256: Digest) -> Entry {
-        let done = json!({"entries": entries, "sha256": sha256.to_string()});
-        self.log(done).entity("export", announced)
+        exported::completion(self.tenant(), self.actor.clone(), announced, entries, sha256)
     }
 
     /// The announcement's state as it is stored.
@@ -118,9 +115,5 @@ impl ExportRequest {
             What::Range(_, Some(range)) => json!({"format": "bundle", "from": range.start(), "to": range.end()}),
             What::Range(_, None) => json!({"format": "bundle"}),
         }
-    }
-
-    fn log(&self, state: Value) -> Entry {
-        Entry::new(self.tenant(), self.actor.clone(), ACTION).after(state).severity(Severity::Notice)
     }
 }

@@ -1,6 +1,6 @@
 -- What the catalogue says of the log's objects: one row a fact, as subject, label, kind, name, value. The label is the subject, or
 -- for a partition what it is a partition of, because the manifest cannot know the months.
-WITH object AS (
+WITH RECURSIVE object AS (
     SELECT c.oid, c.relname::text AS subject, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity,
         coalesce(CASE pg_catalog.pg_get_expr(c.relpartbound, c.oid) WHEN 'DEFAULT' THEN 'default ' ELSE '' END || 'partition of ' || (SELECT i.inhparent::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
             c.relname::text) AS label
@@ -11,6 +11,20 @@ WITH object AS (
     SELECT p.oid, p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')' AS subject, p.*
     FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = pg_catalog.to_regnamespace('stockade') AND p.proname LIKE 'audit\_%'
+), attached AS (
+    -- Asked by a query in a text, because there may be no such table, or no privilege to read it. Of the functions that take one, this is
+    -- the one that every build of PostgreSQL has.
+    SELECT pg_catalog.split_part(s.word, ' ', 1)::oid AS relation, pg_catalog.substr(s.word, pg_catalog.strpos(s.word, ' ') + 1) AS called
+    FROM pg_catalog.ts_stat(
+        CASE WHEN pg_catalog.has_table_privilege(pg_catalog.to_regclass('stockade.audit_attached'), 'SELECT') THEN
+            'SELECT pg_catalog.array_to_tsvector(ARRAY[l.relation::oid || '' '' || l.called])
+            FROM (SELECT DISTINCT ON (a.relation) a.* FROM stockade.audit_attached a ORDER BY a.relation, a.position DESC) l
+            WHERE l.tenant_column IS NOT NULL'
+        ELSE 'SELECT NULL::pg_catalog.tsvector WHERE false' END) AS s
+), captured AS (
+    SELECT a.relation, a.called AS subject FROM attached a
+    UNION
+    SELECT i.inhrelid, i.inhrelid::regclass::text FROM captured t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
 )
 SELECT o.subject, o.label, 'table' AS kind, 'owner' AS name, pg_catalog.pg_get_userbyid(o.relowner)::text AS value FROM object o
 UNION ALL
@@ -42,6 +56,21 @@ SELECT o.subject, o.label, 'trigger', t.tgname::text,
         || ' ' || t.tgtype || ' ' || t.tgfoid::regprocedure || CASE WHEN t.tgqual IS NULL THEN '' ELSE ' with a condition' END
         || CASE WHEN t.tgattr = '' THEN '' ELSE ' of columns' END
 FROM object o JOIN pg_catalog.pg_trigger t ON t.tgrelid = o.oid WHERE NOT t.tgisinternal
+UNION ALL
+-- The application's tables whose changes are captured, with what lies below them.
+SELECT t.subject, 'attached table', 'table', 'attached',
+    CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.relation) THEN 'yes' ELSE 'dropped' END
+FROM captured t
+UNION ALL
+SELECT t.subject, 'attached table', 'trigger', g.tgname::text,
+    CASE g.tgenabled WHEN 'A' THEN 'always' WHEN 'O' THEN 'origin' WHEN 'R' THEN 'replica' ELSE 'disabled' END
+        || ' ' || g.tgtype || ' ' || g.tgfoid::regprocedure || CASE WHEN g.tgqual IS NULL THEN '' ELSE ' with a condition' END
+        || CASE WHEN g.tgattr = '' THEN '' ELSE ' of columns' END
+FROM captured t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.relation
+WHERE g.tgname IN ('audit_capture', 'audit_capture_truncate')
+UNION ALL
+SELECT 'audit_attached', 'audit_attached', 'table', 'attached', 'cannot be read by this role'
+WHERE NOT pg_catalog.has_table_privilege(pg_catalog.to_regclass('stockade.audit_attached'), 'SELECT')
 UNION ALL
 SELECT o.subject, o.label, 'policy', p.polname::text,
     CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END || ' ' || p.polcmd::text || ' to '
@@ -87,7 +116,7 @@ UNION ALL
 -- From PostgreSQL 16 on, whoever created a role may grant it. As long as nobody is granted more, that is no power over the log.
 SELECT g.rolname::text, g.rolname::text, 'membership', m.rolname::text, 'member'
 FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_roles g ON g.oid = a.roleid JOIN pg_catalog.pg_roles m ON m.oid = a.member
-WHERE (a.roleid IN (SELECT o.relowner FROM object o) OR g.rolname = 'stockade_owner')
+WHERE (a.roleid IN (SELECT o.relowner FROM object o UNION SELECT f.proowner FROM routine f) OR g.rolname = 'stockade_owner')
     AND (coalesce((pg_catalog.to_jsonb(a) ->> 'set_option')::boolean, true)
         OR coalesce((pg_catalog.to_jsonb(a) ->> 'inherit_option')::boolean, true))
 UNION ALL

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Retry};
 use crate::id::{KeyId, TenantId};
-use crate::postgres::failure::{is_unique_violation, store_error};
+use crate::postgres::failure::{row_refusal, store_error};
 use crate::postgres::rewriter::job::Kind;
 use crate::postgres::rewriter::report::{JobReport, RowFailure, RowFailureReason};
 use crate::postgres::row_key::RowKey;
@@ -34,8 +34,8 @@ pub(crate) struct Target {
 
 pub(crate) enum Written {
     Rows(u64),
-    /// A unique index refuses one of the rows. The transaction is broken.
-    Duplicate,
+    /// The table refuses one of the rows. The transaction is broken.
+    Refused(RowFailureReason),
 }
 
 const PAGE: &str =
@@ -133,14 +133,13 @@ pub(crate) async fn write(
         .await;
     match written {
         Ok(written) => Ok(Written::Rows(u64::try_from(written).unwrap_or(0))),
-        Err(error) if is_unique_violation(&error) => Ok(Written::Duplicate),
-        Err(error) => Err(store_error(error)),
+        Err(error) => row_refusal(&error).map(Written::Refused).ok_or_else(|| store_error(error)),
     }
 }
 
 impl Change {
-    pub(crate) fn duplicate(&self, layout: &Layout) -> RowFailure {
-        failure(layout, self.id, RowFailureReason::Duplicate)
+    pub(crate) fn failure(&self, layout: &Layout, reason: RowFailureReason) -> RowFailure {
+        failure(layout, self.id, reason)
     }
 }
 

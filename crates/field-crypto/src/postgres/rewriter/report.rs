@@ -73,6 +73,8 @@ pub enum RowFailureReason {
     NotPlain,
     /// A unique index has the value's tag already: two rows hold the same value.
     Duplicate,
+    /// A constraint or a trigger of the table refuses the change, such as a guard over closed periods.
+    Refused,
 }
 
 /// How many failures are listed.

@@ -163,7 +163,7 @@ impl<K: Kms, S: KeyStore, T: TenantScope> Rewriter<'_, K, S, T> {
         let Some(last) = rows.last().map(|row: &Row| row.key.clone()) else { return Ok(Turn::Empty) };
         let changes = batch::seal(site, keys, job.kind, rows, report)?;
         let sealed = count(changes.len());
-        let (written, duplicates) = match batch::write(&mut transaction, place, &changes).await? {
+        let (written, refused) = match batch::write(&mut transaction, place, &changes).await? {
             Written::Rows(written) => {
                 if !job.mark(&mut transaction, Some(&last), written).await? {
                     return Ok(Turn::Taken);
@@ -171,24 +171,24 @@ impl<K: Kms, S: KeyStore, T: TenantScope> Rewriter<'_, K, S, T> {
                 transaction.commit().await.map_err(store_error)?;
                 (written, 0)
             }
-            Written::Duplicate => {
+            Written::Refused(_) => {
                 transaction.rollback().await.map_err(store_error)?;
-                let (written, duplicates) = self.one_by_one(job, &changes, report).await?;
+                let (written, refused) = self.one_by_one(job, &changes, report).await?;
                 let mut transaction = self.scope.begin(job.tenant).await?;
                 if !job.mark(&mut transaction, Some(&last), written).await? {
                     return Ok(Turn::Taken);
                 }
                 transaction.commit().await.map_err(store_error)?;
-                (written, duplicates)
+                (written, refused)
             }
         };
-        report.skipped += sealed.saturating_sub(written + duplicates);
+        report.skipped += sealed.saturating_sub(written + refused);
         Ok(Turn::Page { last, written })
     }
 
-    /// A batch in which some row's value is in another row as well: how many were written, and how many were duplicates.
+    /// A batch of which the table refuses some row: how many were written, and how many refused.
     async fn one_by_one(&self, job: &Job<'_>, changes: &[Change], report: &mut JobReport) -> Result<(u64, u64), Error> {
-        let (mut sum, mut duplicates) = (0, 0);
+        let (mut sum, mut refused) = (0, 0);
         for change in changes {
             let mut transaction = self.scope.begin(job.tenant).await?;
             let one = std::slice::from_ref(change);
@@ -197,13 +197,13 @@ impl<K: Kms, S: KeyStore, T: TenantScope> Rewriter<'_, K, S, T> {
                     transaction.commit().await.map_err(store_error)?;
                     sum += written;
                 }
-                Written::Duplicate => {
-                    duplicates += 1;
-                    report.fail(change.duplicate(job.layout));
+                Written::Refused(reason) => {
+                    refused += 1;
+                    report.fail(change.failure(job.layout, reason));
                 }
             }
         }
-        Ok((sum, duplicates))
+        Ok((sum, refused))
     }
 
     fn tell(&self, job: &Job<'_>, target: Target, rows: u64) {

@@ -7,7 +7,7 @@ use crate::data_key::WrappedKey;
 use crate::error::Error;
 use crate::id::{KekId, KeyId, TenantId};
 use crate::store::memory::{Content, MemoryKeyStore};
-use crate::store::{KekRemoval, KeyChange, KeyRecord, KeyRotation, KeyState};
+use crate::store::{KekRemoval, KeyChange, KeyRecord, KeyRotation, KeyState, SubjectKeyRecord, SubjectKeyState};
 
 impl Content {
     /// Changes the state of a key that is in the right one, and has been for long enough.
@@ -61,7 +61,14 @@ impl KeyRotation for MemoryKeyStore {
     }
 
     async fn retire(&self, tenant: TenantId, key: KeyId, quiet: Duration) -> Result<KeyChange, Error> {
-        Ok(self.content().change((tenant, key), quiet, |state| match state {
+        let mut content = self.content();
+        let wraps = |record: &SubjectKeyRecord| {
+            record.tenant == tenant && matches!(&record.state, SubjectKeyState::Active(wrapped) if wrapped.by == key)
+        };
+        if content.subjects.values().any(wraps) {
+            return Ok(KeyChange::WrapsSubjects);
+        }
+        Ok(content.change((tenant, key), quiet, |state| match state {
             KeyState::DecryptOnly(wrapped) => Some(KeyState::Retired(wrapped.clone())),
             _ => None,
         }))

@@ -228,7 +228,7 @@ async fn text_columns_hold_sealed_values(pool: PgPoolOptions, options: PgConnect
         &format!("{text}\n"),
         &format!("{text} {SSN}"),
         &format!("{SSN}\n{text}"),
-        &text[..47],
+        text.split_at(47).0,
     ];
     for plain in refused {
         let refused = sqlx::query("UPDATE old SET ssn = $1").bind(plain).execute(&pool).await.unwrap_err();

@@ -3,14 +3,14 @@ use stockade_rbac::{Actor, Permit, Resource};
 stockade_rbac::permissions! {
     /// A vocabulary.
     pub enum Perm {
-        Edit = "load.edit": Write, up to Tenant;
+        LoadEdit = "load.edit": Write, up to Tenant;
     }
 }
 
-fn edit(_proof: Permit<perm::Edit>) {}
+fn edit(_proof: Permit<perm::LoadEdit>) {}
 
 fn handle(actor: &Actor<Perm>, load: &Resource) {
-    let permit = actor.require::<perm::Edit>(load).unwrap();
+    let permit = actor.require::<perm::LoadEdit>(load).unwrap();
     edit(permit);
     edit(permit);
 }

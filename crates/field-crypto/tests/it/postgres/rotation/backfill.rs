@@ -80,7 +80,7 @@ async fn a_plain_text_that_changed_is_found(pool: PgPoolOptions, options: PgConn
     let keys = desk.vault.tenant(desk.tenant).await.unwrap();
     let check = desk.columns.verify_backfill(&keys, &desk.pool).await.unwrap();
     assert_eq!((check.equal, check.differing, check.is_complete()), (4, 1, false));
-    assert_eq!(check.rows, [RowKey::Uuid(changed)]);
+    assert_eq!(check.rows, [RowKey::Id(changed)]);
 
     // What was sealed of an earlier text is not written.
     let id = Uuid::now_v7();
@@ -121,7 +121,7 @@ async fn what_is_sealed_already_is_reported(pool: PgPoolOptions, options: PgConn
         .unwrap();
     let report = desk.rewriter().backfill(desk.tenant, to_the_end).await.unwrap();
     assert_eq!((report.sealed, report.failed), (1, 1));
-    assert_eq!((report.failures[0].row, report.failures[0].reason), (RowKey::Uuid(id), RowFailureReason::NotPlain));
+    assert_eq!((report.failures[0].row, report.failures[0].reason), (RowKey::Id(id), RowFailureReason::NotPlain));
 }
 
 #[sqlx::test(migrations = false)]

@@ -109,7 +109,7 @@ async fn values_that_do_not_open_are_reported_and_left(pool: PgPoolOptions, opti
     // The list is bounded, the count is not.
     assert_eq!(report.failures.len(), 100);
     for (failure, id) in report.failures.iter().zip(&broken) {
-        assert_eq!((failure.table, failure.column, failure.row), ("public.drivers", "ssn", RowKey::Uuid(*id)));
+        assert_eq!((failure.table, failure.column, failure.row), ("public.drivers", "ssn", RowKey::Id(*id)));
         assert_eq!(failure.reason, RowFailureReason::DoesNotOpen);
     }
     let after: String = sqlx::query_scalar(snapshot).bind(&broken).fetch_one(&desk.admin).await.unwrap();
@@ -144,8 +144,36 @@ async fn a_duplicate_does_not_stop_the_others(pool: PgPoolOptions, options: PgCo
     let report = desk.rewriter().rewrite(desk.tenant, to_the_end).await.unwrap();
     assert_eq!((report.sealed, report.skipped, report.failed), (29, 0, 1));
     let twin = drivers.iter().find(|(_, ssn)| *ssn == "000000007").unwrap().0;
-    assert_eq!(report.failures[0].row, RowKey::Uuid(*twin));
+    assert_eq!(report.failures[0].row, RowKey::Id(*twin));
     assert_eq!(report.failures[0].reason, RowFailureReason::Duplicate);
+}
+
+/// A guard of the application over some of the rows, which knows who is at work.
+#[sqlx::test(migrations = false)]
+async fn a_trigger_that_refuses_does_not_stop_the_others(pool: PgPoolOptions, options: PgConnectOptions) {
+    let desk = Desk::open(pool, &options).await;
+    let drivers = desk.drivers(desk.tenant, 30).await;
+    sqlx::raw_sql(
+        "CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF OLD.name = 'closed' AND current_setting('stockade.field_job', true) = 'on' THEN RAISE EXCEPTION 'closed'; END IF;
+             RETURN NEW; END $$;
+         CREATE TRIGGER guard BEFORE UPDATE ON drivers FOR EACH ROW EXECUTE FUNCTION guard()",
+    )
+    .execute(&desk.admin)
+    .await
+    .unwrap();
+    let closed: Vec<Uuid> = drivers.keys().take(2).copied().collect();
+    sqlx::query("UPDATE drivers SET name = 'closed' WHERE id = ANY($1)")
+        .bind(&closed)
+        .execute(&desk.admin)
+        .await
+        .unwrap();
+    desk.promote().await;
+    let report = desk.rewriter().rewrite(desk.tenant, to_the_end).await.unwrap();
+    assert_eq!((report.sealed, report.skipped, report.failed), (28, 0, 2));
+    for (failure, id) in report.failures.iter().zip(&closed) {
+        assert_eq!((failure.row, failure.reason), (RowKey::Id(*id), RowFailureReason::Refused));
+    }
 }
 
 #[sqlx::test(migrations = false)]

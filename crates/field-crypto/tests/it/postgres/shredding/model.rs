@@ -98,14 +98,14 @@ impl World<'_> {
             Step::Provision(person) => {
                 let subject = self.people[*person];
                 let made = desk.another_vault().provision_subject(tenant, subject).await;
-                if self.expected.tenant_destroyed
-                    || (self.expected.closed(subject) && !self.expected.keys.contains_key(&subject))
-                {
+                let known = self.expected.keys.contains_key(&subject);
+                if self.expected.tenant_destroyed || (self.expected.closed(subject) && !known) {
                     made.unwrap_err();
-                } else if self.expected.keys.contains_key(&subject) {
-                    assert_eq!(made.unwrap(), None);
+                } else if let Some(made) = made.unwrap() {
+                    assert!(!known);
+                    self.expected.keys.insert(subject, made.key);
                 } else {
-                    self.expected.keys.insert(subject, made.unwrap().unwrap().key);
+                    assert!(known);
                 }
             }
             Step::Seal(person) => {

@@ -32,7 +32,7 @@ async fn cancelling_and_executing_exclude_each_other(pool: PgPoolOptions, option
     let desk = Desk::new(pool, options).await;
     let tenant = desk.tenant().await;
     let (mut cancelled, mut executed) = (0, 0);
-    for _ in 0..trials() {
+    for trial in 0..trials() {
         let subject = new_subject();
         desk.vault.provision_subject(tenant, subject).await.unwrap().unwrap();
         let target = ShredTarget::Subject(tenant, subject);
@@ -44,11 +44,15 @@ async fn cancelling_and_executing_exclude_each_other(pool: PgPoolOptions, option
         assert!(b.unwrap() == shred && c.unwrap() == shred);
 
         let columns = desk.columns();
-        let (first, called_off, second) = tokio::join!(
-            desk.shredder.execute(shred.id, "a", &columns, MONTH),
-            desk.planner.cancel(shred.id, "b"),
-            desk.shredder.execute(shred.id, "c", &columns, MONTH),
-        );
+        let execute = |by| desk.shredder.execute(shred.id, by, &columns, MONTH);
+        // In turn one of them has a start.
+        let (first, called_off, second) = if trial % 2 == 0 {
+            tokio::join!(execute("a"), desk.planner.cancel(shred.id, "b"), execute("c"))
+        } else {
+            let (called_off, first, second) =
+                tokio::join!(desk.planner.cancel(shred.id, "b"), execute("a"), execute("c"));
+            (first, called_off, second)
+        };
         let both = [first.unwrap(), second.unwrap()];
         let state = desk.planner.find(shred.id).await.unwrap().unwrap().state;
         match called_off.unwrap() {
@@ -70,7 +74,7 @@ async fn cancelling_and_executing_exclude_each_other(pool: PgPoolOptions, option
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(cancelled + executed, trials());
+    assert!(cancelled > 0 && executed > 0, "{cancelled} were called off, {executed} executed");
 }
 
 /// The control: a shredder that looks first and acts then, without the lock, destroys what was called off in between.

@@ -1,0 +1,148 @@
+//! Verifying audit-chain from PostgreSQL beside merely reading the same rows, and proving an entry of a long log.
+//!
+//! `DATABASE_URL=.. cargo bench -p stockade-benches --bench audit_read`, as a superuser, who may date entries and write links. The ratio to
+//! read is the speed of the verification over that of reading (bar: 0.7). Makes a database of its own and drops it.
+
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
+#![expect(clippy::print_stdout, reason = "what a benchmark is for")]
+
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use stockade_audit_chain::{
+    Actor, Entry, TenantId,
+    postgres::{Appender, Sealer, VerifyOptions, complete_tiles, migrator, prove_inclusion, verify},
+};
+use uuid::Uuid;
+
+const TENANT: Uuid = Uuid::from_u128(7);
+const LONG: Uuid = Uuid::from_u128(8);
+
+/// What a verification reads, page by page.
+const PAGE: &str = "
+SELECT l.seq AS link_seq, l.entry_id AS link_entry, l.prev, l.leaf AS link_leaf, l.hash, p.field_values, p.salts, e.*
+FROM stockade.audit_link l
+LEFT JOIN LATERAL (SELECT e.* FROM stockade.audit_entry e WHERE e.entry_id = l.entry_id OFFSET 0) AS e ON true
+LEFT JOIN LATERAL (SELECT p.field_values, p.salts FROM stockade.audit_payload p
+    WHERE p.entry_id = l.entry_id AND p.tenant_id = l.tenant_id OFFSET 0) AS p ON true
+WHERE l.tenant_id = $1 AND l.seq > $2 ORDER BY l.seq, l.entry_id LIMIT 256";
+
+/// Links of a long log. Nothing of a chain is in them: a tree knows leaves only.
+const LINKS: &str = "
+INSERT INTO stockade.audit_link (tenant_id, seq, entry_id, prev, leaf, hash)
+SELECT $1, n, gen_random_uuid(), sha256(int8send(n)), sha256('\\x00'::bytea || int8send(n)), sha256(int8send(-n))
+FROM generate_series(1, $2::bigint) AS n";
+
+async fn run(conn: &mut PgConnection, sql: impl Into<String>) {
+    sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(conn).await.expect("a statement that runs");
+}
+
+fn entry(number: u32) -> Entry {
+    Entry::new(
+        TenantId::from(TENANT),
+        Actor::user(Uuid::from_u128(9)).named("Ana Ruiz").with_role("dispatcher"),
+        "load.update",
+    )
+    .entity("load", number)
+    .before(json!({ "rate_cents": 120_000, "status": "booked", "customer": "Harbor Foods" }))
+    .after(json!({ "rate_cents": 120_000 + number, "status": "in transit", "customer": "Harbor Foods" }))
+}
+
+async fn fill(options: &PgConnectOptions, count: u32) {
+    let pool = PgPoolOptions::new().max_connections(4).connect_with(options.clone()).await.expect("a pool");
+    let (appender, work) = Appender::new(pool, NonZeroU32::new(64 << 20).expect("not zero"));
+    let work = tokio::spawn(work);
+    let mut waiting = tokio::task::JoinSet::new();
+    for number in 0..count {
+        let appender = appender.clone();
+        waiting.spawn(async move { appender.append(&entry(number)).await.expect("an entry") });
+        if waiting.len() > 2_000 {
+            waiting.join_next().await;
+        }
+    }
+    while waiting.join_next().await.is_some() {}
+    appender.close();
+    work.await.expect("a clean end");
+}
+
+async fn reading(conn: &mut PgConnection) -> (Duration, u64) {
+    let (begun, mut rows, mut after) = (Instant::now(), 0, 0_i64);
+    loop {
+        let page = sqlx::query(PAGE).bind(TENANT).bind(after).fetch_all(&mut *conn).await.expect("rows");
+        let Some(last) = page.last() else { return (begun.elapsed(), rows) };
+        after = last.try_get("link_seq").expect("a number");
+        rows += page.len() as u64;
+    }
+}
+
+async fn verifying(conn: &mut PgConnection) -> (Duration, u64) {
+    let begun = Instant::now();
+    let report = verify(conn, TENANT.into(), &VerifyOptions::new()).await.expect("a report");
+    assert!(report.is_intact(), "{:?}", report.verdicts());
+    (begun.elapsed(), report.checked())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().expect("a round")
+}
+
+async fn measure(url: &str, entries: u32, links: i64, rounds: usize) {
+    let options: PgConnectOptions = url.parse().expect("DATABASE_URL is an address");
+    let mut admin = options.connect().await.expect("a superuser's connection");
+    let name = format!("stockade_audit_read_{}", std::process::id());
+    run(&mut admin, format!("CREATE DATABASE {name}")).await;
+    let options = options.database(&name);
+    let mut conn = options.connect().await.expect("the new database");
+    migrator().run(&mut conn).await.expect("a schema");
+    fill(&options, entries).await;
+    Sealer::new().seal_pending(&mut conn).await.expect("a seal");
+    run(&mut conn, "VACUUM ANALYZE").await;
+
+    let (mut read, mut verified) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let (time, rows) = reading(&mut conn).await;
+        read.push(time);
+        let (time, checked) = verifying(&mut conn).await;
+        verified.push(time);
+        assert_eq!((rows, checked), (entries.into(), entries.into()));
+    }
+    let (read, verified) = (median(read), median(verified));
+    println!("{entries} entries, median of {rounds}: read {read:.1?}, verify {verified:.1?}");
+    println!("verify over read, as speed: {:.2}", read.as_secs_f64() / verified.as_secs_f64());
+
+    sqlx::query(LINKS).bind(LONG).bind(links).execute(&mut conn).await.expect("links");
+    let begun = Instant::now();
+    let tiles = complete_tiles(&mut conn, LONG.into()).await.expect("tiles");
+    println!("{links} links: {tiles} tiles in {:.1?}", begun.elapsed());
+    run(&mut conn, "VACUUM ANALYZE").await;
+    let size = links.unsigned_abs();
+    let mut times = Vec::new();
+    for round in 0..200_u64 {
+        let seq = round.wrapping_mul(2_654_435_761) % size + 1;
+        let begun = Instant::now();
+        prove_inclusion(&mut conn, LONG.into(), seq, size).await.expect("a proof");
+        times.push(begun.elapsed());
+    }
+    println!("inclusion proof of one of {links} entries: median {:.2?}", median(times));
+    conn.close().await.expect("a closed connection");
+    run(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+}
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let Ok(url) = std::env::var("DATABASE_URL") else {
+        println!("audit_read: no DATABASE_URL, so nothing was measured; see scripts/with-servers");
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let (entries, links, rounds) = if quick { (500, 2_000, 1) } else { (20_000, 1_000_000, 9) };
+    runtime.block_on(measure(&url, entries, links, rounds));
+}

@@ -1,0 +1,50 @@
+//! Who makes the changes of a transaction, and in which request.
+
+use chrono::Utc;
+use serde_json::{Map, Value};
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use crate::{Actor, Entry, Error, RequestContext, TenantId};
+
+const SAY: &str = "SELECT pg_catalog.set_config('stockade.audit_context', $1, true)";
+
+/// Says who makes the changes of a transaction, and in which request, for the entries that are [captured](super::attach) in it from
+/// here on. Ends with the transaction; outside of one it says nothing.
+///
+/// Without it the actor is of the kind [`System`](crate::ActorKind::System) and its id is the login's name. The database believes what is
+/// said here, as it believes the actor of an [`Entry`].
+///
+/// # Errors
+/// [`InvalidEntry`](crate::ErrorKind::InvalidEntry) if a part could not be recorded in an entry (nothing was sent), and the errors of
+/// the connection.
+pub async fn capture_as<'e>(
+    executor: impl PgExecutor<'e>,
+    actor: &Actor,
+    request: &RequestContext,
+) -> Result<(), Error> {
+    // What an entry of the crate would refuse must not fail later, in a statement of the application.
+    let probe = Entry::new(TenantId::from(Uuid::nil()), actor.clone(), "audit.context").request(request.clone());
+    probe.record_at(Utc::now())?;
+    sqlx::query(SAY).bind(said(actor, request).to_string()).execute(executor).await?;
+    Ok(())
+}
+
+fn said(actor: &Actor, request: &RequestContext) -> Value {
+    let text = |value: &Option<String>| value.clone().map(Value::from);
+    let parts = [
+        ("kind", Some(actor.kind.as_str().into())),
+        ("id", Some(actor.id.as_str().into())),
+        ("name", text(&actor.name)),
+        ("role", text(&actor.role)),
+        ("on_behalf_of", text(&actor.on_behalf_of)),
+        ("impersonation", text(&actor.impersonation)),
+        ("ip", request.ip.map(|ip| ip.to_string().into())),
+        ("user_agent", text(&request.user_agent)),
+        ("method", text(&request.method)),
+        ("endpoint", text(&request.endpoint)),
+        ("status", request.status.map(Value::from)),
+        ("request_id", text(&request.request_id)),
+    ];
+    parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>().into()
+}

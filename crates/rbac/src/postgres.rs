@@ -1,0 +1,5 @@
+//! Tables in PostgreSQL, for the `postgres` feature.
+
+mod migration;
+
+pub use self::migration::{MIGRATION_0001, migrator};
