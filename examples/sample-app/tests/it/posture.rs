@@ -6,11 +6,12 @@ use sqlx::{PgPool, raw_sql};
 
 use crate::browser::{Browser, app};
 
-/// The observations of a control: each outcome with its reason.
+/// What the dashboard says of a control, its observations with it.
 async fn seen(owner: &mut Browser, control: &str) -> String {
     let document: Value = serde_json::from_str(&owner.get("/posture.json").await.text).unwrap();
-    let controls = document["controls"].as_array().unwrap();
-    controls.iter().find(|found| found["id"] == control).unwrap_or_else(|| panic!("{document:#}")).to_string()
+    let controls = document.get("controls").and_then(Value::as_array).unwrap();
+    let found = controls.iter().find(|found| found.get("id").and_then(Value::as_str) == Some(control));
+    found.unwrap().to_string()
 }
 
 #[sqlx::test(migrations = false)]
