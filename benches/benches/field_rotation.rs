@@ -1,7 +1,8 @@
 //! Sealing the rows of a tenant under a new key: field-crypto's rewriter beside a loop of single statements.
 //!
-//! `DATABASE_URL=.. cargo bench -p stockade-benches --bench field_rotation`, as a role that may create databases and roles. The ratio to read
-//! is rows a second (bar: 20). Rounds alternate. Makes a database of its own and drops it.
+//! `STOCKADE_DURABLE=1 scripts/with-servers cargo bench -p stockade-benches --bench field_rotation`, as a role that may create databases and roles.
+//! The ratio to read is rows a second (bar: 20), on a server that waits for its disk as in production: what a loop pays for is a commit a
+//! row. Rounds alternate. Makes a database of its own and drops it.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 #![expect(clippy::print_stdout, reason = "what a benchmark is for")]

@@ -308,7 +308,7 @@ async fn captured_entries_are_sealed_beside_strict_and_recorded_ones(pool: PgPoo
     sqlx::raw_sql(insert).execute(&mut *tx).await.unwrap();
     record(&mut *tx, &entry(tenant(1), 5)).await.unwrap();
     let linked = tx.commit(&[entry(tenant(1), 6)]).await.unwrap();
-    assert_eq!(linked[0].link.seq, 1);
+    assert_eq!(linked[0].link.unwrap().seq, 1);
     assert_eq!(sealed(&pool).await, ["load.update L-6", "load.insert 1", "load.update L-5"]);
 }
 

@@ -238,3 +238,26 @@ async fn each_batch_is_one_event(pool: PgPoolOptions, options: PgConnectOptions)
         |rows| FieldEvent::RowsSealed { tenant: desk.tenant, table: "public.drivers", column: "ssn", key, rows };
     assert_eq!(events[4..], [batch(100), batch(100), batch(50)]);
 }
+
+/// As in an embedded engine: no step holds one connection while it waits for another.
+#[sqlx::test(migrations = false)]
+async fn one_connection_is_enough_for_a_rotation(pool: PgPoolOptions, options: PgConnectOptions) {
+    let mut desk = Desk::open(pool, &options).await;
+    let drivers = desk.drivers(desk.tenant, 30).await;
+    let one = options.options([("role", "stockade_rotator")]);
+    desk.pool = PgPoolOptions::new().max_connections(1).connect_with(one).await.unwrap();
+    desk.vault = desk.another_vault();
+    let keys = desk.promote().await;
+    assert_eq!(desk.rewriter().rewrite(desk.tenant, to_the_end).await.unwrap().sealed, 30);
+    for key in [1, 2] {
+        let key = crate::support::key_id(key);
+        for step in ["retire", "destroy"] {
+            let change = match step {
+                "retire" => desk.vault.retire(desk.tenant, key, &desk.uses(), super::AT_ONCE).await,
+                _ => desk.vault.destroy_retired(desk.tenant, key, &desk.uses(), super::AT_ONCE).await,
+            };
+            assert_eq!(change.unwrap(), stockade_field_crypto::KeyChange::Made);
+        }
+    }
+    desk.assert_intact(&drivers, keys).await;
+}
