@@ -41,7 +41,7 @@ use crate::app::App;
 /// The application, as handlers take it.
 pub(crate) type WebApp = State<Arc<App>>;
 
-/// Every route. A page asks for [`SignedIn`] and the policy; only the sign-in pages do not.
+/// Every route. A page asks for a signed-in visitor and the policy; only the sign-in pages do not.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/loads") }))

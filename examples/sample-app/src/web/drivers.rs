@@ -36,11 +36,17 @@ pub(crate) async fn reveal(State(app): WebApp, visitor: SignedIn, Path(id): Path
     let keys = app.driver_keys(visitor.session.tenant.into(), &[id]).await?;
     let mut desk = app.desk(&visitor.session, visitor.request.clone()).await?;
     let driver = drivers::find(&mut desk.tx, id).await?.ok_or(Problem::NotFound)?;
-    let revealed = drivers::reveal_ssn(&mut desk, &keys, &driver).await?;
+    let revealed = drivers::reveal_ssn(&mut desk, &keys, &driver).await;
     desk.commit(&app).await?;
-    let ssn = revealed.map_err(|refused| Problem::Refused(refused.to_string()))?;
-    let shown = Shown::read(&app, visitor).await?;
-    Ok(shown.render(Some((id, ssn.expose())), &html! {}))
+    match revealed {
+        Ok(Ok(ssn)) => Ok(Shown::read(&app, visitor).await?.render(Some((id, ssn.expose())), &html! {})),
+        Ok(Err(refused)) => Err(Problem::Refused(refused.to_string())),
+        Err(error) if error.downcast_ref::<OpenError>() == Some(&OpenError::Destroyed) => {
+            let note = html! { div.note.warn role="status" { p { "The key of " (driver.name) " was destroyed. Nobody can read the number again." } } };
+            Ok(Shown::read(&app, visitor).await?.render(None, &note))
+        }
+        Err(error) => Err(Problem::Failed(error)),
+    }
 }
 
 /// A number, in a form and never in an address, which browsers and proxies keep.
