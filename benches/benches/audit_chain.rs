@@ -1,11 +1,14 @@
-//! audit-chain's hashing beside the floor: sha2 over the same bytes in a loop.
+//! audit-chain's hashing beside the floor, sha2 over the same bytes in a loop, and beside the crate audit-trail.
 //!
-//! `cargo bench -p stockade-benches --bench audit_chain`. The ratio to read is `verify from bytes` over `sha2 floor`.
+//! `cargo bench -p stockade-benches --bench audit_chain`. The ratios to read are `verify from bytes` over `sha2 floor`, and each
+//! of `write` and `verify from bytes` over its line of audit-trail. That crate has no database, no personal values and no
+//! proofs; its target holds the text that an entry here has in several fields, so that both hash about as much.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
 use std::hint::black_box;
 
+use audit_trail::{Action, Actor as Who, Chain, MemorySink, Outcome, Sha256Hasher, SystemClock, Target};
 use chrono::DateTime;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::json;
@@ -19,21 +22,39 @@ fn tenant() -> TenantId {
     TenantId::from(Uuid::from_u128(7))
 }
 
-/// A chain of entries as an application writes them: an actor, an entity, a few values before and after.
+/// An entry as an application writes it: an actor, an entity, a few values before and after.
+fn entry(number: usize) -> Entry {
+    Entry::new(tenant(), Actor::user(Uuid::from_u128(9)).with_role("dispatcher"), "load.update")
+        .entity("load", Uuid::from_u128(number as u128))
+        .before(json!({ "rate_cents": 120_000, "status": "booked", "customer": "Harbor Foods" }))
+        .after(json!({ "rate_cents": 120_000 + number, "status": "in transit", "customer": "Harbor Foods" }))
+}
+
+/// A chain of such entries.
 fn chain() -> (Head, Vec<(Link, Record)>) {
     let mut head = Head::genesis(tenant(), ChainId::random().expect("random bytes"));
     let log = (0..ENTRIES)
         .map(|number| {
-            let record = Entry::new(tenant(), Actor::user(Uuid::from_u128(9)).with_role("dispatcher"), "load.update")
-                .entity("load", Uuid::from_u128(number as u128))
-                .before(json!({ "rate_cents": 120_000, "status": "booked", "customer": "Harbor Foods" }))
-                .after(json!({ "rate_cents": 120_000 + number, "status": "in transit", "customer": "Harbor Foods" }))
-                .record_at(DateTime::UNIX_EPOCH)
-                .expect("a valid entry");
+            let record = entry(number).record_at(DateTime::UNIX_EPOCH).expect("a valid entry");
             (head.append(record.entry_id(), record.leaf()).expect("room in the chain"), record)
         })
         .collect();
     (head, log)
+}
+
+/// The same by audit-trail, in memory.
+fn trail() -> MemorySink {
+    let mut chain = Chain::new(Sha256Hasher::new(), MemorySink::with_capacity(ENTRIES), SystemClock::new());
+    for number in 0..ENTRIES {
+        let before = json!({ "rate_cents": 120_000, "status": "booked", "customer": "Harbor Foods" });
+        let after = json!({ "rate_cents": 120_000 + number, "status": "in transit", "customer": "Harbor Foods" });
+        let target = format!("dispatcher load {} {before} {after}", Uuid::from_u128(number as u128));
+        let who = Uuid::from_u128(9).to_string();
+        chain
+            .append(Who::new(&who), Action::new("load.update"), Target::new(&target), Outcome::Success)
+            .expect("room in memory");
+    }
+    chain.into_parts().1
 }
 
 /// What each entry makes SHA-256 process: its envelope behind the leaf's prefix, and the link's bytes.
@@ -79,6 +100,26 @@ fn hashing(criterion: &mut Criterion) {
             let report = verifier.finish();
             assert!(report.is_intact());
             report
+        });
+    });
+    group.bench_function("write", |bencher| {
+        bencher.iter(|| {
+            let mut head = Head::genesis(tenant(), ChainId::random().expect("random bytes"));
+            let written = (0..ENTRIES).map(|number| {
+                let record = entry(number).record_at(DateTime::UNIX_EPOCH).expect("a valid entry");
+                (head.append(record.entry_id(), record.leaf()).expect("room in the chain"), record)
+            });
+            written.collect::<Vec<_>>()
+        });
+    });
+    group.bench_function("audit-trail: write", |bencher| bencher.iter(trail));
+    let written = trail();
+    group.bench_function("audit-trail: verify", |bencher| {
+        bencher.iter(|| {
+            let mut verifier = audit_trail::Verifier::new(Sha256Hasher::new());
+            for record in written.records() {
+                verifier.verify(&black_box(record).as_record()).expect("an intact chain");
+            }
         });
     });
     group.finish();
