@@ -370,6 +370,7 @@ CREATE OR REPLACE FUNCTION stockade.field_coverage(site regclass, tenant_column 
     RETURNS TABLE (tenant_id uuid, kept text, key_id bigint, key_state text, rows_kept bigint)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- The numbers of subjects' keys (migration 3) are in the upper half of the tenant's, those of its own in the lower.
     RETURN QUERY EXECUTE format(
         'SELECT g.tenant, g.kept, g.key_id, k.state, g.rows_kept FROM ('
         '    SELECT s.%1$I AS tenant, c.kept, CASE c.kept WHEN ''sealed'' THEN '
@@ -377,8 +378,9 @@ BEGIN
         '    FROM %3$s AS s CROSS JOIN LATERAL (SELECT CASE WHEN s.%2$I IS NULL THEN %4$s'
         '        WHEN octet_length(s.%2$I) >= 33 AND substring(s.%2$I FROM 1 FOR 1) = ''\x01'' THEN ''sealed'''
         '        ELSE ''malformed'' END) AS c (kept) GROUP BY 1, 2, 3) AS g'
-        ' LEFT JOIN stockade.field_keys AS k ON k.tenant_id = g.tenant AND k.key_id = g.key_id AND k.purpose = ''aead'''
-        ' ORDER BY 1, 2, 3',
+        ' LEFT JOIN (SELECT a.tenant_id, a.key_id, a.state FROM stockade.field_keys a WHERE a.purpose = ''aead'''
+        '    UNION ALL SELECT b.tenant_id, b.key_id, b.state FROM stockade.field_subject_keys b) AS k'
+        '    ON k.tenant_id = g.tenant AND k.key_id = g.key_id ORDER BY 1, 2, 3',
         tenant_column, sealed_column, site,
         CASE WHEN plain_column IS NULL THEN quote_literal('null')
             ELSE format('CASE WHEN s.%I IS NULL THEN ''null'' ELSE ''plain'' END', plain_column) END);

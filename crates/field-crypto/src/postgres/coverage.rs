@@ -28,11 +28,13 @@ pub struct ColumnCoverage {
 pub struct TenantCoverage {
     /// The tenant.
     pub tenant: TenantId,
-    /// Rows under the key that seals now.
+    /// Rows under the key that seals now: that of the tenant, or for a column of subjects that of a subject.
     pub current: u64,
     /// Rows under other keys that open, by key.
     pub older: BTreeMap<KeyId, u64>,
-    /// Rows under keys that are destroyed or unknown, by key: they do not open.
+    /// Rows under keys that were destroyed: what a shred leaves behind.
+    pub destroyed: u64,
+    /// Rows under keys that nobody knows, by key: they do not open, and should be looked into.
     pub lost: BTreeMap<KeyId, u64>,
     /// Rows with a plain text and no sealed value, if the column has one for plain text.
     pub plain: u64,
@@ -46,11 +48,13 @@ pub struct TenantCoverage {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CoverageTotals {
-    /// Under the key of their tenant that seals now.
+    /// Under the key of their tenant or subject that seals now.
     pub current: u64,
     /// Under other keys that open.
     pub older: u64,
-    /// Under keys that are destroyed or unknown.
+    /// Under keys that were destroyed.
+    pub destroyed: u64,
+    /// Under keys that nobody knows.
     pub lost: u64,
     /// With a plain text and no sealed value.
     pub plain: u64,
@@ -67,7 +71,7 @@ const COVERAGE: &str = "SELECT tenant_id, kept, key_id, key_state, rows_kept \
     FROM stockade.field_coverage($1::text::regclass, $2, $3, $4)";
 
 impl SealedColumns {
-    /// Counts the rows of each registered column, by one query a column, as far as the connection sees them: those of a
+    /// Counts the rows of each registered column, those of subjects last, by one query a column, as far as the connection sees them: those of a
     /// tenant in its context, those of all tenants as a role that row-level security does not bind. The state of keys comes from
     /// `stockade.field_keys`; a key that the role does not see counts as unknown.
     ///
@@ -76,8 +80,7 @@ impl SealedColumns {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if the database fails.
     pub async fn coverage(&self, connection: &mut PgConnection) -> Result<Vec<ColumnCoverage>, Error> {
         let mut columns = Vec::new();
-        for site in self.sites() {
-            let layout = site.layout();
+        for layout in self.layouts() {
             let rows: Vec<CoverageRow> = sqlx::query_as(COVERAGE)
                 .bind(layout.table)
                 .bind(layout.tenant)
@@ -102,6 +105,7 @@ impl ColumnCoverage {
         for tenant in &self.tenants {
             totals.current += tenant.current;
             totals.older += tenant.older.values().sum::<u64>();
+            totals.destroyed += tenant.destroyed;
             totals.lost += tenant.lost.values().sum::<u64>();
             totals.plain += tenant.plain;
             totals.null += tenant.null;
@@ -121,6 +125,7 @@ impl ColumnCoverage {
         match (&*kept, key, state.as_deref()) {
             ("sealed", Some(_), Some("active")) => last.current += rows,
             ("sealed", Some(key), Some("decrypt_only" | "retired")) => *last.older.entry(key).or_default() += rows,
+            ("sealed", _, Some("destroyed")) => last.destroyed += rows,
             ("sealed", Some(key), _) => *last.lost.entry(key).or_default() += rows,
             ("plain", ..) => last.plain += rows,
             ("null", ..) => last.null += rows,
@@ -131,6 +136,15 @@ impl ColumnCoverage {
 
 impl TenantCoverage {
     const fn empty(tenant: TenantId) -> Self {
-        Self { tenant, current: 0, older: BTreeMap::new(), lost: BTreeMap::new(), plain: 0, null: 0, malformed: 0 }
+        Self {
+            tenant,
+            current: 0,
+            older: BTreeMap::new(),
+            destroyed: 0,
+            lost: BTreeMap::new(),
+            plain: 0,
+            null: 0,
+            malformed: 0,
+        }
     }
 }

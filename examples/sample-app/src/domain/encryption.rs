@@ -112,16 +112,6 @@ WHERE tenant_id = $1 ORDER BY purpose, key_id";
 const KEKS: &str =
     "SELECT kek_id, count(*) FROM stockade.field_keys WHERE wrapped IS NOT NULL GROUP BY kek_id ORDER BY kek_id";
 
-/// A sealed value names its key in the four bytes after the first.
-const SUBJECTS: &str = "
-SELECT c.name,
-    count(*) FILTER (WHERE k.state = 'active'), count(*) FILTER (WHERE k.state = 'destroyed'), count(*) FILTER (WHERE k.state IS NULL)
-FROM freight.drivers d
-    CROSS JOIN LATERAL (VALUES ('freight.drivers.ssn', d.ssn), ('freight.drivers.bank_account', d.bank_account)) AS c (name, sealed)
-    LEFT JOIN stockade.field_subject_keys k ON k.tenant_id = d.tenant_id AND k.subject_id = d.id
-        AND substring(int8send(k.key_id) FROM 5) = substring(c.sealed FROM 2 FOR 4)
-GROUP BY c.name ORDER BY c.name DESC";
-
 const BEHIND: &str = "
 SELECT count(*) FROM stockade.field_subject_keys s WHERE s.tenant_id = $1 AND s.state = 'active' AND s.wrapping_key <> (
     SELECT k.key_id FROM stockade.field_keys k WHERE k.tenant_id = $1 AND k.purpose = 'aead' AND k.state = 'active')";
@@ -132,27 +122,20 @@ SELECT count(*) FROM stockade.field_subject_keys s WHERE s.tenant_id = $1 AND s.
 /// When the database fails.
 pub async fn status(app: &App, tenant: Uuid) -> Result<Status> {
     let mut tx = TenantScope::begin(app.rotator(), TenantId::from(tenant)).await?;
-    let subjects: Vec<(String, i64, i64, i64)> = sqlx::query_as(SUBJECTS).fetch_all(&mut *tx).await?;
-    let mut columns: Vec<Coverage> = subjects
-        .into_iter()
-        .map(|(column, sealed, shredded, open)| Coverage {
-            column,
-            sealed: sealed.unsigned_abs(),
-            older: 0,
-            shredded: shredded.unsigned_abs(),
-            open: open.unsigned_abs(),
+    let coverage = columns::registry().coverage(&mut tx).await?;
+    let columns: Vec<_> = coverage
+        .iter()
+        .map(|column| {
+            let totals = column.totals();
+            Coverage {
+                column: format!("{}.{}", column.table, column.column),
+                sealed: totals.current,
+                older: totals.older,
+                shredded: totals.destroyed,
+                open: totals.lost + totals.plain + totals.malformed,
+            }
         })
         .collect();
-    columns.extend(columns::registry().coverage(&mut tx).await?.iter().map(|column| {
-        let totals = column.totals();
-        Coverage {
-            column: format!("{}.{}", column.table, column.column),
-            sealed: totals.current,
-            older: totals.older,
-            shredded: 0,
-            open: totals.lost + totals.plain + totals.malformed,
-        }
-    }));
     let keys: Vec<Key> = sqlx::query_as(KEYS).bind(tenant).fetch_all(&mut *tx).await?;
     let keks = sqlx::query_as(KEKS).fetch_all(&mut *tx).await?;
     let subjects_behind = sqlx::query_scalar(BEHIND).bind(tenant).fetch_one(&mut *tx).await?;

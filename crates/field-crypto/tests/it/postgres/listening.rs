@@ -1,5 +1,7 @@
 //! Processes that hear of each other's changes.
 
+mod elsewhere;
+
 use std::sync::Arc;
 use std::time::Duration;
 

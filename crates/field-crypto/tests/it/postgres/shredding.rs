@@ -122,3 +122,18 @@ async fn a_shredded_tenant_is_gone_with_its_subjects(pool: PgPoolOptions, option
     desk.opens(other, zoe, zoe_row, "Zoe").await;
     assert_eq!(desk.index_entries().await, 1);
 }
+
+#[sqlx::test(migrations = false)]
+async fn coverage_tells_what_a_shred_left_behind(pool: PgPoolOptions, options: PgConnectOptions) {
+    let desk = Desk::new(pool, options).await;
+    let tenant = desk.tenant().await;
+    let (ada, _) = desk.patient(tenant, "Ada").await;
+    desk.patient(tenant, "Ben").await;
+    let mut connection = desk.superuser.acquire().await.unwrap();
+    let before = desk.columns().coverage(&mut connection).await.unwrap();
+    assert_eq!((before.len(), before[0].totals().current, before[0].totals().destroyed), (1, 2, 0));
+    let shred = desk.planner.schedule(&request(ShredTarget::Subject(tenant, ada))).await.unwrap();
+    report(desk.shredder.execute(shred.id, "job", &desk.columns(), MONTH).await.unwrap());
+    let totals = desk.columns().coverage(&mut connection).await.unwrap()[0].totals();
+    assert_eq!((totals.current, totals.destroyed, totals.lost, totals.malformed), (1, 1, 0, 0));
+}

@@ -12,9 +12,12 @@ use stockade_field_crypto::{LocalKeyring, OpenError, Sealed, SubjectId, TenantId
 use uuid::Uuid;
 
 use crate::postgres::{migrated, pool_as};
-use crate::support::{PatientName, PatientNameIndex, keyring, new_subject, new_tenant, secret};
+use crate::support::{PatientName, PatientNameIndex, new_subject, new_tenant, secret};
 
 pub(crate) type PgVault = Vault<Arc<LocalKeyring>, PgKeyStore>;
+
+/// Known, because a second process must have it too.
+pub(crate) const KEK: &str = "k1:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 
 pub(crate) struct Desk {
     pub(crate) superuser: PgPool,
@@ -56,7 +59,7 @@ impl Desk {
         let keyring_pool = pool_as(options.clone(), "stockade_keyring").await;
         let shredder_pool = pool_as(options.clone(), "stockade_shredder").await;
         let owner = PgShreds::new(pool_as(options, "stockade_owner").await);
-        let kms = Arc::new(keyring());
+        let kms = Arc::new(LocalKeyring::parse(KEK).unwrap());
         let vault = Vault::new(Arc::clone(&kms), PgKeyStore::new(keyring_pool.clone()));
         let desk = Self {
             superuser,
