@@ -1,7 +1,7 @@
 //! Rotates the key of a tenant under a running table, is interrupted half-way, goes on, and proves that nothing was lost.
 //!
 //! ```sh
-//! DATABASE_URL=postgres://.. cargo run -p stockade-field-crypto --features postgres --example rotate
+//! DATABASE_URL=postgres://.. cargo run -p stockade-field-crypto --example rotate
 //! ```
 //!
 //! It makes a database of its own, `stockade_rotate_example`, and drops it at the end: the role must be allowed to create
