@@ -10,10 +10,10 @@ use std::hint::black_box;
 
 use audit_trail::{Action, Actor as Who, Chain, MemorySink, Outcome, Sha256Hasher, SystemClock, Target};
 use chrono::DateTime;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use stockade_audit_chain::{Actor, ChainId, Content, Entry, Head, Link, Record, TenantId, Verifier};
+use stockade_benches::{bar, beside, compare, subject};
 use uuid::Uuid;
 
 const ENTRIES: usize = 1_000;
@@ -63,67 +63,54 @@ fn hashed_bytes(log: &[(Link, Record)]) -> Vec<(Vec<u8>, Vec<u8>)> {
     log.iter().map(|(_, record)| ([&[0][..], record.envelope().encode()].concat(), vec![0; LINK_BYTES])).collect()
 }
 
-fn hashing(criterion: &mut Criterion) {
+fn main() {
     let (head, log) = chain();
     let bytes = hashed_bytes(&log);
-    let mut group = criterion.benchmark_group("audit-chain, 1000 entries in memory");
-    group.throughput(Throughput::Elements(ENTRIES as u64));
-
-    group.bench_function("sha2 floor", |bencher| {
-        bencher.iter(|| {
+    let by_trail = trail();
+    let links = || Head::genesis(tenant(), ChainId::random().expect("random bytes"));
+    let subjects = vec![
+        subject("sha2 floor", || {
             for (leaf, link) in &bytes {
                 black_box(Sha256::digest(black_box(leaf)));
                 black_box(Sha256::digest(black_box(link)));
             }
-        });
-    });
-    group.bench_function("append links", |bencher| {
-        bencher.iter_batched(
-            || Head::genesis(tenant(), ChainId::random().expect("random bytes")),
-            |mut head| {
-                for (_, record) in &log {
-                    black_box(head.append(record.entry_id(), record.leaf()).expect("room in the chain"));
-                }
-                head
-            },
-            BatchSize::SmallInput,
-        );
-    });
-    group.bench_function("verify from bytes", |bencher| {
-        bencher.iter(|| {
+        }),
+        subject("append links", || {
+            let mut head = links();
+            for (_, record) in &log {
+                black_box(head.append(record.entry_id(), record.leaf()).expect("room in the chain"));
+            }
+        }),
+        subject("verify from bytes", || {
             let mut verifier = Verifier::new(tenant(), Some(head));
             for (link, record) in &log {
                 // From the stored bytes, as a reader has them: decoding and hashing the envelope is part of the work.
                 let envelope = black_box(record.envelope().encode());
                 verifier.check(black_box(link), Content::Bytes { envelope, openings: record.openings() });
             }
-            let report = verifier.finish();
-            assert!(report.is_intact());
-            report
-        });
-    });
-    group.bench_function("write", |bencher| {
-        bencher.iter(|| {
-            let mut head = Head::genesis(tenant(), ChainId::random().expect("random bytes"));
-            let written = (0..ENTRIES).map(|number| {
+            assert!(verifier.finish().is_intact());
+        }),
+        subject("write", || {
+            let mut head = links();
+            for number in 0..ENTRIES {
                 let record = entry(number).record_at(DateTime::UNIX_EPOCH).expect("a valid entry");
-                (head.append(record.entry_id(), record.leaf()).expect("room in the chain"), record)
-            });
-            written.collect::<Vec<_>>()
-        });
-    });
-    group.bench_function("audit-trail: write", |bencher| bencher.iter(trail));
-    let written = trail();
-    group.bench_function("audit-trail: verify", |bencher| {
-        bencher.iter(|| {
+                black_box(head.append(record.entry_id(), record.leaf()).expect("room in the chain"));
+                black_box(record);
+            }
+        }),
+        subject("audit-trail: write", || drop(black_box(trail()))),
+        subject("audit-trail: verify", || {
             let mut verifier = audit_trail::Verifier::new(Sha256Hasher::new());
-            for record in written.records() {
+            for record in by_trail.records() {
                 verifier.verify(&black_box(record).as_record()).expect("an intact chain");
             }
-        });
-    });
-    group.finish();
+        }),
+    ];
+    let ratios = [
+        bar("verify from bytes", "sha2 floor", 1.25),
+        beside("append links", "sha2 floor"),
+        beside("verify from bytes", "audit-trail: verify"),
+        beside("write", "audit-trail: write"),
+    ];
+    compare("audit-chain, 1,000 entries in memory", subjects, &ratios, 1);
 }
-
-criterion_group!(benches, hashing);
-criterion_main!(benches);

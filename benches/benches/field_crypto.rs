@@ -9,7 +9,6 @@
     clippy::print_stdout,
     reason = "a benchmark that cannot run should stop, and says its results"
 )]
-#![expect(clippy::indexing_slicing, reason = "the indices are of the benchmark's own making")]
 
 use std::hint::black_box;
 
@@ -19,8 +18,8 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
-use rustix::time::{ClockId, clock_gettime};
 use sha2::Sha256;
+use stockade_benches::{bar, compare, subject};
 use stockade_field_crypto::{
     DigitsOnly, LocalKeyring, MemoryKeyStore, NonceSource, Sealed, Secret, TenantId, TenantKeys, Vault, columns,
 };
@@ -39,67 +38,6 @@ columns! {
 const AAD: [u8; 22] = [9; 22];
 const KEY: [u8; 32] = [7; 32];
 const BATCH: usize = 1000;
-
-/// One thing that is measured: it runs so many times.
-struct Subject<'a> {
-    name: &'static str,
-    run: Box<dyn FnMut(u32) + 'a>,
-}
-
-/// `over` the time of another subject, which should be at most `bar`.
-struct Bar {
-    of: &'static str,
-    over: &'static str,
-    bar: f64,
-}
-
-fn subject<'a>(name: &'static str, mut once: impl FnMut() + 'a) -> Subject<'a> {
-    let run = Box::new(move |times| (0..times).for_each(|_| once()));
-    Subject { name, run }
-}
-
-const fn bar(of: &'static str, over: &'static str, bar: f64) -> Bar {
-    Bar { of, over, bar }
-}
-
-/// What this thread has had of a processor, in nanoseconds. The kernel's scheduler statistics are too coarse here.
-fn processor_time() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-/// The 20th percentile: less of the machine's other work than in the median.
-fn usual(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 5]
-}
-
-/// Runs all subjects in turn, round after round, and prints the times and the ratios.
-fn compare(title: &str, mut subjects: Vec<Subject<'_>>, bars: &[Bar], times: u32) -> Vec<f64> {
-    let test = std::env::args().any(|arg| arg == "--test");
-    let (rounds, times) = if test { (1, 2) } else { (151, times) };
-    let mut measured = vec![Vec::new(); subjects.len()];
-    for round in 0..rounds {
-        for turn in 0..subjects.len() {
-            let at = (turn + round) % subjects.len();
-            let began = processor_time();
-            (subjects[at].run)(times);
-            measured[at].push((processor_time() - began) / f64::from(times));
-        }
-    }
-    let usually: Vec<f64> = measured.into_iter().map(usual).collect();
-    let of = |name| subjects.iter().position(|subject| subject.name == name).map_or(f64::NAN, |at| usually[at]);
-    println!("\n{title}: ns of processor time");
-    for (subject, time) in subjects.iter().zip(&usually) {
-        println!("  {:<34} {time:>10.1}", subject.name);
-    }
-    for bar in bars {
-        let ratio = of(bar.of) / of(bar.over);
-        let verdict = if ratio <= bar.bar { "met" } else { "missed" };
-        println!("  {} over {}: {ratio:.2} (bar {:.2}, {verdict})", bar.of, bar.over, bar.bar);
-    }
-    usually
-}
 
 /// Keys of one tenant under both sources of nonces.
 async fn keys() -> [TenantKeys; 2] {
