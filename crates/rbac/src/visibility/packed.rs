@@ -18,26 +18,8 @@ impl<P: Permission, M: Mode> Actor<P, M> {
     /// numbered so that two releases of an application which number differently can share a database.
     #[must_use]
     pub fn packed_scopes(&self, tenant: TenantId) -> String {
-        let mut packed = String::new();
-        for &permission in P::ALL {
-            let scope = self.scope_in(tenant, permission);
-            if scope != Scope::None {
-                packed.extend([MARK]);
-                packed.push_str(permission.key());
-                packed.extend([MARK, digit(scope)]);
-            }
-        }
-        packed
-    }
-}
-
-/// The scope's place in the chain.
-pub(super) const fn digit(scope: Scope) -> char {
-    match scope {
-        Scope::None => '0',
-        Scope::Own => '1',
-        Scope::Team => '2',
-        Scope::Office => '3',
-        Scope::Tenant | Scope::Platform => '4',
+        let scopes = P::ALL.iter().map(|&permission| (permission.key(), self.scope_in(tenant, permission)));
+        let reaching = scopes.filter(|(_, scope)| *scope != Scope::None);
+        reaching.fold(String::new(), |packed, (key, scope)| packed + &format!("{MARK}{key}{MARK}{}", scope.rank()))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::arm::{Arm, Through};
-use super::packed::{MARK, digit};
+use super::packed::MARK;
 use super::quoting::{Name, Text};
 use super::{Rows, Shared};
 use crate::permission::{Kind, Permission};
@@ -107,25 +107,19 @@ impl RowPolicies {
 }
 
 fn alternative(Arm { from, through }: Arm, reach: &str, kind: Kind) -> String {
-    let open = format!("{reach} BETWEEN '{}' AND '{}'", digit(from), digit(Scope::Tenant));
-    let keys = |column, keys: &str, ids: &str| {
-        format!(
-            "{} = {keys}(SELECT CASE WHEN {open} THEN {ids} END FROM stockade.current_actor a){}",
-            Name(column),
-            match keys {
-                "" => "",
-                _ => "::uuid[])",
-            }
-        )
-    };
+    let open = format!("{reach} BETWEEN '{}' AND '{}'", from.rank(), Scope::Tenant.rank());
+    let known = |fact: &str| format!("(SELECT CASE WHEN {open} THEN {fact} END FROM stockade.current_actor a)");
+    let any_of = |column, facts: &str| format!("{} = ANY ({}::uuid[])", Name(column), known(facts));
     match through {
         Through::Tenant => format!("(SELECT {open} FROM stockade.current_actor a)"),
-        Through::Owner(column) => keys(column, "", "nullif(a.actor_id, '00000000-0000-0000-0000-000000000000')"),
-        Through::Team(column) => keys(column, "ANY (", "stockade.rbac_teams()"),
-        Through::Office(column) => keys(column, "ANY (", "stockade.rbac_offices()"),
+        Through::Owner(column) => {
+            format!("{} = {}", Name(column), known("nullif(a.actor_id, '00000000-0000-0000-0000-000000000000')"))
+        }
+        Through::Team(column) => any_of(column, "stockade.rbac_teams()"),
+        Through::Office(column) => any_of(column, "stockade.rbac_offices()"),
         Through::Share(Shared { key, kind: rows }) => {
             let level = ShareLevel::needed_by(kind).name();
-            keys(key, "ANY (", &format!("stockade.rbac_shared({}, '{level}')", Text(rows)))
+            any_of(key, &format!("stockade.rbac_shared({}, '{level}')", Text(rows)))
         }
     }
 }

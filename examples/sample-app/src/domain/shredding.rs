@@ -70,15 +70,11 @@ pub async fn schedule(app: &App, desk: Desk, driver: Uuid, reason: &str) -> Resu
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn cancel(app: &App, desk: Desk, shred: Uuid) -> Result<Result<Option<Cancellation>, Refused>> {
     let tenant = desk.user.tenant_id;
-    let Permitted { desk, entry } = match permitted(app, desk, "driver.shred.cancel", shred).await? {
-        Ok(permitted) => permitted,
+    let (by, entry) = match over_plan(app, desk, "driver.shred.cancel", shred).await? {
+        Ok(Some(begun)) => begun,
+        Ok(None) => return Ok(Ok(None)),
         Err(refused) => return Ok(Err(refused)),
     };
-    let by = desk.user.id.to_string();
-    desk.commit(app).await?;
-    if !is_of(app, tenant, shred).await? {
-        return Ok(Ok(None));
-    }
     let became = PgShreds::new(app.gate().clone()).cancel(shred.into(), &by).await?;
     if became == Cancellation::Cancelled {
         app.trail.send(tenant.into(), entry);
@@ -94,15 +90,11 @@ pub async fn cancel(app: &App, desk: Desk, shred: Uuid) -> Result<Result<Option<
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn execute(app: &App, desk: Desk, shred: Uuid) -> Result<Result<Option<Execution>, Refused>> {
     let tenant = desk.user.tenant_id;
-    let Permitted { desk, entry } = match permitted(app, desk, "driver.shred.execute", shred).await? {
-        Ok(permitted) => permitted,
+    let (by, entry) = match over_plan(app, desk, "driver.shred.execute", shred).await? {
+        Ok(Some(begun)) => begun,
+        Ok(None) => return Ok(Ok(None)),
         Err(refused) => return Ok(Err(refused)),
     };
-    let by = desk.user.id.to_string();
-    desk.commit(app).await?;
-    if !is_of(app, tenant, shred).await? {
-        return Ok(Ok(None));
-    }
     let became =
         PgShreds::new(app.shredder().clone()).execute(shred.into(), &by, &columns::registry(), BACKUPS).await?;
     let entry = match &became {
@@ -145,6 +137,22 @@ async fn permitted(app: &App, mut desk: Desk, action: &str, what: Uuid) -> Resul
             Ok(Err(refused))
         }
     }
+}
+
+/// The person who may decide about a plan of the tenant, and the beginning of the entry; `None` if it has no such plan. Ends the desk.
+async fn over_plan(
+    app: &App,
+    desk: Desk,
+    action: &str,
+    shred: Uuid,
+) -> Result<Result<Option<(String, Entry)>, Refused>> {
+    let Permitted { desk, entry } = match permitted(app, desk, action, shred).await? {
+        Ok(permitted) => permitted,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let (tenant, by) = (desk.user.tenant_id, desk.user.id.to_string());
+    desk.commit(app).await?;
+    Ok(Ok(is_of(app, tenant, shred).await?.then_some((by, entry))))
 }
 
 /// Whether the plan is one of this tenant's: the functions of the crate see those of all.
