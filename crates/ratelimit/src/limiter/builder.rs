@@ -41,6 +41,7 @@ impl LimiterBuilder {
     }
 
     /// How many keys each rule has room for at the same time: 65,536 unless said otherwise, at most 2^28.
+    /// Of so many keys that count at once, about one in five thousand finds its slots taken.
     ///
     /// The tables are allocated when the limiter is built, and never grow: for a key of the capacity 20 bytes of a token
     /// bucket, 20 and 5 for each unit of the limit of an exact rule, 60 bytes of a window rule (100 if its limit is
