@@ -1,4 +1,4 @@
--- Counts of rate limits that several processes share, and lockouts.
+-- Counts of rate limits that several processes share.
 --
 -- Everything here belongs to stockade_owner. Members of stockade_limiter may run the functions, and nobody may touch the
 -- table: an application grants that role to the login that limits. There are no tenants' data here: a slot is a keyed hash.
@@ -41,17 +41,18 @@ CREATE TABLE stockade.rate_limit (
     fresh_at bigint NOT NULL DEFAULT 0,
     CHECK (pg_catalog.cardinality(buckets) = pg_catalog.cardinality(costs))
 ) WITH (fillfactor = 70);
-COMMENT ON COLUMN stockade.rate_limit.buckets IS 'numbers of the buckets of time that something was charged in, ascending';
+COMMENT ON COLUMN stockade.rate_limit.buckets IS 'numbers of the buckets of time that something was charged in, ascending; of a bucket of tokens, the microsecond at which it is full again';
 COMMENT ON COLUMN stockade.rate_limit.fresh_at IS 'microseconds since 1970 at which nothing counts any more: the row may go';
 
 -- One decision, or several: asks with the same number in `decisions` are admitted together or not at all. No slot may occur
 -- twice. Every row is created or locked before any is read, in the order of the slots and in one pass,
 -- so no two calls wait for each other in a circle.
--- `verb` is peek, charge, surcharge or release; `targets` are the buckets that a release takes from; `at_time` is in
--- microseconds since 1970, NULL for the server's clock.
+-- `verb` is peek, charge, surcharge or release; `targets` are the buckets that a release takes from; `tokens` tells buckets of
+-- tokens, which get a unit back in every width, from costs in buckets of time; `at_time` is in microseconds since 1970, NULL for
+-- the server's clock.
 CREATE FUNCTION stockade.rate_limit_call(
     verb text, durable boolean, at_time bigint, decisions int[], amounts bigint[], slots bytea[],
-    widths bigint[], spans bigint[], limits bigint[], enforced boolean[], targets bigint[])
+    widths bigint[], spans bigint[], limits bigint[], enforced boolean[], targets bigint[], tokens boolean[])
 RETURNS TABLE (used bigint, wait bigint, reset bigint, bucket bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -65,7 +66,7 @@ BEGIN
     IF NOT durable THEN
         -- Until the end of the transaction, which is this call alone: losing the last moments of a count in a crash is
         -- worth not waiting for the disk at every request.
-        PERFORM set_config('synchronous_commit', 'off', true);
+        SET LOCAL synchronous_commit = off;
     END IF;
     IF verb <> 'peek' THEN
         -- Creates what is missing and locks what is there, slot by slot: a row that fails the WHERE is locked all the same.
@@ -77,14 +78,17 @@ BEGIN
 
     RETURN QUERY
     WITH ask AS (
-        SELECT a.*, coalesce(r.buckets, '{}') AS buckets, coalesce(r.costs, '{}') AS costs,
+        SELECT a.*, CASE WHEN a.tokens THEN '{}' ELSE coalesce(r.buckets, '{}') END AS buckets,
+               CASE WHEN a.tokens THEN '{}' ELSE coalesce(r.costs, '{}') END AS costs,
                -- A clock that went back is not believed: limits become stricter, never looser.
-               greatest(clock, coalesce(r.buckets[cardinality(r.buckets)], 0) * a.width) AS now
-        FROM unnest(decisions, amounts, slots, widths, spans, limits, enforced, targets)
-             WITH ORDINALITY AS a (decision, amount, slot, width, span, cap, enforced, target, place)
+               CASE WHEN a.tokens THEN clock
+                   ELSE greatest(clock, coalesce(r.buckets[cardinality(r.buckets)], 0) * a.width) END AS now,
+               CASE WHEN a.tokens THEN greatest(coalesce(r.buckets[1], 0) - clock, 0) ELSE 0 END AS missing
+        FROM unnest(decisions, amounts, slots, widths, spans, limits, enforced, targets, tokens)
+             WITH ORDINALITY AS a (decision, amount, slot, width, span, cap, enforced, target, tokens, place)
         LEFT JOIN stockade.rate_limit r ON r.slot = a.slot
     ), found AS (
-        SELECT a.*, a.now / a.width AS current, l.used, l.wait,
+        SELECT a.*, CASE WHEN a.tokens THEN a.now ELSE a.now / a.width END AS current, l.used, l.wait,
                l.used + a.amount <= a.cap AS fits,
                bool_and(l.used + a.amount <= a.cap OR NOT a.enforced) OVER (PARTITION BY a.decision) AS admitted,
                l.buckets AS live_buckets, l.costs AS live_costs
@@ -99,6 +103,11 @@ BEGIN
                          sum(c.cost) OVER (ORDER BY c.bucket) AS so_far, sum(c.cost) OVER () AS total
                   FROM unnest(a.buckets, a.costs) AS c (bucket, cost)
                   WHERE (c.bucket + a.span) * a.width > a.now) AS e
+            HAVING NOT a.tokens
+            UNION ALL
+            SELECT least((a.missing + a.width - 1) / a.width, a.cap), '{}', '{}',
+                   greatest(a.missing + (a.amount - a.cap) * a.width, 0)
+            WHERE a.tokens
         ) AS l
     ), decided AS (
         SELECT f.*, CASE verb
@@ -108,7 +117,8 @@ BEGIN
         FROM found f
     ), changed AS (
         SELECT d.*, n.buckets AS new_buckets, n.costs AS new_costs,
-               coalesce((n.buckets[cardinality(n.buckets)] + d.span) * d.width, d.now) AS fresh_at
+               CASE WHEN d.tokens THEN greatest(n.buckets[1], d.now)
+                   ELSE coalesce((n.buckets[cardinality(n.buckets)] + d.span) * d.width, d.now) END AS fresh_at
         FROM decided d, LATERAL (
             SELECT coalesce(array_agg(e.bucket ORDER BY e.bucket), '{}') AS buckets,
                    coalesce(array_agg(e.cost ORDER BY e.bucket), '{}') AS costs
@@ -119,6 +129,12 @@ BEGIN
                         FROM unnest(d.live_buckets, d.live_costs) AS c (bucket, cost)
                         UNION ALL SELECT d.current, d.charged) AS u
                   GROUP BY u.bucket HAVING sum(u.cost) > 0) AS e
+            HAVING NOT d.tokens
+            UNION ALL
+            -- A token that came back by itself must not come back twice.
+            SELECT ARRAY[d.now + d.missing + d.charged * d.width - CASE WHEN verb = 'release'
+                       THEN greatest(d.amount * d.width - greatest(d.now - d.target, 0), 0) ELSE 0 END], ARRAY[1]
+            WHERE d.tokens
         ) AS n
     ), written AS (
         UPDATE stockade.rate_limit r
@@ -149,12 +165,12 @@ $sweep$;
 
 REVOKE ALL ON stockade.rate_limit FROM PUBLIC;
 ALTER TABLE stockade.rate_limit OWNER TO stockade_owner;
-ALTER FUNCTION stockade.rate_limit_call(text, boolean, bigint, int[], bigint[], bytea[], bigint[], bigint[], bigint[], boolean[], bigint[])
+ALTER FUNCTION stockade.rate_limit_call(text, boolean, bigint, int[], bigint[], bytea[], bigint[], bigint[], bigint[], boolean[], bigint[], boolean[])
     OWNER TO stockade_owner;
 ALTER FUNCTION stockade.rate_limit_sweep(integer) OWNER TO stockade_owner;
 REVOKE ALL ON FUNCTION
-    stockade.rate_limit_call(text, boolean, bigint, int[], bigint[], bytea[], bigint[], bigint[], bigint[], boolean[], bigint[]),
+    stockade.rate_limit_call(text, boolean, bigint, int[], bigint[], bytea[], bigint[], bigint[], bigint[], boolean[], bigint[], boolean[]),
     stockade.rate_limit_sweep(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    stockade.rate_limit_call(text, boolean, bigint, int[], bigint[], bytea[], bigint[], bigint[], bigint[], boolean[], bigint[]),
+    stockade.rate_limit_call(text, boolean, bigint, int[], bigint[], bytea[], bigint[], bigint[], bigint[], boolean[], bigint[], boolean[]),
     stockade.rate_limit_sweep(integer) TO stockade_limiter;

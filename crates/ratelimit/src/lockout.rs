@@ -84,6 +84,18 @@ impl Lockout {
         Some(doubled(self.first, number.get()).min(self.longest))
     }
 
+    /// The first lock, and what locks double up to.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn lengths(&self) -> (Duration, Duration) {
+        (self.first, self.longest)
+    }
+
+    /// The number of the lock that does not end by itself.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn last_chance(&self) -> Option<NonZeroU32> {
+        self.last_chance
+    }
+
     /// How long failures are remembered, and locks make the next one longer; for ever if there is a last chance.
     pub(crate) fn memory(&self) -> Option<Duration> {
         self.last_chance.is_none().then_some(self.memory)

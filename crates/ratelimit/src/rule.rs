@@ -196,10 +196,18 @@ impl Rule {
         Self { window: self.window.saturating_add(time), ..self }
     }
 
+    /// One part of the rule among so many, rounded down. No part is less than one unit; of a strict token bucket, one at
+    /// once and one that comes back.
     #[cfg(feature = "store")]
-    pub(crate) fn limited_to(self, limit: NonZeroU32) -> Self {
-        // Of the rules that a store knows, none has a burst of its own.
-        Self { limit, burst: limit, ..self }
+    pub(crate) fn divided_by(self, parts: NonZeroU32) -> Self {
+        let part = |units: NonZeroU32| NonZeroU32::new(units.get() / parts).unwrap_or(NonZeroU32::MIN);
+        match self.algorithm {
+            Algorithm::GcraStrict => {
+                let burst = part(self.burst);
+                Self { limit: part(self.limit).max(burst.saturating_add(1)), burst, ..self }
+            }
+            _ => Self { limit: part(self.limit), burst: part(self.limit), ..self },
+        }
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {
@@ -215,12 +223,16 @@ impl Rule {
     /// The nanoseconds in which a token bucket of that window gets one unit back, at least 1; 0 if the rule is of another kind or
     /// gets none back.
     pub(crate) fn interval(&self, window: Duration) -> u128 {
-        let units = match self.algorithm {
+        NonZeroU32::new(self.returning()).map_or(0, |units| window.as_nanos().div_ceil(u128::from(units.get())))
+    }
+
+    /// The units that a token bucket gets back in a window.
+    pub(crate) fn returning(&self) -> u32 {
+        match self.algorithm {
             Algorithm::ExactLog | Algorithm::SlidingWindow | Algorithm::Lockout => 0,
             Algorithm::Gcra => self.limit.get(),
             Algorithm::GcraStrict => self.limit.get().saturating_sub(self.burst.get()),
-        };
-        NonZeroU32::new(units).map_or(0, |units| window.as_nanos().div_ceil(u128::from(units.get())))
+        }
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {

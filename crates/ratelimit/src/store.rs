@@ -24,9 +24,10 @@ mod tiered;
 
 /// Where counts are kept, for all processes of an application.
 ///
-/// Both algorithms are one in a store: a key's state is a list of costs, each in a numbered bucket of time, oldest
+/// Exact and window rules are one in a store: a key's state is a list of costs, each in a numbered bucket of time, oldest
 /// first. A cost in bucket `b` counts while the time is before `(b + span) * width`. An exact rule has buckets of one
-/// microsecond; a window rule has fifteenths of its window, of which sixteen count.
+/// microsecond; a window rule has fifteenths of its window, of which sixteen count. The state of a token bucket is the
+/// microsecond at which it is full again.
 pub trait Store: Send + Sync + 'static {
     /// Asks all of `asks`, which differ in their slots. If every enforced one has room for `cost`, charges each that
     /// has room, unless `intent` is to peek. All of it is one step for every other caller.
@@ -71,28 +72,40 @@ pub enum Intent {
 pub struct Ask {
     /// A keyed hash of the rule, its kind of window and the key. Nobody can guess a key from it.
     pub slot: [u8; 16],
-    /// The width of a bucket in microseconds, at least 1.
+    /// The width of a bucket in microseconds, at least 1; of a token bucket, the time in which a unit comes back.
     pub width: u64,
-    /// For how many buckets a cost counts.
+    /// For how many buckets a cost counts; of a token bucket, how many units come back in its window.
     pub span: u64,
     /// Units that may count at once.
     pub limit: u32,
     /// Whether this rule can refuse.
     pub enforced: bool,
-    /// Whether this is an exact rule, whose limit is at most [`Rule::EXACT_MAX`](crate::Rule::EXACT_MAX), so that a cost
-    /// fits into one byte.
-    pub narrow: bool,
+    /// What the store remembers.
+    pub counting: Counting,
+}
+
+/// What a store remembers of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Counting {
+    /// Costs in buckets of time, of an exact rule: its limit is at most [`Rule::EXACT_MAX`](crate::Rule::EXACT_MAX), so a
+    /// cost fits into one byte.
+    Log,
+    /// Costs in buckets of time, of a window rule.
+    Ring,
+    /// When the bucket of tokens is full again.
+    Tokens,
 }
 
 /// How one [`Ask`] stands. Times are in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Units that counted before this decision.
+    /// Units that counted before this decision; of a token bucket, those missing, a part of one as a whole.
     pub used: u32,
     /// Until there is room for the cost; 0 if there was.
     pub wait: u64,
     /// Until nothing counts any more, with the cost if it was charged.
     pub reset: u64,
-    /// The bucket that the cost was or would have been charged in.
+    /// The bucket that the cost was or would have been charged in; of a token bucket, the microsecond.
     pub bucket: u64,
 }

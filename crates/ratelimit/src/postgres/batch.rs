@@ -1,6 +1,6 @@
 //! The arguments of one call, as columns.
 
-use crate::store::Ask;
+use crate::store::{Ask, Counting};
 
 /// Asks of one or several decisions. No slot may occur twice.
 #[derive(Debug, Default)]
@@ -13,6 +13,7 @@ pub(super) struct Batch {
     pub(super) limits: Vec<i64>,
     pub(super) enforced: Vec<bool>,
     pub(super) targets: Vec<i64>,
+    pub(super) tokens: Vec<bool>,
 }
 
 impl Batch {
@@ -27,5 +28,6 @@ impl Batch {
         self.limits.push(i64::from(ask.limit));
         self.enforced.push(ask.enforced);
         self.targets.push(big(target));
+        self.tokens.push(ask.counting == Counting::Tokens);
     }
 }

@@ -8,7 +8,10 @@ use sqlx::{
 };
 
 /// The released migrations as version, name and SQL, for teams that use another migration tool. A released one never changes.
-pub const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "ratelimit", include_str!("../../migrations/0001_ratelimit.sql"))];
+pub const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ratelimit", include_str!("../../migrations/0001_ratelimit.sql")),
+    (2, "lockouts", include_str!("../../migrations/0002_lockouts.sql")),
+];
 
 /// Creates or updates the schema: `migrator().run(&pool).await`.
 ///

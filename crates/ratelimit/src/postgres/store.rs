@@ -110,7 +110,7 @@ impl PgStore {
         let now = self.clock.as_ref().map(|clock| i64::try_from(clock.now().as_micros()).unwrap_or(i64::MAX));
         let rows: Vec<(i64, i64, i64, i64)> = query_as(
             "SELECT used, wait, reset, bucket
-             FROM stockade.rate_limit_call($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             FROM stockade.rate_limit_call($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(verb)
         .bind(durability == Durability::OfTransaction)
@@ -123,6 +123,7 @@ impl PgStore {
         .bind(batch.limits)
         .bind(batch.enforced)
         .bind(batch.targets)
+        .bind(batch.tokens)
         .fetch_all(executor)
         .await
         .map_err(Error::store)?;

@@ -8,7 +8,7 @@ use redis::aio::ConnectionLike;
 
 use crate::clock::Clock;
 use crate::error::{Error, Repr};
-use crate::store::{Ask, Intent, Standing, Store};
+use crate::store::{Ask, Counting, Intent, Standing, Store};
 
 /// Counts in Redis.
 ///
@@ -18,9 +18,10 @@ use crate::store::{Ask, Intent, Standing, Store};
 /// All keys begin with `{namespace}`, so on a cluster all rules of one store share a slot, and one decision is one
 /// script. Use a namespace for each limiter, to spread them. A key lives a minute longer than it counts. Set
 /// `maxmemory-policy noeviction`: a server that evicts forgets whom it has locked out.
+#[derive(Clone)]
 pub struct RedisStore<C> {
     connection: C,
-    script: redis::Script,
+    script: Arc<redis::Script>,
     prefix: Vec<u8>,
     clock: Option<Arc<dyn Clock>>,
     /// Added to every window, in microseconds.
@@ -40,7 +41,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
         }
         Ok(Self {
             connection,
-            script: redis::Script::new(include_str!("limit.lua")),
+            script: Arc::new(redis::Script::new(include_str!("limit.lua"))),
             prefix: format!("{{{namespace}}}").into_bytes(),
             clock: None,
             skew: 0,
@@ -63,10 +64,16 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
         let mut call = self.script.prepare_invoke();
         call.arg(verb).arg(cost).arg(now);
         for (ask, bucket) in asks {
-            let cost_bytes = if ask.narrow { 1 } else { 4 };
-            let span = ask.span.saturating_add(self.skew.div_ceil(ask.width.max(1)));
+            // A window that is longer by the skew: more of its buckets count, or its units come back more slowly.
+            let longer = |span: u64| span.saturating_add(self.skew.div_ceil(ask.width.max(1)));
+            let slower = |width: u64| width.saturating_add(self.skew.div_ceil(ask.span.max(1)));
+            let (cost_bytes, width, span) = match ask.counting {
+                Counting::Log => (1, ask.width, longer(ask.span)),
+                Counting::Ring => (4, ask.width, longer(ask.span)),
+                Counting::Tokens => (0, slower(ask.width), ask.span),
+            };
             call.key([&self.prefix[..], &ask.slot].concat());
-            call.arg(ask.width).arg(span).arg(ask.limit).arg(u8::from(ask.enforced)).arg(cost_bytes).arg(bucket);
+            call.arg(width).arg(span).arg(ask.limit).arg(u8::from(ask.enforced)).arg(cost_bytes).arg(bucket);
         }
         let numbers: Vec<u64> = call.invoke_async(&mut self.connection.clone()).await.map_err(Error::store)?;
         let (standings, rest) = numbers.as_chunks::<4>();

@@ -39,9 +39,31 @@ impl Share {
         Self(processes)
     }
 
-    /// The rule with its limit divided, rounded down, but at least 1.
+    /// The rule with its limit divided, rounded down, but at least 1; of a strict token bucket, at least 2.
     pub(super) fn of(self, rule: &Rule) -> Rule {
-        let part = rule.limit().get() / self.0;
-        rule.clone().limited_to(NonZeroU32::new(part).unwrap_or(NonZeroU32::MIN))
+        rule.clone().divided_by(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_every_kind_are_rules_that_can_be_used() {
+        let hour = Duration::from_secs(3600);
+        let n = |number| NonZeroU32::new(number).unwrap();
+        for (limit, processes, part) in [(100, 8, 12), (7, 8, 1), (9, 1, 9)] {
+            let share = Share::among(n(processes));
+            for rule in
+                [Rule::exact("a", n(limit), hour), Rule::window("a", n(limit), hour), Rule::gcra("a", n(limit), hour)]
+            {
+                let rule = share.of(&rule);
+                assert_eq!((rule.limit().get(), rule.burst().get()), (part, part));
+                assert!(rule.validate().is_ok());
+            }
+            let strict = share.of(&Rule::gcra_strict("a", n(limit), hour, n(limit / 3)));
+            assert!(strict.validate().is_ok() && strict.limit().get() == part.max(2));
+        }
     }
 }

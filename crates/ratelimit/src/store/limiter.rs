@@ -170,7 +170,7 @@ impl<S: Store> Core<S> {
     pub(super) fn resolve(&self, rule: impl RuleRef) -> Result<(RuleId, u32), Error> {
         let index = self.catalogue.resolve(rule)?;
         let entry = self.entries.get(index).ok_or(Repr::ForeignRule)?;
-        Ok((self.catalogue.id_at(index), entry.rule.limit().get()))
+        Ok((self.catalogue.id_at(index), entry.rule.burst().get()))
     }
 
     async fn decide<R: RuleRef + Send + Sync>(
@@ -286,7 +286,7 @@ impl<S: Store> Core<S> {
     fn unasked<R: RuleRef>(&self, keys: &[(R, Key)]) -> Result<Decided, Error> {
         let (rule, _) = keys.first().ok_or(Repr::EmptyRequest)?;
         let index = self.catalogue.resolve(*rule)?;
-        let limit = self.entries.get(index).ok_or(Repr::ForeignRule)?.rule.limit().get();
+        let limit = self.entries.get(index).ok_or(Repr::ForeignRule)?.rule.burst().get();
         Ok(Decided::of(Decision {
             allowed: true,
             rule: self.catalogue.id_at(index),

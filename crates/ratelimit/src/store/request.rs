@@ -11,7 +11,7 @@ use crate::fingerprint::FingerprintKey;
 use crate::key::Key;
 use crate::limiter::Catalogue;
 use crate::rule::{Algorithm, Mode, Rule, RuleRef};
-use crate::store::{Ask, Standing};
+use crate::store::{Ask, Counting, Standing};
 
 /// Parts of a window, and how many of them count: as in memory.
 const PARTS: u64 = 15;
@@ -25,7 +25,7 @@ pub(super) struct Entry {
     label: String,
     width: u64,
     span: u64,
-    narrow: bool,
+    counting: Counting,
     /// Refusals, as this process saw them.
     pub(super) refusals: AtomicU64,
 }
@@ -41,17 +41,25 @@ pub(super) struct Target {
 
 impl Entry {
     pub(super) fn new(rule: Rule) -> Result<Self, Error> {
-        let window = u64::try_from(rule.period().as_nanos().div_ceil(1000)).unwrap_or(u64::MAX);
-        let (kind, width, span) = if rule.algorithm() == Algorithm::ExactLog {
-            ("exact", 1, window)
-        } else if rule.algorithm() == Algorithm::SlidingWindow {
-            ("window", window.div_ceil(PARTS).max(1), SPAN)
-        } else {
-            let problem = "a shared limiter has exact and window rules only";
-            return Err(Repr::InvalidRule { rule: rule.name().to_owned(), problem }.into());
+        let window = microseconds(rule.period().as_nanos());
+        let (kind, counting, width, span) = match rule.algorithm() {
+            Algorithm::ExactLog => ("exact", Counting::Log, 1, window),
+            Algorithm::SlidingWindow => ("window", Counting::Ring, window.div_ceil(PARTS).max(1), SPAN),
+            Algorithm::Gcra | Algorithm::GcraStrict => {
+                let interval = microseconds(rule.interval(rule.period())).max(1);
+                ("tokens", Counting::Tokens, interval, u64::from(rule.returning()))
+            }
+            Algorithm::Lockout => {
+                let problem = "a shared limiter has no lockouts: `postgres::Lockouts` has";
+                return Err(Repr::InvalidRule { rule: rule.name().to_owned(), problem }.into());
+            }
         };
-        let label = format!("{} {kind} {window}", rule.name());
-        Ok(Self { label, width, span, narrow: kind == "exact", refusals: AtomicU64::new(0), rule })
+        let label = match counting {
+            // Rules with another interval cannot go on from the same state.
+            Counting::Tokens => format!("{} {kind} {width}", rule.name()),
+            Counting::Log | Counting::Ring => format!("{} {kind} {window}", rule.name()),
+        };
+        Ok(Self { label, width, span, counting, refusals: AtomicU64::new(0), rule })
     }
 
     fn ask(&self, key: &Key, fingerprints: &FingerprintKey) -> Ask {
@@ -59,9 +67,9 @@ impl Entry {
             slot: *fingerprints.fingerprint(&self.label, Some(key)).as_bytes(),
             width: self.width,
             span: self.span,
-            limit: self.rule.limit().get(),
+            limit: self.rule.burst().get(),
             enforced: self.rule.mode() == Mode::Enforce,
-            narrow: self.narrow,
+            counting: self.counting,
         }
     }
 }
@@ -81,7 +89,7 @@ pub(super) fn targets<R: RuleRef>(
     for (place, (rule, key)) in keys.iter().enumerate() {
         let index = catalogue.resolve(*rule)?;
         let entry = entries.get(index).ok_or(Repr::ForeignRule)?;
-        let limit = entry.rule.limit().get();
+        let limit = entry.rule.burst().get();
         match entry.rule.mode() {
             Mode::Enforce if cost.units() > limit => {
                 let rule = entry.rule.name().to_owned();
@@ -149,4 +157,8 @@ pub(super) fn exceeded(targets: &[Target], standings: &[Standing], cost: Cost) -
 
 fn fits(target: &Target, standing: &Standing, cost: Cost) -> bool {
     standing.used.saturating_add(cost.units()) <= target.ask.limit
+}
+
+fn microseconds(nanoseconds: u128) -> u64 {
+    u64::try_from(nanoseconds.div_ceil(1000)).unwrap_or(u64::MAX)
 }

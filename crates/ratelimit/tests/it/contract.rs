@@ -1,4 +1,4 @@
-//! What every store must do, over two rules that differ in their algorithm. Each store's own file runs all of it.
+//! What every store must do, over rules that differ in their algorithm. Each store's own file runs all of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,6 +38,8 @@ pub(crate) async fn decides_as_memory<S: Store>(store: S, clock: ManualClock, se
         [
             Rule::exact("exact", n(limit), unit(window)),
             Rule::window("window", n(limit + 3), unit(window / 2 + 7)),
+            Rule::gcra("tokens", n(limit), unit(window)),
+            Rule::gcra_strict("strict", n(limit + 3), unit(window), n(4)),
             Rule::exact("tried", n(3), unit(window)).in_mode(stockade_ratelimit::Mode::Shadow),
         ]
     };
@@ -60,7 +62,10 @@ pub(crate) async fn decides_as_memory<S: Store>(store: S, clock: ManualClock, se
         clock.advance(Duration::from_micros(gap));
         memory_clock.advance(Duration::from_nanos(gap));
 
-        let names = ["exact", "window", "tried"].into_iter().filter(|_| dice.below(3) > 0).collect::<Vec<_>>();
+        let names = ["exact", "window", "tokens", "strict", "tried"]
+            .into_iter()
+            .filter(|_| dice.below(3) > 0)
+            .collect::<Vec<_>>();
         let names = if names.is_empty() { vec!["window"] } else { names };
         let keys: Vec<(&str, Key)> =
             names.into_iter().map(|name| (name, Key::text(&dice.below(2).to_string()))).collect();
@@ -146,9 +151,13 @@ pub(crate) async fn a_hundred_guesses_pass_five<S: Store>(store: impl AsyncFn() 
 
 pub(crate) async fn a_clock_that_goes_back_admits_nothing<S: Store>(store: S, clock: ManualClock) {
     let second = Duration::from_secs(1);
-    let rules = [Rule::exact("exact", n(2), second), Rule::window("window", n(2), second)];
+    let rules = [
+        Rule::exact("exact", n(2), second),
+        Rule::window("window", n(2), second),
+        Rule::gcra("tokens", n(2), second * 2),
+    ];
     let shared = limiter(store, &rules);
-    for rule in ["exact", "window"] {
+    for rule in ["exact", "window", "tokens"] {
         clock.advance(second * 100);
         let keys = [(rule, Key::text("k"))];
         assert!(shared.check(&keys, cost(2)).await.unwrap().allowed);
@@ -158,15 +167,24 @@ pub(crate) async fn a_clock_that_goes_back_admits_nothing<S: Store>(store: S, cl
             assert!(!decision.allowed, "{rule}");
             assert!(decision.retry_after <= Duration::from_micros(16 * 66_667));
         }
-        clock.advance(second * 2);
+        clock.advance(second * 3);
         assert!(shared.check(&keys, cost(2)).await.unwrap().allowed, "{rule}");
     }
 }
 
 /// A handle, a cost and a rule that is off are treated as in memory.
-pub(crate) async fn mistakes_are_errors_and_off_is_off<S: Store>(store: S) {
-    use stockade_ratelimit::{ErrorKind, Mode};
+pub(crate) async fn mistakes_are_errors_and_off_is_off<S: Store + Clone>(store: S) {
+    use stockade_ratelimit::store::Leases;
+    use stockade_ratelimit::{ErrorKind, Lockout, Mode};
     let second = Duration::from_secs(1);
+    let builder = |store: S, rule: Rule| {
+        SharedLimiter::builder(store, FingerprintKey::new([7; 32]), OnStoreError::Closed).rule(rule)
+    };
+    let lockout = builder(store.clone(), Rule::lockout("lock", Lockout::nist())).build().unwrap_err();
+    assert_eq!(lockout.kind(), ErrorKind::InvalidConfiguration);
+    let leases = Leases { processes: n(2), lifetime: second };
+    let leased = builder(store.clone(), Rule::gcra("tokens", n(9), second)).tiered(leases).unwrap_err();
+    assert_eq!(leased.kind(), ErrorKind::InvalidConfiguration);
     let shared =
         limiter(store, &[Rule::exact("one", n(2), second), Rule::exact("off", n(2), second).in_mode(Mode::Off)]);
     let kind = async |keys: &[(&str, Key)], units| shared.check(keys, cost(units)).await.unwrap_err().kind();

@@ -22,6 +22,8 @@ mod flood;
 mod honesty;
 mod keys;
 mod lockout;
+#[cfg(feature = "postgres")]
+mod lockouts;
 mod model;
 mod modes;
 mod observers;

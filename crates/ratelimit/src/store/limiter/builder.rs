@@ -12,7 +12,7 @@ use crate::event::{self, Observer};
 use crate::fingerprint::FingerprintKey;
 use crate::limiter::{Catalogue, Limiter, LimiterBuilder};
 use crate::route::Route;
-use crate::rule::Rule;
+use crate::rule::{Algorithm, Rule};
 use crate::store::Store;
 use crate::store::breaker::Breaker;
 use crate::store::episodes::Episodes;
@@ -87,8 +87,14 @@ impl<S: Store> SharedLimiterBuilder<S> {
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build), also if a window becomes longer than [`Rule::WINDOW_MAX`].
+    /// As [`build`](Self::build), also if a window becomes longer than [`Rule::WINDOW_MAX`], or if a rule is a token bucket:
+    /// a leased token that is used late would make a burst larger.
     pub fn tiered(mut self, leases: Leases) -> Result<Tiered<S>, Error> {
+        let windows = [Algorithm::ExactLog, Algorithm::SlidingWindow];
+        if let Some(rule) = self.rules.iter().find(|rule| !windows.contains(&rule.algorithm())) {
+            let problem = "only exact and window rules can be leased";
+            return Err(Repr::InvalidRule { rule: rule.name().to_owned(), problem }.into());
+        }
         self.rules = self.rules.into_iter().map(|rule| rule.longer_by(leases.lifetime)).collect();
         self.build().map(|limiter| Tiered::new(limiter, leases))
     }
