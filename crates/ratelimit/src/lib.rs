@@ -44,7 +44,7 @@ pub use key::{Client, Ipv6Prefix, Key};
 pub use lockout::Lockout;
 pub use permit::{Permit, Reservation};
 pub use route::{Asked, By, Disclosure, Route, RouteRule, Unit};
-pub use rule::{Algorithm, Mode, Overflow, Rule, RuleId, RuleRef};
+pub use rule::{Algorithm, Counts, Mode, Overflow, Rule, RuleId, RuleRef};
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 pub use clock::CoarseClock;

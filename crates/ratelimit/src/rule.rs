@@ -20,6 +20,18 @@ pub struct Rule {
     mode: Mode,
     lockout: Option<Lockout>,
     overflow: Overflow,
+    counts: Counts,
+}
+
+/// What a rule counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Counts {
+    /// The cost of every request.
+    #[default]
+    Requests,
+    /// One for each request that brings another rule a key which is not counted there at present.
+    NewKeys,
 }
 
 /// How a rule counts. All kinds but [`Gcra`](Self::Gcra) hold the same promise: the cost admitted in any half-open
@@ -128,6 +140,7 @@ impl Rule {
             mode: Mode::Enforce,
             lockout: None,
             overflow: Overflow::Refuse,
+            counts: Counts::Requests,
         }
     }
 
@@ -141,6 +154,23 @@ impl Rule {
     #[must_use]
     pub fn on_overflow(self, overflow: Overflow) -> Self {
         Self { overflow, ..self }
+    }
+
+    /// The same rule as a budget of new keys for each source: it is asked beside the rules of a request, with the source as its
+    /// key, and counts one if the request brings any of them a key that takes a place in its table. One source then fills at most
+    /// `limit` places in a window, whatever names it invents, and its known keys go on as before. What is refunded stays
+    /// counted, since the place was taken. In a request of its own it counts as if there were a new key.
+    ///
+    /// Only for a [`Limiter`](crate::Limiter): a store has no table that could fill.
+    #[must_use]
+    pub fn for_new_keys(self) -> Self {
+        Self { counts: Counts::NewKeys, ..self }
+    }
+
+    /// What the rule counts.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// What becomes of a new key when the table is full.
@@ -252,6 +282,9 @@ impl Rule {
         }
         if self.algorithm == Algorithm::Lockout && self.overflow == Overflow::Share {
             return bad("a lock cannot be counted together with others");
+        }
+        if self.algorithm == Algorithm::Lockout && self.counts == Counts::NewKeys {
+            return bad("a lockout counts failures, not new keys");
         }
         if self.algorithm == Algorithm::GcraStrict && self.burst >= self.limit {
             return bad("its burst is not below its limit");

@@ -18,7 +18,9 @@ pub(crate) struct Charges {
 
 impl Charges {
     pub(super) fn of(findings: &[Finding<'_>], at: Tick) -> Self {
-        let charged = findings.iter().filter(|finding| finding.charged && finding.slot.is_some());
+        // What a source was charged for a new key stays charged: the key has taken its place.
+        let charged = |finding: &&Finding<'_>| finding.charged && finding.slot.is_some() && !finding.is_of_source();
+        let charged = findings.iter().filter(charged);
         Self { places: charged.map(|finding| (finding.target.index, finding.target.place)).collect(), at }
     }
 }

@@ -5,7 +5,7 @@ use crate::event::Cause;
 use crate::fingerprint::FingerprintKey;
 use crate::limiter::core::Entry;
 use crate::limiter::request::Target;
-use crate::rule::{Algorithm, Mode};
+use crate::rule::{Algorithm, Counts, Mode};
 use crate::state::{Outlook, Tick};
 use crate::table::{Sketch, Slot};
 
@@ -31,8 +31,22 @@ impl<'a> Finding<'a> {
         self.target.entry.rule.mode() == Mode::Enforce
     }
 
+    /// Whether its rule counts new keys.
+    pub(super) fn is_of_source(&self) -> bool {
+        self.target.entry.rule.counts() == Counts::NewKeys
+    }
+
+    /// Whether the key is counted already. Ask it of a finding that was inspected and not yet charged.
+    pub(super) fn is_known(&self) -> bool {
+        self.slot.is_some() || (self.sketch.is_some() && self.outlook.used > 0)
+    }
+
+    fn own(&self, cost: u32) -> u32 {
+        if self.is_of_source() { 1 } else { cost }
+    }
+
     pub(super) fn inspect(&mut self, now: Tick, cost: u32) {
-        let terms = &self.target.entry.terms;
+        let (terms, cost) = (&self.target.entry.terms, self.own(cost));
         match &self.slot {
             Some(slot) => {
                 self.outlook = terms.outlook(slot.cells, now, cost);
@@ -66,6 +80,7 @@ impl<'a> Finding<'a> {
 
     /// Charges the cost, unless it turns out that there is no slot for it.
     pub(super) fn charge(&mut self, now: Tick, cost: u32, reporter: &mut Reporter<'_>) {
+        let cost = self.own(cost);
         let Target { entry: Entry { terms, table, episodes, .. }, place, .. } = self.target;
         if self.slot.is_none() && self.sketch.is_none() {
             self.slot = table.occupy(&place, terms, now);
@@ -106,7 +121,7 @@ impl<'a> Finding<'a> {
     }
 
     pub(super) fn undo(&mut self, now: Tick, cost: u32) {
-        let terms = &self.target.entry.terms;
+        let (terms, cost) = (&self.target.entry.terms, self.own(cost));
         if let Some(slot) = &self.slot {
             terms.release(slot.cells, now, now, cost);
             self.outlook = terms.outlook(slot.cells, now, 0);

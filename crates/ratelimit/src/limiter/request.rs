@@ -5,7 +5,7 @@ use crate::error::{Error, Repr};
 use crate::key::Key;
 use crate::limiter::core::{Core, Entry};
 use crate::limiter::finding::Finding;
-use crate::rule::{Mode, RuleRef};
+use crate::rule::{Counts, Mode, RuleRef};
 use crate::table::{Gate, Place};
 
 /// One rule and one key of a request.
@@ -19,6 +19,7 @@ pub(super) struct Target<'a> {
 
 /// The targets of a request with all that keeps others from them.
 pub(super) struct Hold<'a> {
+    /// Those of sources last.
     pub(super) findings: Vec<Finding<'a>>,
     _gates: Vec<Gate<'a>>,
 }
@@ -50,7 +51,7 @@ impl Core {
         let entry = self.entry(index)?;
         let limit = entry.terms.limit;
         match entry.rule.mode() {
-            Mode::Enforce if cost.units() > limit => {
+            Mode::Enforce if entry.rule.counts() == Counts::Requests && cost.units() > limit => {
                 let rule = entry.rule.name().to_owned();
                 Err(Repr::CostAboveLimit { rule, cost: cost.units(), limit }.into())
             }
@@ -82,6 +83,8 @@ impl<'a> Hold<'a> {
         let latch = |(_, slot, target): (usize, Option<usize>, Target<'a>)| {
             Finding::new(target, slot.and_then(|slot| target.entry.table.latch_at(slot)))
         };
-        Self { findings: found.into_iter().map(latch).collect(), _gates: gates }
+        let mut findings: Vec<Finding<'_>> = found.into_iter().map(latch).collect();
+        findings.sort_by_key(Finding::is_of_source);
+        Self { findings, _gates: gates }
     }
 }

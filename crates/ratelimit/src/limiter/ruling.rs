@@ -18,7 +18,7 @@ use crate::limiter::core::Core;
 use crate::limiter::correction::Charges;
 use crate::limiter::finding::Finding;
 use crate::limiter::request::{Hold, Target};
-use crate::rule::{Algorithm, Mode, RuleRef};
+use crate::rule::{Algorithm, Counts, Mode, RuleRef};
 use crate::state::Tick;
 use crate::table::Slot;
 
@@ -79,6 +79,7 @@ impl Core {
         let plain = intent == Intent::Charge
             && target.entry.rule.mode() == Mode::Enforce
             && terms.algorithm != Algorithm::Lockout
+            && target.entry.rule.counts() == Counts::Requests
             && !slot.is_reported();
         let now = plain.then(|| self.now())?;
         let used = terms.outlook(slot.cells, now, cost).used.saturating_add(cost);
@@ -107,6 +108,7 @@ impl Core {
     ) -> Option<Ruling> {
         let now = self.now();
         findings.iter_mut().for_each(|finding| finding.inspect(now, cost));
+        let findings = without_idle_sources(findings);
         if intent != Intent::Peek {
             if !refused(findings) {
                 self.charge(findings, now, cost, events);
@@ -195,6 +197,14 @@ impl Core {
         };
         Ok(Ruling { decision, charges: Charges::default() })
     }
+}
+
+/// The findings that count: those of sources only if there is a new key.
+fn without_idle_sources<'f, 'a>(findings: &'f mut [Finding<'a>]) -> &'f mut [Finding<'a>] {
+    let others = findings.partition_point(|finding| !finding.is_of_source());
+    let nothing_new = others > 0 && findings.iter().take(others).all(Finding::is_known);
+    let asked = if nothing_new { others } else { findings.len() };
+    findings.get_mut(..asked).unwrap_or_default()
 }
 
 fn refused(findings: &[Finding<'_>]) -> bool {

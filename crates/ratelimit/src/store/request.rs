@@ -10,7 +10,7 @@ use crate::error::{Error, Repr};
 use crate::fingerprint::FingerprintKey;
 use crate::key::Key;
 use crate::limiter::Catalogue;
-use crate::rule::{Algorithm, Mode, Rule, RuleRef};
+use crate::rule::{Algorithm, Counts, Mode, Rule, RuleRef};
 use crate::store::{Ask, Counting, Standing};
 
 /// Parts of a window, and how many of them count: as in memory.
@@ -41,6 +41,10 @@ pub(super) struct Target {
 
 impl Entry {
     pub(super) fn new(rule: Rule) -> Result<Self, Error> {
+        if rule.counts() == Counts::NewKeys {
+            let problem = "a store has no table that new keys could fill";
+            return Err(Repr::InvalidRule { rule: rule.name().to_owned(), problem }.into());
+        }
         let window = microseconds(rule.period().as_nanos());
         let (kind, counting, width, span) = match rule.algorithm() {
             Algorithm::ExactLog => ("exact", Counting::Log, 1, window),

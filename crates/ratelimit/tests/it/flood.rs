@@ -66,6 +66,65 @@ fn there_is_room_for_the_capacity() {
     }
 }
 
+/// One source invents ten times as many names as the table holds.
+#[test]
+fn a_source_fills_no_more_places_than_its_budget() {
+    for budget in [None, Some(100)] {
+        let clock = ManualClock::new();
+        let mut rules = vec![Rule::exact("name", n(3), HOUR)];
+        rules.extend(budget.map(|keys| Rule::window("source", n(keys), HOUR).for_new_keys()));
+        let limiter = build(&clock, &rules, |builder| builder.capacity(1_000));
+        let ask = |source: &str, name: u32, units: u32| {
+            let pairs = [("name", Key::bytes(name.to_le_bytes())), ("source", Key::text(source))];
+            limiter.check(&pairs[..rules.len()], cost(units)).unwrap()
+        };
+        assert!(ask("attacker", 0, 1).allowed);
+        let admitted = 1 + (1..10_000).filter(|name| ask("attacker", *name, 1).allowed).count();
+        let honest = (20_000..20_500).filter(|name| ask(&name.to_string(), *name, 3).allowed).count();
+        let Some(budget) = budget else {
+            assert!(admitted > 1_000 && honest < 50, "the control: a flood leaves no room, {admitted} {honest}");
+            continue;
+        };
+        assert_eq!((admitted, honest), (usize::try_from(budget).unwrap(), 500));
+        assert!(ask("attacker", 0, 2).allowed, "a key that is counted goes on, though the budget is used up");
+        let refused = ask("attacker", 9_999, 1);
+        assert_eq!((refused.rule, refused.source), (limiter.rule("source").unwrap(), Source::Memory));
+        clock.advance(refused.retry_after);
+        assert!(ask("attacker", 9_999, 1).allowed);
+    }
+}
+
+#[test]
+fn a_new_key_that_is_refused_or_taken_back_leaves_its_source_as_it_should() {
+    let clock = ManualClock::new();
+    let rules =
+        [Rule::exact("a", n(2), HOUR), Rule::exact("b", n(2), HOUR), Rule::exact("source", n(5), HOUR).for_new_keys()];
+    let limiter = build(&clock, &rules, |builder| builder);
+    let left = || limiter.peek(&[("source", Key::text("s"))], cost(1)).unwrap().remaining;
+    let keys = |a: &str, b: &str| [("source", Key::text("s")), ("b", Key::text(b)), ("a", Key::text(a))];
+    assert!(limiter.check(&keys("1", "1"), cost(2)).unwrap().allowed);
+    assert_eq!(left(), 4, "two new keys in a request are one, whatever the cost");
+    assert!(!limiter.check(&keys("2", "1"), cost(1)).unwrap().allowed);
+    assert_eq!(left(), 4, "a request that another rule refuses takes no place");
+    let stockade_ratelimit::Reservation::Granted(permit) = limiter.reserve(&keys("2", "2"), cost(2)).unwrap() else {
+        panic!("refused")
+    };
+    assert_eq!(left(), 3);
+    permit.refund();
+    assert_eq!(left(), 3, "the place was taken");
+    assert_eq!(limiter.peek(&[("a", Key::text("2"))], cost(2)).unwrap().remaining, 2);
+    assert!(limiter.check(&keys("2", "2"), cost(2)).unwrap().allowed);
+    assert_eq!(left(), 3, "and is not taken again");
+    // A request of its own, to count what the caller knows to be new.
+    assert_eq!(limiter.check(&[("source", Key::text("s"))], cost(9)).unwrap().remaining, 2);
+    assert!(
+        Limiter::builder()
+            .rule(Rule::lockout("l", stockade_ratelimit::Lockout::nist()).for_new_keys())
+            .build()
+            .is_err()
+    );
+}
+
 #[test]
 fn sweep_gives_back_what_is_idle_and_nothing_else() {
     let clock = ManualClock::new();
