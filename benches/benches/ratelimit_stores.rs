@@ -21,7 +21,7 @@ use sqlx::postgres::PgPoolOptions;
 use stockade_ratelimit::postgres::{PgStore, migrator};
 use stockade_ratelimit::redis::RedisStore;
 use stockade_ratelimit::store::{
-    Ask, Intent, Leases, OnStoreError, SharedLimiter, SharedLimiterBuilder, Standing, Store,
+    Ask, Gathered, Intent, Leases, OnStoreError, SharedLimiter, SharedLimiterBuilder, Standing, Store,
 };
 use stockade_ratelimit::{Cost, Error, FingerprintKey, Key, Rule};
 
@@ -89,7 +89,8 @@ async fn redis_store() -> RedisStore<redis::aio::MultiplexedConnection> {
 
 async fn at_once(checks: usize, rounds: usize) {
     let limiter = limits(redis_store().await).build().expect("a limiter");
-    let (mut serial, mut together) = (Vec::new(), Vec::new());
+    let gathered = limits(Gathered::new(redis_store().await, MINUTE)).build().expect("a limiter");
+    let (mut serial, mut together, mut in_batches) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let start = Instant::now();
         for check in 0..checks / 8 {
@@ -97,28 +98,35 @@ async fn at_once(checks: usize, rounds: usize) {
         }
         serial.push((checks / 8) as f64 / start.elapsed().as_secs_f64());
 
-        let start = Instant::now();
-        let tasks: Vec<_> = (0..AT_ONCE)
-            .map(|task| {
-                let limiter = limiter.clone();
-                tokio::spawn(async move {
-                    for check in 0..checks / AT_ONCE {
-                        let _ =
-                            limiter.check(&[("api", key(task * 1_000 + check))], Cost::ONE).await.expect("an answer");
-                    }
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.expect("a task");
-        }
-        together.push((checks / AT_ONCE * AT_ONCE) as f64 / start.elapsed().as_secs_f64());
+        together.push(many(&limiter, checks).await);
+        in_batches.push(many(&gathered, checks).await);
     }
-    let (serial, together) = (median(serial), median(together));
-    println!(
-        "redis, {AT_ONCE} at once over one after the other: {together:.0} / {serial:.0} a second = {:.1}",
-        together / serial
-    );
+    let serial = median(serial);
+    for (how, rate) in [("at once", median(together)), ("at once and gathered", median(in_batches))] {
+        println!(
+            "redis, {AT_ONCE} {how} over one after the other: {rate:.0} / {serial:.0} a second = {:.1}",
+            rate / serial
+        );
+    }
+}
+
+/// Checks a second of many tasks.
+async fn many<S: Store>(limiter: &SharedLimiter<S>, checks: usize) -> f64 {
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..AT_ONCE)
+        .map(|task| {
+            let limiter = limiter.clone();
+            tokio::spawn(async move {
+                for check in 0..checks / AT_ONCE {
+                    let _ = limiter.check(&[("api", key(task * 1_000 + check))], Cost::ONE).await.expect("an answer");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a task");
+    }
+    (checks / AT_ONCE * AT_ONCE) as f64 / start.elapsed().as_secs_f64()
 }
 
 async fn leases(checks: u32) {

@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::error::Error;
 
 pub use self::failure::{OnStoreError, Share};
+pub use self::gathered::Gathered;
 pub use self::health::{Health, HealthObserver};
 pub use self::limiter::{SharedLimiter, SharedLimiterBuilder};
 pub use self::permit::SharedPermit;
@@ -15,6 +16,7 @@ mod breaker;
 mod decided;
 mod episodes;
 mod failure;
+mod gathered;
 mod health;
 mod limiter;
 mod permit;
@@ -41,6 +43,25 @@ pub trait Store: Send + Sync + 'static {
         cost: u32,
         intent: Intent,
     ) -> impl Future<Output = Result<Vec<Standing>, Error>> + Send;
+
+    /// Asks several decisions, in order, each as [`decide`](Self::decide) does to charge it. A store that can asks them in one
+    /// round trip.
+    ///
+    /// # Errors
+    ///
+    /// As [`decide`](Self::decide). Decisions before the one that failed may have been charged.
+    fn decide_all(
+        &self,
+        decisions: &[(Vec<Ask>, u32)],
+    ) -> impl Future<Output = Result<Vec<Vec<Standing>>, Error>> + Send {
+        async move {
+            let mut answers = Vec::with_capacity(decisions.len());
+            for (asks, cost) in decisions {
+                answers.push(self.decide(asks, *cost, Intent::Charge).await?);
+            }
+            Ok(answers)
+        }
+    }
 
     /// Takes `cost` back from the bucket of each ask, where it is still remembered.
     ///

@@ -42,39 +42,6 @@ impl PgStore {
         Self { clock: Some(Arc::new(clock)), ..self }
     }
 
-    /// Asks several decisions in one statement. Each is admitted or refused on its own, as [`Store::decide`] does; a
-    /// decision that asks a slot which an earlier one of the batch asks waits for a statement of its own.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::decide`]. Decisions before the one that failed may have been charged.
-    pub async fn decide_batch(&self, decisions: &[(Vec<Ask>, u32)]) -> Result<Vec<Vec<Standing>>, Error> {
-        let mut answers = vec![Vec::new(); decisions.len()];
-        let mut waiting: Vec<usize> = (0..decisions.len()).collect();
-        while !waiting.is_empty() {
-            let mut seen = std::collections::HashSet::new();
-            let (mut batch, mut round, mut later) = (Batch::default(), Vec::new(), Vec::new());
-            for index in waiting {
-                let Some((asks, cost)) = decisions.get(index) else { continue };
-                // All slots are noted even where it waits: what comes after it must not overtake it.
-                if asks.iter().filter(|ask| seen.insert(ask.slot)).count() == asks.len() {
-                    asks.iter().for_each(|ask| batch.add(index, ask, *cost, 0));
-                    round.push((index, asks.len()));
-                } else {
-                    later.push(index);
-                }
-            }
-            let mut standings = self.call(&self.pool, "charge", Durability::Lazy, batch).await?.into_iter();
-            for (index, asked) in round {
-                if let Some(answer) = answers.get_mut(index) {
-                    *answer = standings.by_ref().take(asked).collect();
-                }
-            }
-            waiting = later;
-        }
-        Ok(answers)
-    }
-
     /// Deletes up to `at_most` rows that have not counted for a minute, and returns how many. Reads the whole table, so
     /// once a minute is often enough.
     ///
@@ -148,6 +115,34 @@ impl Store for PgStore {
             Intent::Charge => "charge",
         };
         self.call(&self.pool, verb, Durability::Lazy, one(asks.iter().map(|ask| (ask, 0)), cost)).await
+    }
+
+    /// In one statement. A decision that asks a slot which an earlier one asks waits for a statement of its own.
+    async fn decide_all(&self, decisions: &[(Vec<Ask>, u32)]) -> Result<Vec<Vec<Standing>>, Error> {
+        let mut answers = vec![Vec::new(); decisions.len()];
+        let mut waiting: Vec<usize> = (0..decisions.len()).collect();
+        while !waiting.is_empty() {
+            let mut seen = std::collections::HashSet::new();
+            let (mut batch, mut round, mut later) = (Batch::default(), Vec::new(), Vec::new());
+            for index in waiting {
+                let Some((asks, cost)) = decisions.get(index) else { continue };
+                // All slots are noted even where it waits: what comes after it must not overtake it.
+                if asks.iter().filter(|ask| seen.insert(ask.slot)).count() == asks.len() {
+                    asks.iter().for_each(|ask| batch.add(index, ask, *cost, 0));
+                    round.push((index, asks.len()));
+                } else {
+                    later.push(index);
+                }
+            }
+            let mut standings = self.call(&self.pool, "charge", Durability::Lazy, batch).await?.into_iter();
+            for (index, asked) in round {
+                if let Some(answer) = answers.get_mut(index) {
+                    *answer = standings.by_ref().take(asked).collect();
+                }
+            }
+            waiting = later;
+        }
+        Ok(answers)
     }
 
     async fn release(&self, charges: &[(Ask, u64)], cost: u32) -> Result<(), Error> {

@@ -1,142 +1,153 @@
--- KEYS: the state of each ask. ARGV: verb, cost, time in microseconds (0: the server's), and for each key:
--- width, span, limit, 1 if enforced else 0, bytes of a cost (0: a bucket of tokens), bucket (of a release).
+-- KEYS: the state of each ask. ARGV: verb, time in microseconds (0: the server's), and for each key: the number of its
+-- decision, cost, width, span, limit, 1 if enforced else 0, bytes of a cost (0: a bucket of tokens), bucket (of a release).
+-- The asks of a decision stand together, and are admitted together or not at all; decisions are made in order.
 -- Returns for each key: used before, wait, reset, bucket. Every number is an integer below 2^53.
-local verb, cost, clock = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+--
+-- The state of a bucket of tokens is the microsecond at which it is full again; a unit comes back in every width. All else is
+-- a log of costs in numbered buckets of time, oldest first: in memory one flat array of numbers and costs, of which `first`
+-- and `last` bound what counts. Flat, and every field named at the start, because tables are what a script's time goes into.
+local verb, clock = ARGV[1], tonumber(ARGV[2])
 if clock == 0 then
   local time = redis.call('TIME')
   clock = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
-local function save(key, state, lives)
-  if lives <= 0 then
-    redis.call('DEL', key)
-  else
-    -- A minute longer than it counts, so that a server clock that is set forward a little forgets nothing.
-    redis.call('SET', key, state, 'PX', string.format('%.0f', math.ceil(lives / 1000) + 60000))
-  end
+local function format(bytes, entries)
+  return '>' .. string.rep('I7I' .. bytes, entries)
 end
 
--- Costs in buckets of time, oldest first.
-local Charges = {}
-Charges.__index = Charges
-
-function Charges.load(ask, raw)
-  local log, from, entry = {}, 1, '>I7I' .. ask.bytes
-  while from <= #raw do
-    local bucket, units
-    bucket, units, from = struct.unpack(entry, raw, from)
-    log[#log + 1] = {bucket, units}
+local function read(key, at)
+  local bytes, raw = ARGV[at + 6], redis.call('GET', key) or ''
+  local s = {
+    key = key, width = tonumber(ARGV[at + 2]), span = tonumber(ARGV[at + 3]), limit = tonumber(ARGV[at + 4]),
+    tokens = bytes == '0', bytes = bytes, now = clock, bucket = clock, full_at = 0, log = false, first = 1, last = 0,
+    used = 0, changed = false,
+  }
+  if s.tokens then
+    if raw ~= '' then s.full_at = struct.unpack('>I7', raw) end
+    s.used = math.min(math.ceil(math.max(s.full_at - clock, 0) / s.width), s.limit)
+    return s
   end
+  local entries = #raw / (7 + bytes)
+  s.log, s.last = {struct.unpack(format(bytes, entries), raw)}, 2 * entries
   -- A clock that went back is not believed: limits become stricter, never looser.
-  ask.now = clock
-  if #log > 0 then ask.now = math.max(clock, log[#log][1] * ask.width) end
-  ask.bucket = math.floor(ask.now / ask.width)
-  ask.log, ask.entry, ask.used, ask.wait = {}, entry, 0, 0
-  for _, charge in ipairs(log) do
-    if (charge[1] + ask.span) * ask.width > ask.now then
-      ask.log[#ask.log + 1] = charge
-      ask.used = ask.used + charge[2]
+  if entries > 0 then s.now = math.max(clock, s.log[s.last - 1] * s.width) end
+  s.bucket = math.floor(s.now / s.width)
+  for i = 1, s.last, 2 do
+    if (s.log[i] + s.span) * s.width > s.now then
+      s.used = s.used + s.log[i + 1]
+    else
+      s.first = i + 2
     end
   end
-  local excess = ask.used + cost - ask.limit
-  for _, charge in ipairs(ask.log) do
+  return s
+end
+
+-- How long until nothing counts any more.
+local function reset(s)
+  if s.tokens then return math.max(s.full_at - s.now, 0) end
+  if s.first > s.last then return 0 end
+  return (s.log[s.last - 1] + s.span) * s.width - s.now
+end
+
+-- How long until there is room.
+local function wait(s, cost)
+  if s.tokens then return math.max(reset(s) + (cost - s.limit) * s.width, 0) end
+  local excess, room_at = s.used + cost - s.limit, s.now
+  for i = s.first, s.last, 2 do
     if excess <= 0 then break end
-    excess = excess - charge[2]
-    ask.wait = (charge[1] + ask.span) * ask.width - ask.now
+    excess = excess - s.log[i + 1]
+    room_at = (s.log[i] + s.span) * s.width
   end
+  return room_at - s.now
 end
 
-function Charges:reset()
-  if #self.log == 0 then return 0 end
-  return (self.log[#self.log][1] + self.span) * self.width - self.now
-end
-
-function Charges:save()
-  local parts = {}
-  for i, charge in ipairs(self.log) do parts[i] = struct.pack(self.entry, charge[1], charge[2]) end
-  save(self.key, table.concat(parts), self:reset())
-end
-
-function Charges:charge(units)
-  local newest = self.log[#self.log]
-  if newest and newest[1] == self.bucket then
-    newest[2] = newest[2] + units
+local function charge(s, units)
+  s.used, s.changed = s.used + units, true
+  if s.tokens then
+    s.full_at = math.max(s.full_at, s.now) + units * s.width
+  elseif s.first <= s.last and s.log[s.last - 1] == s.bucket then
+    s.log[s.last] = s.log[s.last] + units
   else
-    self.log[#self.log + 1] = {self.bucket, units}
+    s.log[s.last + 1], s.log[s.last + 2], s.last = s.bucket, units, s.last + 2
   end
-  self:save()
 end
 
-function Charges:release()
-  local kept = {}
-  for _, entry in ipairs(self.log) do
-    if entry[1] == self.target then entry[2] = math.max(entry[2] - cost, 0) end
-    if entry[2] > 0 then kept[#kept + 1] = entry end
+local function release(s, units, target)
+  s.changed = true
+  if s.tokens then
+    -- A token that came back by itself must not come back twice.
+    local left = math.max(units * s.width - math.max(s.now - target, 0), 0)
+    s.full_at = math.max(s.full_at - left, 0)
+    return
   end
-  self.log = kept
-  self:save()
+  local kept, last = {}, 0
+  for i = s.first, s.last, 2 do
+    local cost = s.log[i + 1]
+    if s.log[i] == target then cost = math.max(cost - units, 0) end
+    if cost > 0 then
+      kept[last + 1], kept[last + 2], last = s.log[i], cost, last + 2
+    end
+  end
+  s.log, s.first, s.last = kept, 1, last
 end
 
--- A bucket of tokens, as the microsecond at which it is full again; a unit comes back in every width.
-local Tokens = {}
-Tokens.__index = Tokens
-
-function Tokens.load(ask, raw)
-  ask.now, ask.bucket, ask.full_at = clock, clock, 0
-  if #raw > 0 then ask.full_at = struct.unpack('>I7', raw) end
-  ask.used = math.min(math.ceil(ask:reset() / ask.width), ask.limit)
-  ask.wait = math.max(ask:reset() + (cost - ask.limit) * ask.width, 0)
+local function write(s)
+  local lives = reset(s)
+  if lives <= 0 then return redis.call('DEL', s.key) end
+  local raw
+  if s.tokens then
+    raw = struct.pack('>I7', s.full_at)
+  else
+    raw = struct.pack(format(s.bytes, (s.last - s.first + 1) / 2), unpack(s.log, s.first, s.last))
+  end
+  -- A minute longer than it counts, so that a server clock that is set forward a little forgets nothing.
+  redis.call('SET', s.key, raw, 'PX', string.format('%.0f', math.ceil(lives / 1000) + 60000))
 end
 
-function Tokens:reset()
-  return math.max(self.full_at - self.now, 0)
+local answer, answered = {}, 0
+
+local function decide(asks, count)
+  local admitted = true
+  for i = 1, count do
+    local ask = asks[i]
+    ask.used, ask.wait = ask.state.used, wait(ask.state, ask.cost)
+    ask.fits = ask.used + ask.cost <= ask.state.limit
+    admitted = admitted and (ask.fits or not ask.enforced)
+  end
+  for i = 1, count do
+    local ask = asks[i]
+    local s = ask.state
+    if verb == 'charge' and admitted and ask.fits then
+      charge(s, ask.cost)
+    elseif verb == 'surcharge' and ask.used < s.limit then
+      charge(s, math.min(ask.cost, s.limit - ask.used))
+    elseif verb == 'release' then
+      release(s, ask.cost, ask.target)
+    end
+    answer[answered + 1], answer[answered + 2] = ask.used, ask.wait
+    answer[answered + 3], answer[answered + 4] = reset(s), s.bucket
+    answered = answered + 4
+  end
 end
 
-function Tokens:save()
-  save(self.key, struct.pack('>I7', self.full_at), self:reset())
-end
-
-function Tokens:charge(units)
-  self.full_at = math.max(self.full_at, self.now) + units * self.width
-  self:save()
-end
-
--- A token that came back by itself must not come back twice.
-function Tokens:release()
-  local left = math.max(cost * self.width - math.max(self.now - self.target, 0), 0)
-  self.full_at = math.max(self.full_at - left, 0)
-  self:save()
-end
-
-local asks, admitted = {}, true
+-- Each key is read once and written once, however many decisions ask it.
+local states, asks, count, decision = {}, {}, 0, ''
 for i, key in ipairs(KEYS) do
-  local at = 6 * i - 2
-  local ask = {
-    key = key,
-    width = tonumber(ARGV[at]),
-    span = tonumber(ARGV[at + 1]),
-    limit = tonumber(ARGV[at + 2]),
-    enforced = ARGV[at + 3] == '1',
-    bytes = tonumber(ARGV[at + 4]),
-    target = tonumber(ARGV[at + 5]),
-  }
-  local kind = ask.bytes == 0 and Tokens or Charges
-  kind.load(setmetatable(ask, kind), redis.call('GET', key) or '')
-  ask.fits = ask.used + cost <= ask.limit
-  admitted = admitted and (ask.fits or not ask.enforced)
-  asks[i] = ask
-end
-
-local answer = {}
-for _, ask in ipairs(asks) do
-  if verb == 'charge' and admitted and ask.fits then
-    ask:charge(cost)
-  elseif verb == 'surcharge' then
-    local units = math.min(cost, ask.limit - ask.used)
-    if units > 0 then ask:charge(units) end
-  elseif verb == 'release' then
-    ask:release()
+  local at = 8 * i - 5
+  if ARGV[at] ~= decision then
+    decide(asks, count)
+    count, decision = 0, ARGV[at]
   end
-  for _, number in ipairs({ask.used, ask.wait, ask:reset(), ask.bucket}) do answer[#answer + 1] = number end
+  local s = states[key] or read(key, at)
+  states[key], count = s, count + 1
+  asks[count] = {
+    state = s, cost = tonumber(ARGV[at + 1]), enforced = ARGV[at + 5] == '1', target = tonumber(ARGV[at + 7]),
+    used = 0, wait = 0, fits = false,
+  }
+end
+decide(asks, count)
+for _, s in pairs(states) do
+  if s.changed then write(s) end
 end
 return answer

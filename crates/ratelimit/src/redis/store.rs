@@ -57,13 +57,13 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
         Self { clock: Some(Arc::new(clock)), skew, ..self }
     }
 
-    async fn call(&self, verb: &str, asks: &[(Ask, u64)], cost: u32) -> Result<Vec<Standing>, Error> {
+    async fn call(&self, verb: &str, asked: &[Asked<'_>]) -> Result<Vec<Standing>, Error> {
         // Zero means the server's time.
         let now = self.clock.as_ref().map_or(0, |clock| clock.now().as_micros().max(1));
         let now = u64::try_from(now).unwrap_or(u64::MAX).min(LAST_MICROSECOND);
         let mut call = self.script.prepare_invoke();
-        call.arg(verb).arg(cost).arg(now);
-        for (ask, bucket) in asks {
+        call.arg(verb).arg(now);
+        for &Asked { decision, ask, cost, bucket } in asked {
             // A window that is longer by the skew: more of its buckets count, or its units come back more slowly.
             let longer = |span: u64| span.saturating_add(self.skew.div_ceil(ask.width.max(1)));
             let slower = |width: u64| width.saturating_add(self.skew.div_ceil(ask.span.max(1)));
@@ -73,11 +73,12 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
                 Counting::Tokens => (0, slower(ask.width), ask.span),
             };
             call.key([&self.prefix[..], &ask.slot].concat());
-            call.arg(width).arg(span).arg(ask.limit).arg(u8::from(ask.enforced)).arg(cost_bytes).arg(bucket);
+            call.arg(decision).arg(cost).arg(width).arg(span).arg(ask.limit);
+            call.arg(u8::from(ask.enforced)).arg(cost_bytes).arg(bucket);
         }
         let numbers: Vec<u64> = call.invoke_async(&mut self.connection.clone()).await.map_err(Error::store)?;
         let (standings, rest) = numbers.as_chunks::<4>();
-        if standings.len() != asks.len() || !rest.is_empty() {
+        if standings.len() != asked.len() || !rest.is_empty() {
             return Err(Error::store("the script answered another question"));
         }
         let standing = |&[used, wait, reset, bucket]: &[u64; 4]| Standing {
@@ -90,6 +91,18 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
     }
 }
 
+/// One ask of a call.
+struct Asked<'a> {
+    decision: usize,
+    ask: &'a Ask,
+    cost: u32,
+    bucket: u64,
+}
+
+fn one_decision(asks: &[Ask], cost: u32) -> Vec<Asked<'_>> {
+    asks.iter().map(|ask| Asked { decision: 0, ask, cost, bucket: 0 }).collect()
+}
+
 /// Lua counts in doubles: integers are exact below 2^53, which leaves room for the longest window here.
 const LAST_MICROSECOND: u64 = 1 << 52;
 
@@ -99,17 +112,25 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Store for RedisStore<C> 
             Intent::Peek => "peek",
             Intent::Charge => "charge",
         };
-        let asks: Vec<(Ask, u64)> = asks.iter().map(|ask| (*ask, 0)).collect();
-        self.call(verb, &asks, cost).await
+        self.call(verb, &one_decision(asks, cost)).await
+    }
+
+    async fn decide_all(&self, decisions: &[(Vec<Ask>, u32)]) -> Result<Vec<Vec<Standing>>, Error> {
+        let numbered = decisions.iter().enumerate();
+        let asked = numbered.flat_map(|(decision, (asks, cost))| {
+            asks.iter().map(move |ask| Asked { decision, ask, cost: *cost, bucket: 0 })
+        });
+        let mut standings = self.call("charge", &asked.collect::<Vec<_>>()).await?.into_iter();
+        Ok(decisions.iter().map(|(asks, _)| standings.by_ref().take(asks.len()).collect()).collect())
     }
 
     async fn release(&self, charges: &[(Ask, u64)], cost: u32) -> Result<(), Error> {
-        self.call("release", charges, cost).await.map(drop)
+        let asked = charges.iter().map(|(ask, bucket)| Asked { decision: 0, ask, cost, bucket: *bucket });
+        self.call("release", &asked.collect::<Vec<_>>()).await.map(drop)
     }
 
     async fn surcharge(&self, asks: &[Ask], cost: u32) -> Result<(), Error> {
-        let asks: Vec<(Ask, u64)> = asks.iter().map(|ask| (*ask, 0)).collect();
-        self.call("surcharge", &asks, cost).await.map(drop)
+        self.call("surcharge", &one_decision(asks, cost)).await.map(drop)
     }
 }
 

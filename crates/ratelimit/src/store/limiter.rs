@@ -26,6 +26,7 @@ use crate::store::{Ask, Intent, SharedSnapshot, Store};
 
 pub use self::builder::SharedLimiterBuilder;
 
+mod batch;
 mod builder;
 #[cfg(feature = "postgres")]
 mod durable;

@@ -149,6 +149,41 @@ pub(crate) async fn a_hundred_guesses_pass_five<S: Store>(store: impl AsyncFn() 
     assert_eq!(left.remaining, 995, "a request that one rule refuses charges no other");
 }
 
+/// Decisions of one call see what earlier ones of it were charged.
+pub(crate) async fn a_batch_decides_as_single_checks_do<S: Store>(store: S) {
+    let hour = Duration::from_secs(3600);
+    let rules = [
+        Rule::exact("exact", n(3), hour),
+        Rule::window("window", n(40), hour),
+        Rule::gcra("tokens", n(30), hour * 100),
+    ];
+    let shared = limiter(store, &rules);
+    let mut dice = Dice(9);
+    let mut requests = Vec::new();
+    for _ in 0..100 {
+        let mut keys = vec![("exact", dice.below(20).to_string())];
+        if dice.below(2) == 0 {
+            keys.push((["window", "tokens"][usize::try_from(dice.below(2)).unwrap()], "all".to_owned()));
+        }
+        requests.push((keys, cost(1 + u32::try_from(dice.below(2)).unwrap())));
+    }
+    // The same twice, with names that the other has not used.
+    let named = |run: &str| -> Vec<(Vec<(&str, Key)>, Cost)> {
+        let key = |(rule, name): &(&'static str, String)| (*rule, Key::text(&format!("{run} {name}")));
+        requests.iter().map(|(keys, units)| (keys.iter().map(key).collect(), *units)).collect()
+    };
+    let batch = shared.check_batch(&named("batch")).await.unwrap();
+    let refused = batch.iter().filter(|decision| !decision.allowed).count();
+    assert!((10..90).contains(&refused), "{refused}");
+    for ((keys, units), in_batch) in named("single").iter().zip(batch) {
+        let single = shared.check(keys, *units).await.unwrap();
+        assert_eq!(
+            (single.allowed, single.remaining, single.rule),
+            (in_batch.allowed, in_batch.remaining, in_batch.rule)
+        );
+    }
+}
+
 pub(crate) async fn a_clock_that_goes_back_admits_nothing<S: Store>(store: S, clock: ManualClock) {
     let second = Duration::from_secs(1);
     let rules = [

@@ -19,6 +19,8 @@ mod edge;
 mod endurance;
 mod events;
 mod flood;
+#[cfg(feature = "store")]
+mod gathered;
 mod honesty;
 mod keys;
 mod lockout;

@@ -7,9 +7,10 @@ use sha2::{Digest as _, Sha384};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use stockade_ratelimit::postgres::{MIGRATIONS, PgStore, migrator};
+use stockade_ratelimit::store::Gathered;
 use stockade_ratelimit::{Cost, ErrorKind, Key, ManualClock, Rule};
 
-use crate::bench::{cost, n};
+use crate::bench::n;
 use crate::contract::{self, limiter};
 
 const LOGIN: &str = "stockade_ratelimit_test";
@@ -189,28 +190,13 @@ async fn rows_locked_in_any_order_would_deadlock(pool: PgPoolOptions, options: P
 #[sqlx::test(migrations = false)]
 async fn a_batch_decides_as_single_checks_do(pool: PgPoolOptions, options: PgConnectOptions) {
     let database = Database::install(pool, options).await;
-    let rules = [Rule::exact("exact", n(3), HOUR), Rule::window("window", n(40), HOUR)];
-    let shared = limiter(database.store(), &rules);
-    let mut dice = contract::Dice(9);
-    let mut requests = Vec::new();
-    for _ in 0..100 {
-        let mut keys = vec![("exact", Key::text(&dice.below(20).to_string()))];
-        if dice.below(2) == 0 {
-            keys.push(("window", Key::text("all")));
-        }
-        requests.push((keys, cost(1 + u32::try_from(dice.below(2)).unwrap())));
-    }
-    let batch = shared.check_batch(&requests).await.unwrap();
-    database.admin.execute("DELETE FROM stockade.rate_limit").await.unwrap();
-    let refused = batch.iter().filter(|decision| !decision.allowed).count();
-    assert!((10..90).contains(&refused), "{refused}");
-    for ((keys, units), in_batch) in requests.iter().zip(batch) {
-        let single = shared.check(keys, *units).await.unwrap();
-        assert_eq!(
-            (single.allowed, single.remaining, single.rule),
-            (in_batch.allowed, in_batch.remaining, in_batch.rule)
-        );
-    }
+    contract::a_batch_decides_as_single_checks_do(database.store()).await;
+}
+
+#[sqlx::test(migrations = false)]
+async fn gathered_guesses_pass_five_in_postgres(pool: PgPoolOptions, options: PgConnectOptions) {
+    let database = Database::install(pool, options).await;
+    contract::a_hundred_guesses_pass_five(async || Gathered::new(PgStore::new(database.pool(2)), HOUR)).await;
 }
 
 #[sqlx::test(migrations = false)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use stockade_ratelimit::redis::RedisStore;
+use stockade_ratelimit::store::Gathered;
 use stockade_ratelimit::{Cost, ErrorKind, Key, ManualClock, Rule};
 
 use crate::bench::{cost, n};
@@ -43,6 +44,18 @@ async fn redis_decides_as_memory_does() {
 async fn a_hundred_guesses_pass_five_in_redis() {
     let name = namespace("guesses");
     contract::a_hundred_guesses_pass_five(async || RedisStore::new(connect().await, &name).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gathered_guesses_pass_five_in_redis() {
+    let name = namespace("gathered");
+    let store = async || Gathered::new(RedisStore::new(connect().await, &name).unwrap(), Duration::from_secs(30));
+    contract::a_hundred_guesses_pass_five(store).await;
+}
+
+#[tokio::test]
+async fn a_batch_decides_as_single_checks_do_in_redis() {
+    contract::a_batch_decides_as_single_checks_do(store("batch").await).await;
 }
 
 #[tokio::test]
