@@ -39,6 +39,7 @@ impl Key {
     ///
     /// Give the address of the connection, or one that a trusted proxy vouches for: an address that the client can
     /// write itself (`X-Forwarded-For` from anybody) gives it as many limits as it likes.
+    #[inline]
     #[must_use]
     pub fn ip(address: IpAddr) -> Self {
         Self::network(address, Ipv6Prefix::P64)
@@ -47,6 +48,7 @@ impl Key {
     /// A client address by a wider network. A customer may hold a /56 or a /48, and with it 256 or 65,536 of the
     /// networks that [`ip`](Self::ip) counts apart: put rules of several widths side by side, the wider with the higher
     /// limit. IPv4 is a /32 whatever the width, as in [`ip`](Self::ip).
+    #[inline]
     #[must_use]
     pub fn network(address: IpAddr, width: Ipv6Prefix) -> Self {
         match address::of_client(address) {
@@ -67,24 +69,28 @@ impl Key {
     }
 
     /// A user's identifier, such as a `Uuid`.
+    #[inline]
     #[must_use]
     pub fn user(id: impl AsRef<[u8]>) -> Self {
         Self::part(Kind::User, id.as_ref())
     }
 
     /// A tenant's identifier, such as a `Uuid`.
+    #[inline]
     #[must_use]
     pub fn tenant(id: impl AsRef<[u8]>) -> Self {
         Self::part(Kind::Tenant, id.as_ref())
     }
 
     /// Any text, compared byte by byte: a route, a plan.
+    #[inline]
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::part(Kind::Text, text.as_bytes())
     }
 
     /// Any bytes: the hash of an API token.
+    #[inline]
     #[must_use]
     pub fn bytes(bytes: impl AsRef<[u8]>) -> Self {
         Self::part(Kind::Bytes, bytes.as_ref())
@@ -107,6 +113,7 @@ impl Key {
         Self::concat([self.encoded(), other.encoded(), &[]])
     }
 
+    #[inline]
     pub(crate) fn encoded(&self) -> &[u8] {
         match &self.encoded {
             Encoded::Short { bytes, length } => bytes.get(..usize::from(*length)).unwrap_or(bytes),
@@ -114,11 +121,14 @@ impl Key {
         }
     }
 
+    // Where the length is known to the compiler, which it is of most identifiers, a key is made without a loop or a call.
+    #[inline]
     fn part(kind: Kind, bytes: &[u8]) -> Self {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes();
         Self::concat([&[kind as u8], &length, bytes])
     }
 
+    #[inline]
     fn concat(parts: [&[u8]; 3]) -> Self {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         let mut short = [0; SHORT];

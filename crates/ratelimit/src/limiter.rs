@@ -72,6 +72,11 @@ impl Limiter {
     /// [`NoRules`](crate::ErrorKind::NoRules) if `keys` is empty, [`UnknownRule`](crate::ErrorKind::UnknownRule), or
     /// [`CostAboveLimit`](crate::ErrorKind::CostAboveLimit) if `cost` is more than an enforced rule ever admits.
     pub fn check<R: RuleRef>(&self, keys: &[(R, Key)], cost: Cost) -> Result<Decision, Error> {
+        if let [(rule, key)] = keys
+            && let Some(decision) = self.core.admit_at_once(self.core.catalogue.resolve(*rule)?, key, cost)
+        {
+            return Ok(decision);
+        }
         self.core.decide(keys, cost, Intent::Charge).map(|ruling| ruling.decision)
     }
 

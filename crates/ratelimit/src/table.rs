@@ -82,6 +82,7 @@ impl Table {
     }
 
     /// The key's slot, if it has one, latched. Wait-free but for threads that hold the very slot.
+    #[inline]
     pub(crate) fn latch(&self, place: &Place) -> Option<Slot<'_>> {
         self.latch_in(place.first, place.tag).or_else(|| self.latch_in(place.second, place.tag))
     }
@@ -153,6 +154,7 @@ impl Table {
         self.buckets.saturating_mul(WORDS)
     }
 
+    #[inline]
     fn latch_in(&self, bucket: usize, tag: u64) -> Option<Slot<'_>> {
         let (tags, states) = self.lines(bucket)?;
         let own = |word: &sync::AtomicU64| word.load(Ordering::Relaxed) & !FLAGS == tag;

@@ -14,13 +14,12 @@ use crate::decision::{Decision, Source};
 use crate::error::{Error, Repr};
 use crate::event::{Cause, Event};
 use crate::key::Key;
-use crate::limiter::core::Core;
+use crate::limiter::core::{Core, Entry};
 use crate::limiter::correction::Charges;
 use crate::limiter::finding::Finding;
-use crate::limiter::request::{Hold, Target};
+use crate::limiter::request::Hold;
 use crate::rule::{Algorithm, Counts, Mode, RuleRef};
 use crate::state::Tick;
-use crate::table::Slot;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Intent {
@@ -38,16 +37,12 @@ pub(super) struct Ruling {
 impl Core {
     pub(super) fn decide<R: RuleRef>(&self, keys: &[(R, Key)], cost: Cost, intent: Intent) -> Result<Ruling, Error> {
         let mut events = Vec::new();
-        let ruling = match self.decide_at_once(keys, cost, intent, &mut events)? {
+        let mut hold = self.hold(keys, cost)?;
+        let ruling = match self.rule_on(&mut hold.findings, cost.units(), intent, &mut events) {
             Some(ruling) => ruling,
-            None => {
-                let mut hold = Hold::take(&self.targets(keys, cost)?);
-                match self.rule_on(&mut hold.findings, cost.units(), intent, &mut events) {
-                    Some(ruling) => ruling,
-                    None => self.unasked(keys)?,
-                }
-            }
+            None => self.unasked(keys)?,
         };
+        drop(hold);
         if intent != Intent::Peek {
             if ruling.decision.allowed { &self.allowed } else { &self.refused }.add_one();
         }
@@ -55,45 +50,48 @@ impl Core {
         Ok(ruling)
     }
 
-    /// The decision about one key that has a slot.
-    fn decide_at_once<R: RuleRef>(
-        &self,
-        keys: &[(R, Key)],
-        cost: Cost,
-        intent: Intent,
-        events: &mut Vec<Event>,
-    ) -> Result<Option<Ruling>, Error> {
-        let [(rule, key)] = keys else { return Ok(None) };
-        let Some(target) = self.target(*rule, key, cost)? else { return Ok(None) };
-        let Some(slot) = target.entry.table.latch(&target.place) else { return Ok(None) };
-        if let Some(decision) = self.admit_plainly(&target, &slot, cost.units(), intent) {
-            return Ok(Some(Ruling { decision, charges: Charges::default() }));
+    /// What is asked, with all that keeps others from it.
+    fn hold<'a, R: RuleRef>(&'a self, keys: &'a [(R, Key)], cost: Cost) -> Result<Hold<'a>, Error> {
+        if let [(rule, key)] = keys
+            && let Some(target) = self.target(*rule, key, cost)?
+            && let Some(slot) = target.entry.table.latch(&target.place)
+        {
+            return Ok(Hold::one(Finding::new(target, Some(slot))));
         }
-        Ok(self.rule_on(&mut [Finding::new(target, Some(slot))], cost.units(), intent, events))
+        Ok(Hold::take(&self.targets(keys, cost)?))
     }
 
-    /// The admission of one key that nobody hears of, and that no permit will correct: what nearly all requests come
-    /// to. Everything else takes the longer way, which would decide the same.
-    fn admit_plainly(&self, target: &Target<'_>, slot: &Slot<'_>, cost: u32, intent: Intent) -> Option<Decision> {
-        let terms = &target.entry.terms;
-        let plain = intent == Intent::Charge
-            && target.entry.rule.mode() == Mode::Enforce
-            && terms.algorithm != Algorithm::Lockout
-            && target.entry.rule.counts() == Counts::Requests
-            && !slot.is_reported();
-        let now = plain.then(|| self.now())?;
+    /// The admission of one key that has a slot, that nobody hears of, and that no permit will correct: what nearly all
+    /// requests come to. Everything else takes the longer way, which would decide the same.
+    ///
+    /// It takes no type parameter, so that it is compiled together with what it calls.
+    pub(super) fn admit_at_once(&self, index: usize, key: &Key, cost: Cost) -> Option<Decision> {
+        let Entry { rule, terms, table, .. } = self.entries().get(index)?;
+        let plain =
+            rule.mode() == Mode::Enforce && rule.counts() == Counts::Requests && terms.algorithm != Algorithm::Lockout;
+        if !plain {
+            return None;
+        }
+        let slot = table.latch(&table.place(&self.tagger, key))?;
+        if slot.is_reported() {
+            return None;
+        }
+        let (now, cost) = (self.now(), cost.units());
         let used = terms.outlook(slot.cells, now, cost).used.saturating_add(cost);
         if used > terms.limit {
             return None;
         }
         terms.charge(slot.cells, now, cost);
+        let reset = terms.fresh_at(slot.cells).saturating_sub(now);
+        drop(slot);
+        self.allowed.add_one();
         Some(Decision {
             allowed: true,
-            rule: self.catalogue.id_at(target.index),
+            rule: self.catalogue.id_at(index),
             limit: terms.limit,
             remaining: terms.limit.saturating_sub(used),
             retry_after: Duration::ZERO,
-            reset_after: Duration::from_nanos(terms.fresh_at(slot.cells).saturating_sub(now)),
+            reset_after: Duration::from_nanos(reset),
             source: Source::Memory,
         })
     }

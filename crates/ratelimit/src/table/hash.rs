@@ -1,30 +1,28 @@
 //! From a key to its tag and its place.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
+
+use siphasher::sip128::SipHasher13;
 
 use crate::key::Key;
 
-/// A keyed hash of 128 bits: SipHash-1-3 of the key, and of the key and one more byte, with a seed drawn from the
-/// operating system when the limiter is built. Nobody outside the process can choose keys that collide or that crowd
+/// A keyed hash of 128 bits: SipHash-1-3-128 of the key, with a seed drawn from the operating system when the limiter is built. Nobody outside the process can choose keys that collide or that crowd
 /// one bucket. The first half is the tag, less two bits for flags; the second chooses the buckets. Two of a million keys
 /// share tag and bucket by chance with a probability of 2^-39; they would then share a limit, which is the strict side.
 pub(crate) struct Tagger {
-    seed: RandomState,
+    hasher: SipHasher13,
 }
 
 impl Tagger {
     pub(crate) fn new() -> Self {
-        Self { seed: RandomState::new() }
+        let seed = RandomState::new();
+        Self { hasher: SipHasher13::new_with_keys(seed.hash_one(0_u8), seed.hash_one(1_u8)) }
     }
 
     /// The tag and the number that spreads the keys.
     pub(super) fn tag(&self, key: &Key) -> [u64; 2] {
-        let mut hasher = self.seed.build_hasher();
-        hasher.write(key.encoded());
-        let tag = hasher.finish();
-        // No key's encoding is another's with one byte more.
-        hasher.write_u8(0xff);
-        [tag, hasher.finish()]
+        let (tag, spread) = self.hasher.hash(key.encoded()).as_u64();
+        [tag, spread]
     }
 }
 

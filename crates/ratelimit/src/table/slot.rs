@@ -32,6 +32,7 @@ pub(crate) struct Slot<'a> {
 
 impl<'a> Slot<'a> {
     /// Latches the slot if it is `tag`'s, waiting while another thread has it.
+    #[inline]
     pub(super) fn latch(word: &'a AtomicU64, tag: u64, index: usize, cells: Cells<'a>) -> Option<Self> {
         let mut seen = word.load(Ordering::Relaxed);
         let mut tries = 0_u32;
