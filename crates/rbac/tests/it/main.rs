@@ -15,6 +15,7 @@ mod desk;
 mod impersonation;
 mod laws;
 mod matrix;
+mod mistakes;
 mod model;
 mod oracle;
 mod permits;
