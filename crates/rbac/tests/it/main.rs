@@ -13,6 +13,7 @@ mod builder;
 mod decisions;
 mod desk;
 mod impersonation;
+mod incits;
 mod laws;
 mod matrix;
 mod mistakes;
