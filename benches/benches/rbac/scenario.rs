@@ -116,7 +116,7 @@ pub(crate) fn questions() -> Vec<Question> {
 /// So many roles with a tenth of a thousand permissions each, drawn.
 pub(crate) fn wide(roles: usize) -> Vec<Vec<Numbered<1_000>>> {
     let mut state = 2;
-    let drawn = |_| Numbered::ALL.iter().copied().filter(|_| draw(&mut state) % 10 == 0).collect();
+    let drawn = |_| Numbered::ALL.iter().copied().filter(|_| draw(&mut state).is_multiple_of(10)).collect();
     (0..roles).map(drawn).collect()
 }
 
