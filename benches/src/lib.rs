@@ -12,12 +12,19 @@ pub struct Subject<'a> {
     run: Box<dyn FnMut(u32) + 'a>,
 }
 
-/// The time of one subject over that of another, which should be at most a bar, if there is one.
+/// The time of one subject over that of another, or in nanoseconds, and what it should be.
 #[derive(Clone, Copy, Debug)]
 pub struct Ratio {
     of: &'static str,
-    over: &'static str,
-    bar: Option<f64>,
+    over: Option<&'static str>,
+    bar: Bar,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Bar {
+    None,
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 /// A subject of which `once` is one run.
@@ -29,13 +36,25 @@ pub fn subject<'a>(name: &'static str, mut once: impl FnMut() + 'a) -> Subject<'
 /// A ratio with a bar.
 #[must_use]
 pub const fn bar(of: &'static str, over: &'static str, bar: f64) -> Ratio {
-    Ratio { of, over, bar: Some(bar) }
+    Ratio { of, over: Some(over), bar: Bar::AtMost(bar) }
+}
+
+/// A peer that should take at least so many times as long as ours.
+#[must_use]
+pub const fn slower(peer: &'static str, ours: &'static str, times: f64) -> Ratio {
+    Ratio { of: peer, over: Some(ours), bar: Bar::AtLeast(times) }
+}
+
+/// A time with a bar in nanoseconds, for what is too small to have a floor.
+#[must_use]
+pub const fn within(of: &'static str, nanoseconds: f64) -> Ratio {
+    Ratio { of, over: None, bar: Bar::AtMost(nanoseconds) }
 }
 
 /// A ratio that is told for comparison.
 #[must_use]
 pub const fn beside(of: &'static str, over: &'static str) -> Ratio {
-    Ratio { of, over, bar: None }
+    Ratio { of, over: Some(over), bar: Bar::None }
 }
 
 /// What this thread has had of a processor, in nanoseconds. The kernel's scheduler statistics are too coarse for short
@@ -78,12 +97,17 @@ pub fn compare(title: &str, mut subjects: Vec<Subject<'_>>, ratios: &[Ratio], ti
         println!("  {:<34} {time:>10.1}", subject.name);
     }
     for Ratio { of: name, over, bar } in ratios {
-        let ratio = of(name) / of(over);
-        match bar {
-            Some(bar) if ratio <= *bar => println!("  {name} over {over}: {ratio:.2} (bar {bar:.2}, met)"),
-            Some(bar) => println!("  {name} over {over}: {ratio:.2} (bar {bar:.2}, missed)"),
-            None => println!("  {name} over {over}: {ratio:.2}"),
-        }
+        let value = of(name) / over.map_or(1.0, of);
+        let said = over.map_or_else(|| format!("{name}, ns"), |over| format!("{name} over {over}"));
+        let (bar, met) = match *bar {
+            Bar::AtMost(bar) => (format!("bar {bar:.2}"), value <= bar),
+            Bar::AtLeast(bar) => (format!("bar {bar:.0} or more"), value >= bar),
+            Bar::None => {
+                println!("  {said}: {value:.2}");
+                continue;
+            }
+        };
+        println!("  {said}: {value:.2} ({bar}, {})", if met { "met" } else { "missed" });
     }
     usually
 }

@@ -1,8 +1,8 @@
 //! `presets/brokerage.toml`: six tiers from own rows to every tenant.
 
-use stockade_rbac::{Actor, Direct, Kind, Permission, Policy, Reason, Resource, Scope, Subject, Timebox};
-use uuid::Uuid;
+use stockade_rbac::{Kind, Permission, Policy, Reason, Rows, Scope, Timebox};
 
+use super::{actor, holders, reach, rows};
 use crate::permits::{Log, now};
 
 stockade_rbac::permissions! {
@@ -28,25 +28,10 @@ stockade_rbac::permissions! {
 
 const TIERS: [&str; 6] = ["agent-ic", "agent-w2", "senior-agent", "office-manager", "admin", "god-mode"];
 
-fn policy() -> Policy<Perm> {
+static LOADS: Rows = Rows::new("freight", "loads", "tenant_id").owner("owner_id").team("team_id").office("office_id");
+
+pub(super) fn policy() -> Policy<Perm> {
     super::preset(include_str!("../../../presets/brokerage.toml"))
-}
-
-fn actor(tier: &str) -> Actor<Perm, Direct> {
-    let [user, tenant, team, office] = [1, 2, 3, 4].map(Uuid::from_u128);
-    let subject = Subject::new(user, tenant).team(team).office(office);
-    policy().actor(subject).role(tier).unwrap().multi_factor().build()
-}
-
-/// A row at each distance from that actor, nearest first.
-fn rows() -> [Resource; 5] {
-    let [user, tenant, team, office] = [1, 2, 3, 4].map(Uuid::from_u128);
-    let row = Resource::in_tenant(tenant);
-    [row.owner(user), row.team(team), row.office(office), row, Resource::in_tenant(Uuid::from_u128(9))]
-}
-
-fn reach(tier: &str, permission: Perm) -> [bool; 5] {
-    rows().map(|row| actor(tier).decide(permission, &row).is_allowed())
 }
 
 #[test]
@@ -57,77 +42,116 @@ fn there_are_six_tiers_and_the_matrix_is_the_approved_one() {
 }
 
 #[test]
-fn a_tier_has_all_of_the_tier_below() {
+fn a_tier_has_all_of_the_tier_below_and_more() {
     let policy = policy();
     for pair in TIERS[..5].windows(2) {
         let [below, above] = [pair[0], pair[1]].map(|tier| policy.role(tier).unwrap().scopes());
-        assert!(below.is_within(above) && below != above, "{pair:?}");
+        assert!(below.is_within(above) && !above.is_within(below), "{pair:?}");
     }
 }
 
 #[test]
 fn visibility_widens_from_own_to_team_to_office_to_tenant_to_platform() {
-    assert_eq!(reach("agent-ic", Perm::LoadView), [true, false, false, false, false]);
-    assert_eq!(reach("agent-w2", Perm::LoadView), [true, true, false, false, false]);
-    assert_eq!(reach("senior-agent", Perm::LoadView), [true, true, false, false, false]);
-    assert_eq!(reach("office-manager", Perm::LoadView), [true, true, true, false, false]);
-    assert_eq!(reach("admin", Perm::LoadView), [true, true, true, true, false]);
-    assert_eq!(reach("god-mode", Perm::LoadView), [true; 5]);
+    let policy = policy();
+    let scopes = [Scope::Own, Scope::Team, Scope::Team, Scope::Office, Scope::Tenant, Scope::Platform];
+    assert_eq!(TIERS.map(|tier| reach(&policy, tier, Perm::LoadView)), scopes);
+}
+
+#[test]
+fn what_a_tier_may_see_is_what_its_lists_are_filtered_by() {
+    let policy = policy();
+    for tier in TIERS {
+        let person = actor(&policy, &[tier]);
+        for &permission in Perm::ALL {
+            for row in rows() {
+                let filter = person.rows_in(row.tenant(), permission, &LOADS);
+                let decided = person.decide(permission, &row).is_allowed();
+                assert_eq!(filter.matches(&row), decided, "{tier} {permission} {row:?}");
+            }
+            let at_home = person.rows(permission, &LOADS);
+            assert!(!at_home.matches(&rows()[4]), "{tier}: a list of the own tenant shows another");
+        }
+    }
 }
 
 #[test]
 fn an_independent_agent_works_on_own_rows_only() {
-    let own = [true, false, false, false, false];
-    for permission in [Perm::LoadEdit, Perm::AccountView, Perm::AccountEdit, Perm::SettlementView] {
-        assert_eq!(reach("agent-ic", permission), own);
+    let policy = policy();
+    for permission in [Perm::LoadView, Perm::LoadEdit, Perm::AccountView, Perm::AccountEdit, Perm::SettlementView] {
+        assert_eq!(reach(&policy, "agent-ic", permission), Scope::Own);
     }
-    assert_eq!(reach("agent-ic", Perm::DriverView), [false; 5]);
+    assert_eq!(reach(&policy, "agent-ic", Perm::DriverView), Scope::None);
 }
 
 #[test]
 fn an_employed_agent_sees_the_team_and_edits_own_rows() {
-    assert_eq!(reach("agent-w2", Perm::AccountView), [true, true, false, false, false]);
-    assert_eq!(reach("agent-w2", Perm::LoadEdit), [true, false, false, false, false]);
+    let policy = policy();
+    for permission in [Perm::LoadView, Perm::AccountView, Perm::DriverView] {
+        assert_eq!(reach(&policy, "agent-w2", permission), Scope::Team);
+    }
+    for permission in [Perm::LoadEdit, Perm::AccountEdit, Perm::SettlementView] {
+        assert_eq!(reach(&policy, "agent-w2", permission), Scope::Own);
+    }
 }
 
 #[test]
-fn a_senior_agent_edits_for_the_team() {
-    assert_eq!(reach("senior-agent", Perm::LoadEdit), [true, true, false, false, false]);
+fn a_senior_agent_edits_for_the_team_and_approves_nothing() {
+    let policy = policy();
+    for permission in [Perm::LoadEdit, Perm::AccountEdit, Perm::SettlementView] {
+        assert_eq!(reach(&policy, "senior-agent", permission), Scope::Team);
+    }
+    assert_eq!(reach(&policy, "senior-agent", Perm::SettlementApprove), Scope::None);
 }
 
 #[test]
 fn an_office_manager_approves_settlements_of_the_office_and_keeps_no_ledger() {
-    assert_eq!(reach("office-manager", Perm::SettlementApprove), [true, true, true, false, false]);
-    assert_eq!(reach("office-manager", Perm::LedgerView), [false; 5]);
+    let policy = policy();
+    assert_eq!(reach(&policy, "office-manager", Perm::SettlementApprove), Scope::Office);
+    assert_eq!(reach(&policy, "office-manager", Perm::UserView), Scope::Office);
+    for permission in [Perm::LedgerView, Perm::LedgerPost, Perm::PeriodClose, Perm::UserManage] {
+        assert_eq!(reach(&policy, "office-manager", permission), Scope::None);
+    }
 }
 
 #[test]
 fn only_an_admin_reveals_numbers_posts_closes_and_manages_users() {
-    for permission in [Perm::SsnReveal, Perm::LedgerPost, Perm::PeriodClose, Perm::UserManage, Perm::AuditView] {
-        let holders = TIERS.into_iter().filter(|tier| reach(tier, permission)[0] && *tier != "god-mode");
-        assert!(holders.eq(["admin"]), "{permission}");
+    let policy = policy();
+    for permission in [Perm::SsnReveal, Perm::LedgerPost, Perm::PeriodClose, Perm::UserManage] {
+        assert_eq!(holders(&policy, permission), ["admin"], "{permission}");
     }
-    assert_eq!(reach("god-mode", Perm::SsnReveal), [false; 5]);
+    assert_eq!(holders(&policy, Perm::AuditView), ["admin", "god-mode"]);
 }
 
 #[test]
-fn no_tier_of_a_tenant_reaches_another_tenant() {
+fn god_mode_sees_every_tenant_and_writes_in_none_by_design() {
+    let policy = policy();
+    let god = actor(&policy, &["god-mode"]);
+    for &permission in Perm::ALL {
+        let expected = match permission {
+            Perm::SsnReveal => Scope::None,
+            _ if permission.kind() == Kind::Write => Scope::None,
+            _ => Scope::Platform,
+        };
+        assert_eq!(super::tried(&god, permission), expected, "{permission}");
+    }
+}
+
+#[test]
+fn only_god_mode_impersonates() {
+    let policy = policy();
+    assert_eq!(holders(&policy, Perm::Impersonate), ["god-mode"]);
+    let reason = Reason::new("ticket 4711").unwrap();
+    let target = actor(&policy, &["agent-ic"]);
     for tier in &TIERS[..5] {
-        assert!(Perm::ALL.iter().all(|&permission| !reach(tier, permission)[4]), "{tier}");
-    }
-}
-
-#[test]
-fn god_mode_is_blocked_from_writing_by_design() {
-    let god = actor("god-mode");
-    for &permission in Perm::ALL.iter().filter(|permission| permission.kind() == Kind::Write) {
-        assert_eq!(god.scope(permission), Scope::None);
+        let asked = actor(&policy, &[tier]).impersonate::<perm::Impersonate>(&target, reason.clone(), Timebox::MAX);
+        assert!(asked.is_err(), "{tier}");
     }
 }
 
 #[test]
 fn god_mode_sees_sealed_fields_by_impersonation_only_and_both_steps_are_recorded() {
-    let (god, admin) = (actor("god-mode"), actor("admin"));
+    let policy = policy();
+    let (god, admin) = (actor(&policy, &["god-mode"]), actor(&policy, &["admin"]));
     let [.., row, _] = rows();
     assert!(god.require::<perm::SsnReveal>(&row).is_err());
     let mut log = Log::default();
