@@ -65,6 +65,7 @@ pub enum Direction {
 
 impl Diff {
     /// The differences: roles in alphabetical order, then separations.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Difference> {
         self.differences.iter()
     }

@@ -105,6 +105,7 @@ impl AccessReview {
     }
 
     /// The rows, in the order in which they came, each with what there is to look at.
+    #[must_use]
     pub fn rows(&self) -> impl ExactSizeIterator<Item = (&GrantRow, &[Finding])> {
         self.rows.iter().map(|(row, findings)| (row, findings.as_slice()))
     }

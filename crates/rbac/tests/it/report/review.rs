@@ -110,7 +110,8 @@ fn a_copy_of_a_review_that_was_changed_is_noticed() {
     ] {
         assert!(json.contains(from) && !AccessReview::is_intact(&json.replacen(from, to, 1)), "{from}");
     }
-    for text in ["", "{}", "{\"content\":{},\"sha256\":\"\"}", &json[1..], &json[..json.len() - 2]] {
+    let (headless, endless) = (json.replacen('{', "", 1), json.trim_end_matches("\"}").to_owned());
+    for text in ["", "{}", "{\"content\":{},\"sha256\":\"\"}", &headless, &endless] {
         assert!(!AccessReview::is_intact(text), "{text}");
     }
     let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
