@@ -2,4 +2,4 @@
 
 mod migration;
 
-pub use self::migration::{MIGRATION_0001, migrator};
+pub use self::migration::{MIGRATION_0001, MIGRATION_0002, migrator};
