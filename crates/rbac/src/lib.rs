@@ -38,7 +38,7 @@ pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::decision::{Decision, Refusal, Verdict, Via};
 pub use self::denied::Denied;
 pub use self::error::{Error, ErrorKind};
-pub use self::ident::{OfficeId, TeamId, TenantId, UserId};
+pub use self::ident::{OfficeId, SubjectVersion, TeamId, TenantId, UserId};
 pub use self::impersonation::Timebox;
 pub use self::matrix::{Matrix, MatrixRow};
 pub use self::mode::{Direct, Impersonating, Mode, Permits};

@@ -15,6 +15,8 @@ mod desk;
 mod impersonation;
 mod laws;
 mod matrix;
+#[cfg(feature = "postgres")]
+mod members;
 mod model;
 mod oracle;
 mod permits;
