@@ -1,6 +1,7 @@
 //! Tables in PostgreSQL, for the `postgres` feature.
 
 mod cache;
+mod facts;
 mod loading;
 mod migration;
 mod standing;

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
-use super::standing::{Facts, HeldOverride, HeldRole, Status};
+use super::facts::{self, Facts};
+use super::standing::{HeldOverride, HeldRole, Status};
 use crate::actor::{Actor, ActorBuilder};
 use crate::error::Error;
 use crate::ident::{SubjectVersion, UserId};
@@ -67,14 +68,14 @@ pub async fn load<'e, P: Permission>(
     policy: &Policy<P>,
     user: impl Into<UserId>,
 ) -> Result<Option<Loaded<P>>, Error> {
-    let facts = Facts::read(executor, user.into()).await?;
+    let [facts] = facts::read(executor, [user.into()]).await?;
     Ok((facts.standing.status == Some(Status::Active)).then(|| Loaded::of(policy, &facts)))
 }
 
 impl<P: Permission> Loaded<P> {
     /// What the person would have if it were active.
     pub(super) fn of(policy: &Policy<P>, facts: &Facts) -> Self {
-        let mut subject = Subject::new(facts.user, facts.tenant);
+        let mut subject = Subject::new(facts.user, facts.here.tenant);
         for team in &facts.teams {
             subject = subject.team(*team);
         }
@@ -85,8 +86,8 @@ impl<P: Permission> Loaded<P> {
         if let Some(version) = facts.version {
             actor = actor.version(version);
         }
-        let mut loaded = Self { actor, version: facts.version, at: facts.at, valid_until: None, orphans: Vec::new() };
-        let holds = |expires_at: Option<DateTime<Utc>>| expires_at.is_none_or(|until| facts.at < until);
+        let mut loaded = Self { actor, version: facts.version, at: facts.here.at, valid_until: None, orphans: Vec::new() };
+        let holds = |expires_at: Option<DateTime<Utc>>| expires_at.is_none_or(|until| facts.here.at < until);
         for held in facts.standing.roles.iter().filter(|held| holds(held.expires_at)) {
             loaded.take_role(held);
         }
