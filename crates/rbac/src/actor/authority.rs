@@ -131,16 +131,22 @@ impl<P: Permission> Authority<P> {
         seen.resolved()
     }
 
+    /// What roles and allow-overrides give, whatever denies or limits it at present.
+    pub(crate) fn entitled(&self) -> Scopes<P> {
+        let mut entitled = self.roles().fold(Scopes::none(), |joined, role| joined.join(role.scopes()));
+        for exception in &self.overrides {
+            if let Effect::Allow(scope) = exception.effect {
+                let widened = entitled.scope(exception.permission).max(scope);
+                entitled = entitled.with(exception.permission, widened);
+            }
+        }
+        entitled
+    }
+
     /// The formula: roles and allow-overrides joined, minus denials, met with everything that limits.
     pub(super) fn resolved(mut self) -> Self {
         self.reads_only |= self.is_staff();
-        let mut effective = self.roles().fold(Scopes::none(), |joined, role| joined.join(role.scopes()));
-        for exception in &self.overrides {
-            if let Effect::Allow(scope) = exception.effect {
-                let widened = effective.scope(exception.permission).max(scope);
-                effective = effective.with(exception.permission, widened);
-            }
-        }
+        let mut effective = self.entitled();
         for exception in self.overrides.iter().filter(|exception| exception.effect == Effect::Deny) {
             effective = effective.with(exception.permission, Scope::None);
         }
@@ -156,6 +162,10 @@ impl<P: Permission> Authority<P> {
         }
         self.effective = effective;
         self
+    }
+
+    pub(crate) const fn policy(&self) -> &Policy<P> {
+        &self.policy
     }
 
     pub(crate) const fn subject(&self) -> &Subject {
@@ -188,6 +198,10 @@ impl<P: Permission> Authority<P> {
 
     pub(crate) fn is_staff(&self) -> bool {
         self.roles().any(Role::is_staff)
+    }
+
+    pub(crate) fn is_token(&self) -> bool {
+        self.ceilings.iter().any(|(ceiling, _)| *ceiling == Ceiling::Token)
     }
 
     pub(crate) fn refuses_writes(&self, permission: P) -> bool {

@@ -12,6 +12,7 @@ mod allocation;
 mod builder;
 mod decisions;
 mod desk;
+mod guard;
 mod impersonation;
 mod laws;
 mod matrix;
