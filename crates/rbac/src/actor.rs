@@ -10,7 +10,6 @@ pub use self::authority::Ceiling;
 pub use self::builder::ActorBuilder;
 use crate::decision::Decision;
 use crate::denied::Denied;
-use crate::ident::SubjectVersion;
 use crate::mode::{Direct, Impersonating, Mode, Permits};
 use crate::permission::{Permission, Tag};
 use crate::permit::{Grant, Permit};
@@ -18,6 +17,7 @@ use crate::resource::Resource;
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// What one person may do now, resolved: put together once per request by [`Policy::actor`](crate::Policy::actor), asked
 /// any number of times.
@@ -88,7 +88,7 @@ impl<P: Permission, M: Mode> Actor<P, M> {
 
     /// Which version of the person's authority this is; `None` if it did not come from a store.
     #[must_use]
-    pub const fn version(&self) -> Option<SubjectVersion> {
+    pub const fn subject_version(&self) -> Option<SubjectVersion> {
         self.authority.version()
     }
 

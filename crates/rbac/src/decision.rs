@@ -5,13 +5,13 @@ mod explain;
 use chrono::{DateTime, Utc};
 
 use crate::actor::{Authority, Ceiling};
-use crate::ident::SubjectVersion;
 use crate::mode::Impersonating;
 use crate::permission::Permission;
 use crate::reason::Reason;
 use crate::record::AccessRecord;
 use crate::resource::Resource;
 use crate::scope::Scope;
+use crate::version::{PolicyVersion, SubjectVersion};
 
 /// Whether an actor may do something to a resource.
 ///
@@ -133,8 +133,14 @@ impl<'a, P: Permission> Decision<'a, P> {
 
     /// Which version of the person's authority was asked; `None` if the actor did not come from a store.
     #[must_use]
-    pub const fn version(&self) -> Option<SubjectVersion> {
+    pub const fn subject_version(&self) -> Option<SubjectVersion> {
         self.authority.version()
+    }
+
+    /// Which policy decided.
+    #[must_use]
+    pub fn policy_version(&self) -> PolicyVersion {
+        self.authority.policy().version()
     }
 
     /// Whether the actor may, but is obliged to record it: the permission is flagged `audit`.
@@ -154,6 +160,8 @@ impl<'a, P: Permission> Decision<'a, P> {
             kind: self.permission.kind(),
             reason: impersonation.map(|impersonation| impersonation.reason().clone()),
             explanation: self.to_string(),
+            policy_version: self.policy_version(),
+            subject_version: self.subject_version(),
         }
     }
 }

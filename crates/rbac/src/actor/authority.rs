@@ -5,13 +5,13 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::error::Error;
-use crate::ident::SubjectVersion;
 use crate::overrides::{Effect, Override};
 use crate::permission::{Kind, Permission};
 use crate::policy::{Policy, Role};
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// An upper limit on what roles and overrides give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

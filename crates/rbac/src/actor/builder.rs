@@ -5,13 +5,13 @@ use chrono::{DateTime, Utc};
 use super::Actor;
 use super::authority::{Assurance, Authority, Ceiling};
 use crate::error::Error;
-use crate::ident::SubjectVersion;
 use crate::mode::Direct;
 use crate::overrides::Override;
 use crate::permission::Permission;
 use crate::policy::Policy;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// Collects roles, overrides and ceilings of a person. Made by [`Policy::actor`].
 ///
@@ -77,7 +77,7 @@ impl<P: Permission> ActorBuilder<P> {
     }
 
     /// States which version of the person's authority this is, for decisions to name.
-    pub fn version(mut self, version: impl Into<SubjectVersion>) -> Self {
+    pub fn subject_version(mut self, version: impl Into<SubjectVersion>) -> Self {
         self.authority.date(version.into());
         self
     }
