@@ -5,6 +5,7 @@ mod explain;
 use chrono::{DateTime, Utc};
 
 use crate::actor::{Authority, Ceiling};
+use crate::ident::UserId;
 use crate::mode::Impersonating;
 use crate::permission::Permission;
 use crate::reason::Reason;
@@ -30,6 +31,9 @@ pub struct Decision<'a, P: Permission> {
 enum Outcome {
     Allowed,
     Refused,
+    /// It would be allowed, but for who made the row: the actor, or nobody knows.
+    OwnRecord,
+    MakerUnknown,
     Expired(DateTime<Utc>),
 }
 
@@ -55,6 +59,13 @@ pub enum Via<'a> {
     Role(&'a str),
     /// An override. The reason that was given for it.
     Override(&'a Reason),
+    /// A delegation.
+    Delegation {
+        /// Who lent it.
+        by: UserId,
+        /// The reason that was given for it.
+        reason: &'a Reason,
+    },
 }
 
 /// Why an actor may not: the first layer that refused.
@@ -88,6 +99,12 @@ pub enum Refusal {
         /// How far the ceiling lets it reach.
         limit: Scope,
     },
+    /// A role that grants it is held and not active.
+    RoleNotActive,
+    /// The policy keeps it from the maker of a row, and the actor, or who lent it, made this one.
+    SameRecord,
+    /// The policy keeps it from the maker of a row, and who made this one is not stated.
+    MakerUnknown,
     /// It needs a second factor, which the actor has not shown.
     SecondFactor,
     /// Only staff impersonate.
@@ -101,8 +118,14 @@ impl<'a, P: Permission> Decision<'a, P> {
         let needed = resource.needed(authority.subject(), permission.kind());
         let outcome = match authority.expired() {
             Some(at) => Outcome::Expired(at),
-            None if authority.effective().scope(permission) >= needed => Outcome::Allowed,
-            None => Outcome::Refused,
+            None if authority.effective().scope(permission) < needed => Outcome::Refused,
+            None => match authority.makers_refused(permission) {
+                Some(makers) if !resource.is_made_by_none_of(makers) => match resource.maker() {
+                    Some(_) => Outcome::OwnRecord,
+                    None => Outcome::MakerUnknown,
+                },
+                _ => Outcome::Allowed,
+            },
         };
         Self { authority, permission, needed, outcome }
     }
@@ -154,6 +177,10 @@ impl<'a, P: Permission> Decision<'a, P> {
         let subject = self.authority.subject();
         AccessRecord {
             actor: impersonation.map_or(subject.user(), Impersonating::staff),
+            delegated_by: match self.verdict() {
+                Verdict::Allowed { via: Via::Delegation { by, .. }, .. } => Some(by),
+                _ => None,
+            },
             on_behalf_of: impersonation.map(|_| subject.user()),
             resource: *resource,
             permission: self.permission.key(),

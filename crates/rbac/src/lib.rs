@@ -32,7 +32,7 @@ pub mod postgres;
 mod record;
 mod visibility;
 
-pub use self::actor::{Actor, ActorBuilder, Ceiling};
+pub use self::actor::{Actor, ActorBuilder, Ceiling, Delegation};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::decision::{Decision, Refusal, Verdict, Via};
 pub use self::denied::Denied;

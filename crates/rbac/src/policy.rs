@@ -128,6 +128,14 @@ impl<P: Permission> Policy<P> {
         &*self.clock
     }
 
+    /// The permissions that are kept from the maker of a row.
+    pub(crate) fn kept_from_makers(&self) -> impl Iterator<Item = P> {
+        self.separations().iter().filter_map(|separation| match separation.rule() {
+            SeparationRule::SameRecord { then, .. } => Some(*then),
+            SeparationRule::Static { .. } | SeparationRule::Dynamic { .. } => None,
+        })
+    }
+
     /// These roles and all that they inherit.
     pub(crate) fn included<'a>(&self, roles: impl IntoIterator<Item = &'a Role<P>>) -> RoleSet {
         let none = RoleSet::empty(self.roles().len());
@@ -184,6 +192,11 @@ impl<P: Permission> Role<P> {
     #[must_use]
     pub const fn is_assignable(&self) -> bool {
         self.assignable
+    }
+
+    /// It and all that it inherits.
+    pub(crate) const fn included(&self) -> &RoleSet {
+        &self.included
     }
 
     /// How far it reaches for `permission`.

@@ -26,6 +26,8 @@ pub struct AccessRecord {
     pub actor: UserId,
     /// Who is or was to be impersonated.
     pub on_behalf_of: Option<UserId>,
+    /// Who lent the permission, if it was used by delegation.
+    pub delegated_by: Option<UserId>,
     /// The facts of the row. Which row it is only the application knows: let the sink carry its identity.
     pub resource: Resource,
     /// The key of the permission.
@@ -34,7 +36,7 @@ pub struct AccessRecord {
     pub kind: Kind,
     /// The reason given for impersonating.
     pub reason: Option<Reason>,
-    /// The decision, as displayed: the role or override that granted it, and all roles.
+    /// The decision, as displayed: the role, override or delegation that granted it, and all roles.
     pub explanation: String,
     /// Which policy decided.
     pub policy_version: PolicyVersion,
