@@ -1,9 +1,10 @@
 //! Who may change what, and what is recorded of it.
 
 use chrono::{TimeDelta, Utc};
+use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use stockade_rbac::postgres::{self, Action, ExceptionKind, Refused, Status};
-use stockade_rbac::{Ceiling, ErrorKind, GrantRefusal, Override, Policy, Scope, Scopes};
+use stockade_rbac::postgres::{self, Action, ExceptionKind, Members, Refused, Status};
+use stockade_rbac::{Actor, Ceiling, Direct, ErrorKind, GrantRefusal, Override, Policy, Scope, Scopes};
 use uuid::Uuid;
 
 use super::support::{Database, POLICY, Perm, connect, enter, policy, why};
@@ -103,10 +104,13 @@ async fn the_limits_of_a_session_stay_whatever_its_person_has(pool: PgPoolOption
     let (database, owner) = Database::founded(pool, login).await;
     let viewer = database.person("viewer").await;
     let (members, policy) = (database.members(), policy());
+    let second = "INSERT INTO stockade.rbac_role_assignment (tenant_id, user_id, role, granted_by, reason) VALUES ($1, $2, 'viewer', $2, 'x')";
+    database.run(second, &[database.tenant, owner]).await.unwrap();
     let loaded = database.load(&policy, owner).await.unwrap();
     let sessions = [
         loaded.clone().actor().multi_factor().build().attenuate(&Scopes::all()),
         loaded.clone().actor().multi_factor().ceiling(Ceiling::Session, &Scopes::reads()).build(),
+        loaded.clone().actor().multi_factor().build().with_roles_active(["viewer"]).unwrap(),
         loaded.actor().build(),
     ];
     let mut refusals = Vec::new();
@@ -119,6 +123,7 @@ async fn the_limits_of_a_session_stay_whatever_its_person_has(pool: PgPoolOption
             &refusals[..],
             [
                 Refused::Guard(GrantRefusal::Token),
+                Refused::Guard(GrantRefusal::NotPermitted(_)),
                 Refused::Guard(GrantRefusal::NotPermitted(_)),
                 Refused::Guard(GrantRefusal::Lacks { permission: "ledger.close", .. })
             ]
@@ -257,7 +262,7 @@ async fn a_database_that_knows_other_owner_roles_is_not_worked_with(pool: PgPool
     let (database, owner) = Database::founded(pool, login).await;
     let actor = database.actor(owner).await;
     let renamed: Policy<Perm> = Policy::compile(&POLICY.replace("\"owner\"", "\"principal\"")).unwrap();
-    let members = postgres::Members::new(&renamed, Perm::Manage);
+    let members = Members::new(&renamed, Perm::Manage);
     let mut tx = database.begin().await;
     let error = members.by(&actor, &mut *tx).admit(Uuid::now_v7(), why()).await.unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::NotSynced, false));
@@ -286,4 +291,21 @@ async fn the_list_shows_everybody_in_pages_with_what_the_policy_lost(pool: PgPoo
     assert_eq!((rest.len(), rest[0].user), (1, people[2].into()));
     assert_eq!(rest[0].orphans, [postgres::Orphan::Role("night-shift".to_owned())]);
     assert_eq!(rest[0].standing.roles[0].role, "night-shift");
+}
+
+/// Compiles if the work of a request can be spawned.
+#[expect(dead_code, reason = "it is enough that it compiles")]
+fn changes_can_be_awaited_on_any_thread(
+    members: Members<Perm>,
+    actor: Actor<Perm, Direct>,
+    mut tx: PgConnection,
+) -> impl Future + Send {
+    async move {
+        let email = "ann@example.com".parse().unwrap();
+        let (_, token) = members.by(&actor, &mut tx).invite(email, "viewer", why(), Utc::now()).await.unwrap().unwrap();
+        let exception = Override::deny(Perm::Edit, why());
+        let _ = members.by(&actor, &mut tx).except(Uuid::nil(), &exception).await;
+        let _ = members.accept(&mut tx, &token, Uuid::nil(), &"ann@example.com".parse().unwrap()).await;
+        members.list(&mut tx, None, 1.try_into().unwrap()).await
+    }
 }

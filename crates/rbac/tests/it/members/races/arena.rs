@@ -148,6 +148,13 @@ impl Arena {
         [one, other].map(|end| end.map_err(|error| error.into_database_error().unwrap().code().unwrap().into_owned()))
     }
 
+    /// Another member, without a role.
+    pub(super) async fn newcomer(&self) -> Uuid {
+        let person = Uuid::now_v7();
+        add(&mut *self.superuser.acquire().await.unwrap(), self.tenant, person, &[]).await;
+        person
+    }
+
     pub(super) async fn owners(&self) -> i64 {
         let owners = "SELECT count(*) FROM stockade.rbac_role_assignment a JOIN stockade.rbac_member m USING (tenant_id, user_id)
             WHERE tenant_id = $1 AND role = 'owner' AND status = 'active'";
