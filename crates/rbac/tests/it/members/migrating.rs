@@ -11,7 +11,7 @@ async fn each_migration_can_be_repeated_and_loses_nothing(pool: PgPool) {
     migrator().run(&pool).await.unwrap();
     postgres::sync(&mut *pool.acquire().await.unwrap(), &policy()).await.unwrap();
     let (tenant, owner) = (Uuid::now_v7(), Uuid::now_v7());
-    add(&mut *pool.acquire().await.unwrap(), tenant, owner, &["owner"]).await;
+    add(&mut pool.acquire().await.unwrap(), tenant, owner, &["owner"]).await;
     for sql in [MIGRATION_0001, MIGRATION_0002, MIGRATION_0002] {
         sqlx::raw_sql(sql).execute(&pool).await.unwrap();
     }
@@ -51,7 +51,7 @@ async fn the_schema_and_its_owner_roles_need_no_superuser(pool: PgPool) {
     assert_eq!(postgres::sync(&mut migrating, &policy).await.unwrap(), []);
     // A tenant without an owner is seen, whatever row-level security shows to others.
     let tenant = Uuid::now_v7();
-    add(&mut *pool.acquire().await.unwrap(), tenant, Uuid::now_v7(), &["viewer"]).await;
+    add(&mut pool.acquire().await.unwrap(), tenant, Uuid::now_v7(), &["viewer"]).await;
     assert_eq!(postgres::sync(&mut migrating, &policy).await.unwrap(), [tenant.into()]);
     // What people have it neither sees nor changes beyond what its functions need.
     enter(&mut migrating, tenant).await;

@@ -151,7 +151,7 @@ impl Arena {
     /// Another member, without a role.
     pub(super) async fn newcomer(&self) -> Uuid {
         let person = Uuid::now_v7();
-        add(&mut *self.superuser.acquire().await.unwrap(), self.tenant, person, &[]).await;
+        add(&mut self.superuser.acquire().await.unwrap(), self.tenant, person, &[]).await;
         person
     }
 
