@@ -32,7 +32,7 @@ const MIGRATOR: &str = "
     DO $$ DECLARE name text; BEGIN
         FOR name IN SELECT rolname FROM pg_roles WHERE rolname IN ('stockade_owner', 'stockade_app') LOOP
             -- The role is the cluster's: an earlier run that was killed may have left it a member.
-            EXECUTE format('REVOKE %I FROM stockade_rbac_test_migrator', name);
+            EXECUTE format('REVOKE %I FROM stockade_rbac_test_migrator CASCADE', name);
             -- From PostgreSQL 16 on, CREATEROLE reaches only the roles that it created itself.
             IF current_setting('server_version_num')::int >= 160000 THEN
                 EXECUTE format('GRANT %I TO stockade_rbac_test_migrator WITH ADMIN TRUE, INHERIT FALSE, SET FALSE', name);
