@@ -21,6 +21,7 @@ use crate::resource::Resource;
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// What one person may do now, resolved: put together once per request by [`Policy::actor`](crate::Policy::actor), asked
 /// any number of times.
@@ -89,14 +90,20 @@ impl<P: Permission, M: Mode> Actor<P, M> {
         self.authority.roles().map(crate::Role::name)
     }
 
+    /// Which version of the person's authority this is; `None` if it did not come from a store.
+    #[must_use]
+    pub const fn subject_version(&self) -> Option<SubjectVersion> {
+        self.authority.version()
+    }
+
     /// The names of those of the roles that are active. Roles that the policy keeps apart are not active until some of them are
     /// chosen: see [`with_roles_active`](Self::with_roles_active).
     pub fn active_roles(&self) -> impl Iterator<Item = &str> {
         self.authority.active().map(crate::Role::name)
     }
 
-    /// The first moment at which every decision is a refusal: when an override or a delegation that was counted in, or the
-    /// impersonation, ends. `None` if nothing expires.
+    /// The first moment at which every decision is a refusal: when a role, an override or a delegation that was counted in, or
+    /// the impersonation, ends. `None` if nothing expires.
     #[must_use]
     pub const fn valid_until(&self) -> Option<DateTime<Utc>> {
         self.authority.valid_until()
@@ -104,6 +111,14 @@ impl<P: Permission, M: Mode> Actor<P, M> {
 
     pub(crate) const fn authority(&self) -> &Authority<P> {
         &self.authority
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<P: Permission> Actor<P, Direct> {
+    /// The same session of the same person, with what the person has now.
+    pub(crate) fn renewed(&self, now: ActorBuilder<P>) -> Self {
+        Self { authority: self.authority.renewed(now.build().authority), mode: Direct::new() }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::reason::Reason;
 use crate::record::AccessRecord;
 use crate::resource::Resource;
 use crate::scope::Scope;
+use crate::version::{PolicyVersion, SubjectVersion};
 
 /// Whether an actor may do something to a resource.
 ///
@@ -153,6 +154,18 @@ impl<'a, P: Permission> Decision<'a, P> {
         self.authority.valid_until()
     }
 
+    /// Which version of the person's authority was asked; `None` if the actor did not come from a store.
+    #[must_use]
+    pub const fn subject_version(&self) -> Option<SubjectVersion> {
+        self.authority.version()
+    }
+
+    /// Which policy decided.
+    #[must_use]
+    pub fn policy_version(&self) -> PolicyVersion {
+        self.authority.policy().version()
+    }
+
     /// Whether the actor may, but is obliged to record it: the permission is flagged `audit`.
     /// [`require`](crate::Actor::require) enforces the obligation; after a bare `decide` it is the caller's.
     #[must_use]
@@ -174,6 +187,8 @@ impl<'a, P: Permission> Decision<'a, P> {
             kind: self.permission.kind(),
             reason: impersonation.map(|impersonation| impersonation.reason().clone()),
             explanation: self.to_string(),
+            policy_version: self.policy_version(),
+            subject_version: self.subject_version(),
         }
     }
 }

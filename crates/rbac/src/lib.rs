@@ -9,19 +9,21 @@ mod permission;
 mod policy;
 mod problem;
 mod reason;
-mod resource;
 mod scope;
 mod scopes;
-mod share;
-mod subject;
+mod version;
 mod vocabulary;
 
 mod actor;
 mod decision;
+mod mode;
+mod resource;
+mod share;
+mod subject;
+
 mod denied;
 mod guard;
 mod impersonation;
-mod mode;
 mod permit;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
@@ -53,7 +55,7 @@ pub use self::scope::Scope;
 pub use self::scopes::Scopes;
 pub use self::share::ShareLevel;
 pub use self::subject::Subject;
+pub use self::version::{PolicyVersion, SubjectVersion};
 pub use self::visibility::{RowFilter, RowPolicies, RowPolicy, Rows};
-
 #[doc(hidden)]
 pub use self::vocabulary::__macro;

@@ -7,6 +7,7 @@ use crate::ident::UserId;
 use crate::permission::Kind;
 use crate::reason::Reason;
 use crate::resource::Resource;
+use crate::version::{PolicyVersion, SubjectVersion};
 
 /// Where uses of `audit` permissions are recorded: an audit log.
 pub trait AuditSink {
@@ -37,6 +38,10 @@ pub struct AccessRecord {
     pub reason: Option<Reason>,
     /// The decision, as displayed: the role, override or delegation that granted it, and all roles.
     pub explanation: String,
+    /// Which policy decided.
+    pub policy_version: PolicyVersion,
+    /// Which version of the person's authority was asked; `None` if the actor did not come from a store.
+    pub subject_version: Option<SubjectVersion>,
 }
 
 /// Something that may be used only after it has been recorded: a permit of an `audit` permission, or an impersonation.

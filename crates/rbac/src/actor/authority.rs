@@ -14,6 +14,7 @@ use crate::permission::{Kind, Permission};
 use crate::policy::{Policy, Role};
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// An upper limit on what roles and overrides give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +40,7 @@ pub(crate) enum Assurance {
 pub(crate) struct Authority<P: Permission> {
     policy: Policy<P>,
     subject: Subject,
+    version: Option<SubjectVersion>,
     roles: Vec<usize>,
     /// Those of the roles that were asked to be active; all of them if nobody asked.
     chosen: Option<Vec<usize>>,
@@ -59,6 +61,7 @@ impl<P: Permission> Authority<P> {
         Self {
             policy,
             subject,
+            version: None,
             roles: Vec::new(),
             chosen: None,
             active: Vec::new(),
@@ -81,6 +84,24 @@ impl<P: Permission> Authority<P> {
         Ok(())
     }
 
+    /// Adds a role that ends, unless it has.
+    pub(super) fn add_role_until(&mut self, name: &str, until: DateTime<Utc>) -> Result<(), Error> {
+        self.policy.assignable(name)?;
+        if self.now() < until {
+            self.add_role(name)?;
+            self.end_by(until);
+        }
+        Ok(())
+    }
+
+    fn end_by(&mut self, until: DateTime<Utc>) {
+        self.valid_until = Some(self.valid_until.map_or(until, |earlier| earlier.min(until)));
+    }
+
+    pub(super) fn date(&mut self, version: SubjectVersion) {
+        self.version = Some(version);
+    }
+
     pub(super) fn lower(&mut self, ceiling: Ceiling, scopes: &Scopes<P>) {
         match self.ceilings.iter_mut().find(|(other, _)| *other == ceiling) {
             Some((_, limit)) => *limit = limit.clone().meet(scopes),
@@ -98,7 +119,9 @@ impl<P: Permission> Authority<P> {
             let now = self.policy.clock().now();
             overrides.retain(|exception| exception.until.is_none_or(|until| now < until));
         }
-        self.valid_until = overrides.iter().filter_map(|exception| exception.until).min();
+        for until in overrides.iter().filter_map(|exception| exception.until) {
+            self.end_by(until);
+        }
         self.overrides = overrides;
         self
     }
@@ -138,12 +161,29 @@ impl<P: Permission> Authority<P> {
         seen.resolved()
     }
 
+    /// What the person has now, within what limits this session: its second factor, its ceilings and the roles that are active.
+    #[cfg(feature = "postgres")]
+    pub(super) fn renewed(&self, mut now: Self) -> Self {
+        let held = |chosen: &Vec<usize>| chosen.iter().copied().filter(|role| now.roles.contains(role)).collect();
+        now.chosen = self.chosen.as_ref().map(held);
+        for (ceiling, scopes) in &self.ceilings {
+            now.lower(*ceiling, scopes);
+        }
+        now.assurance = self.assurance;
+        now.reads_only |= self.reads_only;
+        now.resolved()
+    }
+
     pub(crate) const fn policy(&self) -> &Policy<P> {
         &self.policy
     }
 
     pub(crate) const fn subject(&self) -> &Subject {
         &self.subject
+    }
+
+    pub(crate) const fn version(&self) -> Option<SubjectVersion> {
+        self.version
     }
 
     pub(crate) fn roles(&self) -> impl Iterator<Item = &Role<P>> {

@@ -1,5 +1,7 @@
 //! Puts an actor together.
 
+use chrono::{DateTime, Utc};
+
 use super::Actor;
 use super::authority::{Assurance, Authority, Ceiling};
 use super::delegation::{Delegated, Delegation};
@@ -10,6 +12,7 @@ use crate::permission::Permission;
 use crate::policy::Policy;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// Collects roles, overrides, delegations and ceilings of a person. Made by [`Policy::actor`].
 ///
@@ -34,6 +37,17 @@ impl<P: Permission> ActorBuilder<P> {
     /// [`ErrorKind::UnknownRole`](crate::ErrorKind::UnknownRole) if the policy has no such role, or if it is not assignable.
     pub fn role(mut self, name: &str) -> Result<Self, Error> {
         self.authority.add_role(name)?;
+        Ok(self)
+    }
+
+    /// Adds a role that the person has until `until`. The actor ends with the first of them; one that has ended already has no
+    /// effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`role`](Self::role).
+    pub fn role_until(mut self, name: &str, until: DateTime<Utc>) -> Result<Self, Error> {
+        self.authority.add_role_until(name, until)?;
         Ok(self)
     }
 
@@ -72,6 +86,12 @@ impl<P: Permission> ActorBuilder<P> {
     /// States that the person has shown a second factor in this session. `mfa` permissions are refused without.
     pub fn multi_factor(mut self) -> Self {
         self.authority.assure(Assurance::MultiFactor);
+        self
+    }
+
+    /// States which version of the person's authority this is, for decisions to name.
+    pub fn subject_version(mut self, version: impl Into<SubjectVersion>) -> Self {
+        self.authority.date(version.into());
         self
     }
 

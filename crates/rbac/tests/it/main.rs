@@ -18,6 +18,8 @@ mod guard;
 mod impersonation;
 mod incits;
 mod laws;
+#[cfg(feature = "postgres")]
+mod members;
 mod mistakes;
 mod model;
 mod oracle;
