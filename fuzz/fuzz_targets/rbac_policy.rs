@@ -8,7 +8,7 @@ stockade_rbac::permissions! {
     pub enum Perm {
         View    = "load.view":    Read,  up to Tenant;
         Edit    = "load.edit":    Write, up to Tenant;
-        Close   = "ledger.close": Write, up to Tenant, audit, mfa;
+        Close   = "ledger.close": Write, up to Tenant, audit, mfa, delegable;
         Inspect = "desk.inspect": Read,  up to Platform, audit;
     }
 }
@@ -21,6 +21,9 @@ fuzz_target!(|text: &str| {
             }
             let _ = policy.matrix().to_markdown();
             let _ = policy.matrix().to_csv();
+            let _ = policy.matrix().to_json();
+            assert!(policy.diff(&policy).is_empty());
+            assert_eq!(policy.digest(), policy.clone().digest());
         }
         Err(error) => {
             assert!(!error.to_string().contains('\n'));

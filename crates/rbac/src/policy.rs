@@ -10,16 +10,16 @@ mod separation;
 mod source;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use self::roleset::RoleSet;
 pub use self::separation::{Separation, SeparationRule};
 use crate::actor::ActorBuilder;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Fault};
-use crate::matrix::Matrix;
 use crate::permission::Permission;
 use crate::problem::{did_you_mean, shown};
+use crate::report::Matrix;
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
@@ -50,7 +50,7 @@ struct Roles<P: Permission> {
     in_order: Vec<Role<P>>,
     by_name: HashMap<String, usize>,
     separations: Vec<Separation<P>>,
-    version: PolicyVersion,
+    version: OnceLock<PolicyVersion>,
     limits_assigning: bool,
 }
 
@@ -75,10 +75,10 @@ impl<P: Permission> Policy<P> {
         Ok(Self { roles: Arc::new(roles), clock: Arc::new(SystemClock) })
     }
 
-    /// Which text this is compiled from, for decisions and records to name.
+    /// A short name of what this policy means, for decisions and records. It is worked out once.
     #[must_use]
     pub fn version(&self) -> PolicyVersion {
-        self.roles.version
+        *self.roles.version.get_or_init(|| PolicyVersion::of(&self.digest()))
     }
 
     /// The same policy with another clock, which its actors ask whether they have expired.
@@ -134,6 +134,23 @@ impl<P: Permission> Policy<P> {
             SeparationRule::SameRecord { then, .. } => Some(*then),
             SeparationRule::Static { .. } | SeparationRule::Dynamic { .. } => None,
         })
+    }
+
+    /// Whether a role is or inherits one of those that this separation keeps apart.
+    pub(crate) fn separates(&self, separation: &str, role: &str) -> bool {
+        let named = self.separations().iter().find(|one| one.name() == separation);
+        named.zip(self.role(role)).is_some_and(|(separation, role)| separation.count(role) > 0)
+    }
+
+    pub(crate) fn limits_assigning(&self) -> bool {
+        self.roles.limits_assigning
+    }
+
+    /// The roles that are kept apart from others and that a role is or inherits.
+    pub(crate) fn separated_within(&self, role: &Role<P>) -> Vec<&str> {
+        let kept = |index: usize| self.separations().iter().any(|separation| separation.names(index));
+        let roles = self.roles().iter().enumerate().filter(|(index, _)| role.included.contains(*index) && kept(*index));
+        roles.map(|(_, role)| role.name()).collect()
     }
 
     /// These roles and all that they inherit.

@@ -1,5 +1,6 @@
 //! The policies in `presets/`, one test for each sentence that is said about them.
 
+mod approval;
 mod brokerage;
 mod trucking;
 
