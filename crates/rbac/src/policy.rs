@@ -10,7 +10,7 @@ mod separation;
 mod source;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use self::roleset::RoleSet;
 pub use self::separation::{Separation, SeparationRule};
@@ -50,7 +50,7 @@ struct Roles<P: Permission> {
     in_order: Vec<Role<P>>,
     by_name: HashMap<String, usize>,
     separations: Vec<Separation<P>>,
-    version: PolicyVersion,
+    version: OnceLock<PolicyVersion>,
     limits_assigning: bool,
 }
 
@@ -75,10 +75,10 @@ impl<P: Permission> Policy<P> {
         Ok(Self { roles: Arc::new(roles), clock: Arc::new(SystemClock) })
     }
 
-    /// Which text this is compiled from, for decisions and records to name.
+    /// A short name of what this policy means, for decisions and records. It is worked out once.
     #[must_use]
     pub fn version(&self) -> PolicyVersion {
-        self.roles.version
+        *self.roles.version.get_or_init(|| PolicyVersion::of(&self.digest()))
     }
 
     /// The same policy with another clock, which its actors ask whether they have expired.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
+use crate::report::Digest;
 
-/// Which text a policy was compiled from: the first eight bytes of its SHA-256. Displayed as 16 hexadecimal digits.
+/// Which policy decided: the first eight bytes of its [digest](crate::Policy::digest), displayed as 16 hexadecimal digits. What a
+/// record names is what an [`AccessReview`](crate::AccessReview) names in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PolicyVersion([u8; 8]);
 
@@ -15,10 +16,9 @@ pub struct PolicyVersion([u8; 8]);
 pub struct SubjectVersion(i64);
 
 impl PolicyVersion {
-    pub(crate) fn of(source: &str) -> Self {
-        let digest: [u8; 32] = Sha256::digest(source).into();
+    pub(crate) fn of(digest: &Digest) -> Self {
         let mut first = [0; 8];
-        first.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        first.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
         Self(first)
     }
 }

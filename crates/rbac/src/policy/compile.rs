@@ -1,6 +1,7 @@
 //! From the text of a policy to its roles, or to the list of all that is wrong with it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::closure::Closed;
 use super::source::{PolicySource, RoleSource};
@@ -9,7 +10,6 @@ use crate::permission::Permission;
 use crate::problem::{Problem, nearest, shown};
 use crate::scope::Scope;
 use crate::scopes::Scopes;
-use crate::version::PolicyVersion;
 
 /// A role whose names have been looked up.
 pub(super) struct Draft<P: Permission> {
@@ -68,7 +68,7 @@ pub(super) fn compile<P: Permission>(text: &str) -> Result<Roles<P>, Vec<Problem
         by_name: names.into_iter().collect(),
         separations,
         limits_assigning,
-        version: PolicyVersion::of(text),
+        version: OnceLock::new(),
     })
 }
 
