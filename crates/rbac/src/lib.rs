@@ -16,20 +16,19 @@ mod vocabulary;
 
 mod actor;
 mod decision;
-mod mode;
-mod resource;
-mod share;
-mod subject;
-
 mod denied;
 mod guard;
 mod impersonation;
+mod mode;
 mod permit;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
 mod record;
 mod report;
+mod resource;
+mod share;
+mod subject;
 mod visibility;
 
 pub use self::actor::{Actor, ActorBuilder, Ceiling, Delegation};

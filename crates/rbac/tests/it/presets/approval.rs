@@ -2,7 +2,7 @@
 
 use stockade_rbac::{Permission, Policy};
 
-use super::{brokerage, trucking};
+use super::{brokerage, erp, field_service, trucking};
 
 /// What a pull request would have to get approved.
 fn unapproved<P: Permission>(approved: &str, proposed: &str) -> String {
@@ -13,15 +13,21 @@ fn unapproved<P: Permission>(approved: &str, proposed: &str) -> String {
 
 #[test]
 fn no_preset_widens_without_approval() {
-    let trucking = unapproved::<trucking::Perm>(
-        include_str!("../../data/trucking.approved.toml"),
-        include_str!("../../../presets/trucking.toml"),
-    );
-    let brokerage = unapproved::<brokerage::Perm>(
-        include_str!("../../data/brokerage.approved.toml"),
-        include_str!("../../../presets/brokerage.toml"),
-    );
-    assert_eq!(trucking + &brokerage, "");
+    macro_rules! unapproved_of {
+        ($preset:ident, $file:literal) => {
+            unapproved::<$preset::Perm>(
+                include_str!(concat!("../../data/", $file, ".approved.toml")),
+                include_str!(concat!("../../../presets/", $file, ".toml")),
+            )
+        };
+    }
+    let widened = [
+        unapproved_of!(trucking, "trucking"),
+        unapproved_of!(erp, "erp"),
+        unapproved_of!(field_service, "field-service"),
+        unapproved_of!(brokerage, "brokerage"),
+    ];
+    assert_eq!(widened.concat(), "");
 }
 
 #[test]
