@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::support::{client, start, tenant, user};
 
-crate::on_both_stores! {
+crate::on_every_store! {
     accounts
     password_hash_is_swapped
     totp_states

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::support::*;
 
-crate::on_both_stores! {
+crate::on_every_store! {
     enrolment_ends_sessions_and_consumes_its_code
     active_factor_cannot_be_replaced
     pending_factor_is_not_asked_for

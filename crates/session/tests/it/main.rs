@@ -1,4 +1,4 @@
-//! The tests that go through the public surface, most of them on both stores.
+//! The tests that go through the public surface, most of them on every store.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -15,3 +15,5 @@ mod support;
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;

@@ -19,9 +19,9 @@ pub(crate) const ANA: &str = "ana@acme.test";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const SEED: [u8; 20] = *b"12345678901234567890";
 
-/// Runs each test on the memory store and on PostgreSQL, there with a login that has nothing but `stockade_auth`.
+/// Runs each test on the memory store, on PostgreSQL, there with a login that has nothing but `stockade_auth`, and on SQLite.
 #[macro_export]
-macro_rules! on_both_stores {
+macro_rules! on_every_store {
     ($($test:ident)*) => {
         mod memory {
             $(#[tokio::test]
@@ -36,6 +36,15 @@ macro_rules! on_both_stores {
             async fn $test(pool: sqlx::postgres::PgPoolOptions, options: sqlx::postgres::PgConnectOptions) {
                 let database = $crate::postgres::Database::install(pool, options).await;
                 super::$test(database.store()).await;
+            })*
+        }
+
+        #[cfg(feature = "sqlite")]
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let file = $crate::sqlite::File::new().await;
+                super::$test(file.store()).await;
             })*
         }
     };

@@ -1,0 +1,136 @@
+//! Sessions.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{Row, SqlitePool, query, sqlite::SqliteRow};
+
+use super::value::{bytes, id, micros, time, versions};
+use crate::{
+    id::{SessionId, UserId},
+    session::Assurance,
+    store::{Digest, SessionRecord},
+};
+
+type Result<T> = sqlx::Result<T>;
+
+pub(super) async fn insert(pool: &SqlitePool, digest: &Digest, session: &SessionRecord) -> Result<()> {
+    query(
+        "INSERT INTO main.stockade_auth_session
+             (sid, digest, user_id, tenant_id, user_version, tenant_version, global_version, assurance,
+              authenticated_at, last_seen_at, idle_seconds, expires_at, ip, user_agent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )
+    .bind(session.sid.as_uuid())
+    .bind(bytes(digest))
+    .bind(session.user.as_uuid())
+    .bind(session.tenant.as_uuid())
+    .bind(session.versions.user)
+    .bind(session.versions.tenant)
+    .bind(session.versions.global)
+    .bind(match session.assurance {
+        Assurance::Password => "password",
+        Assurance::PasswordAndTotp => "password+totp",
+    })
+    .bind(micros(session.authenticated_at))
+    .bind(micros(session.last_seen_at))
+    .bind(i32::try_from(session.idle.num_seconds()).unwrap_or(i32::MAX))
+    .bind(micros(session.expires_at))
+    .bind(session.ip.to_string())
+    .bind(session.user_agent.as_deref())
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+pub(super) async fn resolve(pool: &SqlitePool, digest: &Digest, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
+    let row = query(
+        "SELECT s.* FROM main.stockade_auth_current_session s
+         WHERE s.digest = ?1 AND s.expires_at > ?2 AND s.last_seen_at + s.idle_seconds * 1000000 > ?2",
+    )
+    .bind(bytes(digest))
+    .bind(micros(now))
+    .fetch_optional(pool)
+    .await?;
+    row.as_ref().map(record).transpose()
+}
+
+pub(super) async fn touch(
+    pool: &SqlitePool,
+    sid: SessionId,
+    now: DateTime<Utc>,
+    unless_after: DateTime<Utc>,
+) -> Result<bool> {
+    let done = query(
+        "UPDATE main.stockade_auth_session SET last_seen_at = ?2
+         WHERE sid = ?1 AND last_seen_at <= ?3 AND revoked_at IS NULL",
+    )
+    .bind(sid.as_uuid())
+    .bind(micros(now))
+    .bind(micros(unless_after))
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn rotate(
+    pool: &SqlitePool,
+    old: &Digest,
+    new: &Digest,
+    now: DateTime<Utc>,
+) -> Result<Option<SessionRecord>> {
+    let rows = query(
+        "UPDATE main.stockade_auth_session SET digest = ?2, last_seen_at = ?3
+         WHERE sid IN (
+             SELECT s.sid FROM main.stockade_auth_current_session s
+             WHERE s.digest = ?1 AND s.expires_at > ?3 AND s.last_seen_at + s.idle_seconds * 1000000 > ?3)
+         RETURNING *",
+    )
+    .bind(bytes(old))
+    .bind(bytes(new))
+    .bind(micros(now))
+    .fetch_all(pool)
+    .await?;
+    rows.first().map(record).transpose()
+}
+
+pub(super) async fn revoke(pool: &SqlitePool, sid: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
+    let rows = query(
+        "UPDATE main.stockade_auth_session SET revoked_at = ?2 WHERE sid = ?1 AND revoked_at IS NULL RETURNING *",
+    )
+    .bind(sid.as_uuid())
+    .bind(micros(now))
+    .fetch_all(pool)
+    .await?;
+    rows.first().map(record).transpose()
+}
+
+pub(super) async fn of_user(pool: &SqlitePool, user: UserId, now: DateTime<Utc>) -> Result<Vec<SessionRecord>> {
+    let rows = query(
+        "SELECT s.* FROM main.stockade_auth_current_session s
+         WHERE s.user_id = ?1 AND s.expires_at > ?2 AND s.last_seen_at + s.idle_seconds * 1000000 > ?2
+         ORDER BY s.authenticated_at DESC, s.sid DESC",
+    )
+    .bind(user.as_uuid())
+    .bind(micros(now))
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(record).collect()
+}
+
+fn record(row: &SqliteRow) -> Result<SessionRecord> {
+    let ip: String = row.try_get("ip")?;
+    let assurance: &str = row.try_get("assurance")?;
+    Ok(SessionRecord {
+        sid: id(row, "sid")?,
+        user: id(row, "user_id")?,
+        tenant: id(row, "tenant_id")?,
+        versions: versions(row)?,
+        // An unknown word gives the least.
+        assurance: if assurance == "password+totp" { Assurance::PasswordAndTotp } else { Assurance::Password },
+        authenticated_at: time(row, "authenticated_at")?,
+        last_seen_at: time(row, "last_seen_at")?,
+        idle: TimeDelta::seconds(row.try_get::<i32, _>("idle_seconds")?.into()),
+        expires_at: time(row, "expires_at")?,
+        ip: ip.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        user_agent: row.try_get("user_agent")?,
+    })
+}
