@@ -163,6 +163,22 @@ impl From<TenantId> for Scope {
     }
 }
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+impl Assurance {
+    /// The word in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::PasswordAndTotp => "password+totp",
+        }
+    }
+
+    /// An unknown word gives the least.
+    pub(crate) fn of(word: &str) -> Self {
+        if word == "password+totp" { Self::PasswordAndTotp } else { Self::Password }
+    }
+}
+
 /// How stale `last_seen_at` may become before it is written again.
 pub(crate) fn touch_interval(idle: TimeDelta) -> TimeDelta {
     (idle / 30).min(TimeDelta::seconds(60))

@@ -1,7 +1,7 @@
 //! Sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgPool, Row, postgres::PgRow, query};
+use sqlx::{PgPool, Row, postgres::PgRow, query, query_scalar};
 use uuid::Uuid;
 
 use super::account::versions;
@@ -27,10 +27,7 @@ pub(super) async fn insert(pool: &PgPool, digest: &Digest, session: &SessionReco
     .bind(session.versions.user)
     .bind(session.versions.tenant)
     .bind(session.versions.global)
-    .bind(match session.assurance {
-        Assurance::Password => "password",
-        Assurance::PasswordAndTotp => "password+totp",
-    })
+    .bind(session.assurance.as_str())
     .bind(session.authenticated_at)
     .bind(session.last_seen_at)
     .bind(i32::try_from(session.idle.num_seconds()).unwrap_or(i32::MAX))
@@ -57,16 +54,12 @@ pub(super) async fn touch(
     now: DateTime<Utc>,
     unless_after: DateTime<Utc>,
 ) -> Result<bool> {
-    let done = query(
-        "UPDATE stockade.auth_session SET last_seen_at = $2
-         WHERE sid = $1 AND last_seen_at <= $3 AND revoked_at IS NULL",
-    )
-    .bind(sid.as_uuid())
-    .bind(now)
-    .bind(unless_after)
-    .execute(pool)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    query_scalar("SELECT stockade.auth_touch($1, $2, $3)")
+        .bind(sid.as_uuid())
+        .bind(now)
+        .bind(unless_after)
+        .fetch_one(pool)
+        .await
 }
 
 pub(super) async fn rotate(
@@ -122,8 +115,7 @@ fn record(row: &PgRow) -> Result<SessionRecord> {
         user: row.try_get::<Uuid, _>("user_id")?.into(),
         tenant: row.try_get::<Uuid, _>("tenant_id")?.into(),
         versions: versions(row)?,
-        // An unknown word gives the least.
-        assurance: if assurance == "password+totp" { Assurance::PasswordAndTotp } else { Assurance::Password },
+        assurance: Assurance::of(assurance),
         authenticated_at: row.try_get("authenticated_at")?,
         last_seen_at: row.try_get("last_seen_at")?,
         idle: TimeDelta::seconds(row.try_get::<i32, _>("idle_seconds")?.into()),

@@ -21,7 +21,7 @@ use crate::{
 pub struct PgStore(PgPool);
 
 impl PgStore {
-    /// A store over a pool whose login is a member of the role `stockade_auth`.
+    /// A store over a pool whose login is a member of the role `stockade_auth`, or of `stockade_app` to look sessions up and no more.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         Self(pool)
@@ -116,7 +116,7 @@ impl Store for PgStore {
 }
 
 /// Connection trouble and conflicts between transactions may pass; anything else would repeat.
-fn failed(error: sqlx::Error) -> Error {
+pub(super) fn failed(error: sqlx::Error) -> Error {
     let passing = match &error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {

@@ -26,10 +26,7 @@ pub(super) async fn insert(pool: &SqlitePool, digest: &Digest, session: &Session
     .bind(session.versions.user)
     .bind(session.versions.tenant)
     .bind(session.versions.global)
-    .bind(match session.assurance {
-        Assurance::Password => "password",
-        Assurance::PasswordAndTotp => "password+totp",
-    })
+    .bind(session.assurance.as_str())
     .bind(micros(session.authenticated_at))
     .bind(micros(session.last_seen_at))
     .bind(i32::try_from(session.idle.num_seconds()).unwrap_or(i32::MAX))
@@ -124,8 +121,7 @@ fn record(row: &SqliteRow) -> Result<SessionRecord> {
         user: id(row, "user_id")?,
         tenant: id(row, "tenant_id")?,
         versions: versions(row)?,
-        // An unknown word gives the least.
-        assurance: if assurance == "password+totp" { Assurance::PasswordAndTotp } else { Assurance::Password },
+        assurance: Assurance::of(assurance),
         authenticated_at: time(row, "authenticated_at")?,
         last_seen_at: time(row, "last_seen_at")?,
         idle: TimeDelta::seconds(row.try_get::<i32, _>("idle_seconds")?.into()),

@@ -15,5 +15,7 @@ mod support;
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_tenant;
 #[cfg(feature = "sqlite")]
 mod sqlite;
