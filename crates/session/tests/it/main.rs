@@ -9,6 +9,7 @@
 mod contract;
 mod enrolment;
 mod lockout;
+mod races;
 mod sessions;
 mod sign_in;
 mod support;
@@ -17,5 +18,7 @@ mod support;
 mod postgres;
 #[cfg(feature = "postgres")]
 mod postgres_tenant;
+#[cfg(feature = "postgres")]
+mod race_controls;
 #[cfg(feature = "sqlite")]
 mod sqlite;
