@@ -176,3 +176,6 @@ mod tests {
         assert_eq!(format!("{ring:?}"), "KeyRing { active: 9, verify_only: [] }");
     }
 }
+
+#[cfg(test)]
+mod vectors;

@@ -2,6 +2,8 @@
 
 mod phc;
 mod pool;
+#[cfg(test)]
+mod vectors;
 
 use crate::error::{Error, Result};
 
