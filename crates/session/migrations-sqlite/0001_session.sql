@@ -7,7 +7,16 @@ CREATE TABLE stockade_auth_account (
     tenant_id     BLOB    NOT NULL CHECK (length(tenant_id) = 16),
     identifier    TEXT    NOT NULL UNIQUE,
     password_hash TEXT    NOT NULL,
-    version       INTEGER NOT NULL DEFAULT 0 CHECK (version >= 0) -- adding one revokes every session and pending sign-in of the user
+    version       INTEGER NOT NULL DEFAULT 0 CHECK (version >= 0), -- adding one revokes every session and pending sign-in of the user
+    status        TEXT    NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended', 'deleted')),
+    mfa_required_from INTEGER -- from then on the user needs a second factor; NULL: the tenant decides
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE stockade_auth_tenant_policy (
+    tenant_id         BLOB NOT NULL PRIMARY KEY CHECK (length(tenant_id) = 16),
+    mfa_required_from INTEGER,
+    idle_seconds      INTEGER CHECK (idle_seconds > 0),
+    absolute_seconds  INTEGER CHECK (absolute_seconds >= idle_seconds)
 ) STRICT, WITHOUT ROWID;
 
 -- The versions of tenants and, with the nil uuid, of everybody. No row means version 0.
@@ -22,7 +31,8 @@ CREATE TABLE stockade_auth_totp (
     user_id     BLOB    NOT NULL PRIMARY KEY REFERENCES stockade_auth_account ON DELETE CASCADE,
     sealed_seed BLOB    NOT NULL,
     active      INTEGER NOT NULL CHECK (active IN (0, 1)),
-    last_step   INTEGER NOT NULL
+    last_step   INTEGER NOT NULL,
+    replacement BLOB -- a sealed seed that waits for its first code while the old one still counts
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stockade_auth_attempt (
@@ -55,6 +65,7 @@ CREATE TABLE stockade_auth_session (
     global_version   INTEGER NOT NULL,
     assurance        TEXT    NOT NULL CHECK (assurance IN ('password', 'password+totp')),
     authenticated_at INTEGER NOT NULL,
+    stepped_up_at    INTEGER, -- when the user last proved again who they are
     last_seen_at     INTEGER NOT NULL,
     idle_seconds     INTEGER NOT NULL CHECK (idle_seconds BETWEEN 1 AND 2147483647),
     expires_at       INTEGER NOT NULL,
@@ -64,11 +75,19 @@ CREATE TABLE stockade_auth_session (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stockade_auth_session_by_user ON stockade_auth_session (user_id);
 
--- Sessions that nothing has revoked. Whether they are expired depends on the caller's clock.
+-- Sessions that nothing has revoked, with the limits that hold now: the tighter of the session's own and the tenant's. Whether they
+-- are expired depends on the caller's clock.
 CREATE VIEW stockade_auth_current_session AS
-SELECT s.*
+SELECT s.sid, s.digest, s.user_id, s.tenant_id, s.user_version, s.tenant_version, s.global_version, s.assurance,
+       max(s.authenticated_at, coalesce(s.stepped_up_at, s.authenticated_at)) AS authenticated_at,
+       s.last_seen_at,
+       min(s.idle_seconds, coalesce(p.idle_seconds, s.idle_seconds)) AS idle_seconds,
+       min(s.expires_at, coalesce(s.authenticated_at + p.absolute_seconds * 1000000, s.expires_at)) AS expires_at,
+       s.ip, s.user_agent,
+       coalesce(min(a.mfa_required_from, p.mfa_required_from), a.mfa_required_from, p.mfa_required_from) AS mfa_required_from
 FROM stockade_auth_session s
-JOIN stockade_auth_account a ON a.user_id = s.user_id AND a.version = s.user_version
+JOIN stockade_auth_account a ON a.user_id = s.user_id AND a.version = s.user_version AND a.status = 'active'
+LEFT JOIN stockade_auth_tenant_policy p ON p.tenant_id = s.tenant_id
 LEFT JOIN stockade_auth_version t ON t.scope = 'tenant' AND t.id = s.tenant_id
 LEFT JOIN stockade_auth_version g ON g.scope = 'global' AND g.id = x'00000000000000000000000000000000'
 WHERE s.revoked_at IS NULL
@@ -79,13 +98,13 @@ WHERE s.revoked_at IS NULL
 CREATE VIEW stockade_auth_current_flow AS
 SELECT f.*
 FROM stockade_auth_flow f
-JOIN stockade_auth_account a ON a.user_id = f.user_id AND a.version = f.user_version
+JOIN stockade_auth_account a ON a.user_id = f.user_id AND a.version = f.user_version AND a.status = 'active'
 LEFT JOIN stockade_auth_version t ON t.scope = 'tenant' AND t.id = f.tenant_id
 LEFT JOIN stockade_auth_version g ON g.scope = 'global' AND g.id = x'00000000000000000000000000000000'
 WHERE coalesce(t.version, 0) = f.tenant_version
   AND coalesce(g.version, 0) = f.global_version;
 
--- A revoked session never comes back, and of a live one only its token, its last use and its end change.
+-- A revoked session never comes back, and of a live one only its token, its last use, its proof and its end change.
 CREATE TRIGGER stockade_auth_session_updates BEFORE UPDATE ON stockade_auth_session
 WHEN OLD.revoked_at IS NOT NULL
     OR NEW.sid IS NOT OLD.sid OR NEW.user_id IS NOT OLD.user_id OR NEW.tenant_id IS NOT OLD.tenant_id
@@ -116,6 +135,12 @@ BEGIN
 END;
 
 -- Taking a version back would bring revoked sessions back.
+CREATE TRIGGER stockade_auth_account_deleted BEFORE UPDATE ON stockade_auth_account
+WHEN OLD.status = 'deleted'
+BEGIN
+    SELECT RAISE(ABORT, 'a deleted account never changes');
+END;
+
 CREATE TRIGGER stockade_auth_account_version BEFORE UPDATE ON stockade_auth_account
 WHEN NEW.version < OLD.version OR NEW.user_id IS NOT OLD.user_id
 BEGIN

@@ -84,7 +84,7 @@ SET search_path = pg_catalog, pg_temp
 AS $revoke$
 BEGIN
     UPDATE stockade.auth_account a SET version = a.version + 1
-    WHERE a.user_id = of_user AND a.tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c);
+    WHERE a.user_id = of_user AND a.status <> 'deleted' AND a.tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c);
     RETURN FOUND;
 END
 $revoke$;

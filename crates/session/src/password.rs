@@ -2,6 +2,7 @@
 
 mod phc;
 mod pool;
+mod rules;
 #[cfg(test)]
 mod vectors;
 
@@ -9,6 +10,7 @@ use crate::error::{Error, Result};
 
 pub(crate) use pool::Slot;
 pub use pool::{HashPool, HashPoolConfig, Verdict};
+pub use rules::{BreachList, OnOutage, PasswordProblem, PasswordRules};
 
 /// The fewest characters of a new password (ASVS 5.0, 6.2.1).
 pub(crate) const MIN_CHARS: usize = 8;

@@ -19,10 +19,15 @@
 
 mod account;
 mod attempt;
+mod credential;
 mod flow;
 mod migration;
+mod network;
+mod policy;
+mod recovery;
 mod session;
 mod store;
+mod sweep;
 mod tenant;
 
 pub use migration::{MIGRATIONS, migrator};

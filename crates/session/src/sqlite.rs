@@ -9,11 +9,16 @@
 
 mod account;
 mod attempt;
+mod credential;
 mod flow;
 mod migration;
+mod network;
 mod options;
+mod policy;
+mod recovery;
 mod session;
 mod store;
+mod sweep;
 mod value;
 
 pub use migration::{MIGRATIONS, migrator};

@@ -3,9 +3,13 @@
 use sqlx::{Row, SqlitePool, query};
 use uuid::Uuid;
 
-use super::value::{id, versions};
+use super::{
+    recovery::add_version,
+    value::{id, optional_time, versions},
+};
 use crate::{
     id::UserId,
+    policy::AccountStatus,
     session::{Scope, Stats},
     store::{AccountRecord, Lookup, NewAccountRecord, TotpRecord, TotpState},
 };
@@ -33,8 +37,11 @@ pub(super) async fn find(pool: &SqlitePool, by: Lookup<'_>) -> Result<Option<Acc
     };
     let row = query(
         "SELECT a.user_id, a.tenant_id, a.identifier, a.password_hash, f.active, a.version AS user_version,
-                coalesce(t.version, 0) AS tenant_version, coalesce(g.version, 0) AS global_version
+                coalesce(t.version, 0) AS tenant_version, coalesce(g.version, 0) AS global_version, a.status,
+                coalesce(min(a.mfa_required_from, p.mfa_required_from), a.mfa_required_from, p.mfa_required_from)
+                    AS mfa_required_from
          FROM main.stockade_auth_account a
+         LEFT JOIN main.stockade_auth_tenant_policy p ON p.tenant_id = a.tenant_id
          LEFT JOIN main.stockade_auth_totp f ON f.user_id = a.user_id
          LEFT JOIN main.stockade_auth_version t ON t.scope = 'tenant' AND t.id = a.tenant_id
          LEFT JOIN main.stockade_auth_version g ON g.scope = 'global' AND g.id = x'00000000000000000000000000000000'
@@ -52,6 +59,8 @@ pub(super) async fn find(pool: &SqlitePool, by: Lookup<'_>) -> Result<Option<Acc
             password_hash: row.try_get("password_hash")?,
             totp: row.try_get::<Option<bool>, _>("active")?.map(totp_state),
             versions: versions(&row)?,
+            status: AccountStatus::of(row.try_get("status")?),
+            mfa_required_from: optional_time(&row, "mfa_required_from")?,
         })
     })
     .transpose()
@@ -110,10 +119,7 @@ pub(super) async fn activate_totp(pool: &SqlitePool, user: UserId, sealed_seed: 
     if activated.rows_affected() != 1 {
         return Ok(false);
     }
-    query("UPDATE main.stockade_auth_account SET version = version + 1 WHERE user_id = ?1")
-        .bind(user.as_uuid())
-        .execute(&mut *tx)
-        .await?;
+    add_version(&mut tx, user).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -134,7 +140,9 @@ pub(super) async fn consume_totp_step(pool: &SqlitePool, user: UserId, sealed_se
 pub(super) async fn bump_version(pool: &SqlitePool, scope: Scope) -> Result<bool> {
     let (scope, id) = match scope {
         Scope::User(user) => {
-            let done = query("UPDATE main.stockade_auth_account SET version = version + 1 WHERE user_id = ?1")
+            let done = query(
+                "UPDATE main.stockade_auth_account SET version = version + 1 WHERE user_id = ?1 AND status <> 'deleted'",
+            )
                 .bind(user.as_uuid())
                 .execute(pool)
                 .await?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Row, SqlitePool, query, sqlite::SqliteRow};
 
-use super::value::{bytes, id, micros, time, versions};
+use super::value::{bytes, id, micros, optional_time, time, versions};
 use crate::{
     id::{SessionId, UserId},
     session::Assurance,
@@ -68,30 +68,43 @@ pub(super) async fn touch(
     Ok(done.rows_affected() == 1)
 }
 
-pub(super) async fn rotate(
+/// Replaces the digest of a live session, and says when it was proved anew if it was.
+pub(super) async fn replace(
     pool: &SqlitePool,
     old: &Digest,
     new: &Digest,
     now: DateTime<Utc>,
+    stepped_up_at: Option<DateTime<Utc>>,
 ) -> Result<Option<SessionRecord>> {
-    let rows = query(
-        "UPDATE main.stockade_auth_session SET digest = ?2, last_seen_at = ?3
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let done = query(
+        "UPDATE main.stockade_auth_session
+         SET digest = ?2, last_seen_at = ?3, stepped_up_at = coalesce(?4, stepped_up_at)
          WHERE sid IN (
              SELECT s.sid FROM main.stockade_auth_current_session s
-             WHERE s.digest = ?1 AND s.expires_at > ?3 AND s.last_seen_at + s.idle_seconds * 1000000 > ?3)
-         RETURNING *",
+             WHERE s.digest = ?1 AND s.expires_at > ?3 AND s.last_seen_at + s.idle_seconds * 1000000 > ?3)",
     )
     .bind(bytes(old))
     .bind(bytes(new))
     .bind(micros(now))
-    .fetch_all(pool)
+    .bind(stepped_up_at.map(micros))
+    .execute(&mut *tx)
     .await?;
-    rows.first().map(record).transpose()
+    if done.rows_affected() != 1 {
+        return Ok(None);
+    }
+    let row = query("SELECT s.* FROM main.stockade_auth_current_session s WHERE s.digest = ?1")
+        .bind(bytes(new))
+        .fetch_one(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    record(&row).map(Some)
 }
 
 pub(super) async fn revoke(pool: &SqlitePool, sid: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
     let rows = query(
-        "UPDATE main.stockade_auth_session SET revoked_at = ?2 WHERE sid = ?1 AND revoked_at IS NULL RETURNING *",
+        "UPDATE main.stockade_auth_session SET revoked_at = ?2 WHERE sid = ?1 AND revoked_at IS NULL
+         RETURNING *, NULL AS mfa_required_from",
     )
     .bind(sid.as_uuid())
     .bind(micros(now))
@@ -128,5 +141,6 @@ fn record(row: &SqliteRow) -> Result<SessionRecord> {
         expires_at: time(row, "expires_at")?,
         ip: ip.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         user_agent: row.try_get("user_agent")?,
+        mfa_required_from: optional_time(row, "mfa_required_from")?,
     })
 }

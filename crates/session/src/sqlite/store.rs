@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
+use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::Mutex;
 
 use super::{account, attempt, flow, session};
@@ -25,7 +25,7 @@ use crate::{
 /// [retryable](crate::Error::is_retryable).
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
     turn: Arc<Mutex<()>>,
 }
 
@@ -37,9 +37,14 @@ impl SqliteStore {
     }
 
     /// Runs a write when it is its turn. SQLite's own waiting sleeps, and does not queue.
-    async fn write<T>(&self, write: impl Future<Output = sqlx::Result<T>> + Send) -> Result<T> {
+    pub(super) async fn write<T>(&self, write: impl Future<Output = sqlx::Result<T>> + Send) -> Result<T> {
         let _turn = self.turn.lock().await;
         write.await.map_err(failed)
+    }
+
+    /// A transaction that has the write lock from its beginning.
+    pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await
     }
 }
 
@@ -110,7 +115,7 @@ impl Store for SqliteStore {
     }
 
     async fn rotate(&self, old: &Digest, new: &Digest, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
-        self.write(session::rotate(&self.pool, old, new, now)).await
+        self.write(session::replace(&self.pool, old, new, now, None)).await
     }
 
     async fn revoke(&self, sid: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
@@ -131,7 +136,7 @@ impl Store for SqliteStore {
 }
 
 /// A file that somebody else is writing, and a pool without a free connection, may pass; anything else would repeat.
-fn failed(error: sqlx::Error) -> Error {
+pub(super) fn failed(error: sqlx::Error) -> Error {
     let passing = match &error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         // SQLITE_BUSY and SQLITE_LOCKED: the lowest byte of an extended result code is the primary one.

@@ -21,6 +21,10 @@ pub(super) fn time(row: &SqliteRow, column: &str) -> Result<DateTime<Utc>> {
     at(row.try_get(column)?)
 }
 
+pub(super) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<DateTime<Utc>>> {
+    row.try_get::<Option<i64>, _>(column)?.map(at).transpose()
+}
+
 pub(super) fn at(micros: i64) -> Result<DateTime<Utc>> {
     DateTime::from_timestamp_micros(micros).ok_or_else(|| sqlx::Error::Decode("a time out of range".into()))
 }

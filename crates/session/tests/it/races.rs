@@ -100,6 +100,7 @@ async fn add_session(store: &impl Store, number: u64) -> SessionId {
         expires_at: start() + TimeDelta::hours(12),
         ip: client().ip,
         user_agent: None,
+        mfa_required_from: None,
     };
     store.insert_session(&digest(0, number), &session).await.unwrap();
     sid

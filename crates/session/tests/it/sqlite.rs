@@ -142,7 +142,7 @@ async fn versions_never_decrease() {
     ] {
         assert!(pool.execute(attack).await.is_err(), "{attack}");
     }
-    let replaced = "INSERT OR REPLACE INTO stockade_auth_account
+    let replaced = "INSERT OR REPLACE INTO stockade_auth_account (user_id, tenant_id, identifier, password_hash, version)
                     SELECT user_id, tenant_id, identifier, password_hash, 0 FROM stockade_auth_account";
     assert_eq!(pool.execute(replaced).await.unwrap().rows_affected(), 0);
     let versions = file.store().account(Lookup::User(user())).await.unwrap().unwrap().versions;
