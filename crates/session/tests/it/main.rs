@@ -9,6 +9,9 @@
 mod contract;
 mod enrolment;
 mod lockout;
+mod policy;
+mod recovery;
+mod reset;
 mod sessions;
 mod sign_in;
 mod support;
