@@ -1,5 +1,11 @@
 //! What every store must do, below `Auth`.
 
+mod credential;
+mod network;
+mod policy;
+mod recovery;
+mod sweep;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};

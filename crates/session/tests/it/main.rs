@@ -9,7 +9,10 @@
 mod contract;
 mod enrolment;
 mod lockout;
+mod policy;
 mod races;
+mod recovery;
+mod reset;
 mod sessions;
 mod sign_in;
 mod support;

@@ -69,6 +69,24 @@ async fn file_holds_no_token() {
     assert!(!holds(&contents, PASSWORD.as_bytes()));
 }
 
+/// The columns of a session that are copied as they are, behind `sid` and `digest`.
+macro_rules! copied {
+    () => {
+        "user_id, tenant_id, user_version, tenant_version, global_version, assurance, authenticated_at, last_seen_at, idle_seconds, \
+         expires_at, ip, user_agent"
+    };
+}
+
+/// A copy of the sessions with another `sid`, `digest` and `revoked_at`.
+macro_rules! copy {
+    ($insert:literal, $sid:literal, $digest:literal, $revoked_at:literal) => {
+        concat!(
+            $insert, " INTO stockade_auth_session (sid, digest, ", copied!(), ", revoked_at) SELECT ", $sid, ", ", $digest, ", ",
+            copied!(), ", ", $revoked_at, " FROM stockade_auth_session"
+        )
+    };
+}
+
 /// What would bring a session back, or give it to somebody else.
 const REVIVALS: [&str; 8] = [
     "UPDATE stockade_auth_session SET revoked_at = NULL",
@@ -76,16 +94,9 @@ const REVIVALS: [&str; 8] = [
     "UPDATE OR REPLACE stockade_auth_session SET expires_at = expires_at + 1",
     "UPDATE stockade_auth_session SET user_id = x'0000000000000000000000000000000b'",
     "UPDATE stockade_auth_session SET user_version = 1, tenant_version = 1, global_version = 1",
-    "INSERT OR REPLACE INTO stockade_auth_session
-     SELECT sid, digest, user_id, tenant_id, user_version, tenant_version, global_version, assurance,
-            authenticated_at, last_seen_at, idle_seconds, expires_at, ip, user_agent, NULL FROM stockade_auth_session",
-    "INSERT OR REPLACE INTO stockade_auth_session
-     SELECT x'000000000000000000000000000000ff', digest, user_id, tenant_id, user_version, tenant_version, global_version,
-            assurance, authenticated_at, last_seen_at, idle_seconds, expires_at, ip, user_agent, NULL FROM stockade_auth_session",
-    "INSERT INTO stockade_auth_session
-     SELECT x'000000000000000000000000000000ff', x'00000000000000000000000000000000000000000000000000000000000000ff', user_id,
-            tenant_id, user_version, tenant_version, global_version, assurance, authenticated_at, last_seen_at, idle_seconds,
-            expires_at, ip, user_agent, 1 FROM stockade_auth_session",
+    copy!("INSERT OR REPLACE", "sid", "digest", "NULL"),
+    copy!("INSERT OR REPLACE", "x'000000000000000000000000000000ff'", "digest", "NULL"),
+    copy!("INSERT", "x'000000000000000000000000000000ff'", "randomblob(32)", "1"),
 ];
 
 #[tokio::test]
@@ -97,7 +108,8 @@ async fn revoked_rows_are_frozen() {
     let pool = file.pool(1);
     for attack in REVIVALS {
         let error = pool.execute(attack).await.unwrap_err();
-        assert!(error.to_string().contains("session"), "{attack}: {error}");
+        let refused = ["the session cannot change like this", "the session exists"];
+        assert!(refused.iter().any(|refused| error.to_string().contains(refused)), "{attack}: {error}");
     }
     assert!(!desk.is_live(&issued).await);
 
@@ -120,7 +132,8 @@ async fn live_rows_change_only_in_token_use_and_end() {
         "UPDATE stockade_auth_session SET tenant_id = x'0000000000000000000000000000000b'",
         "UPDATE stockade_auth_session SET user_version = 1",
     ] {
-        assert!(pool.execute(attack).await.is_err(), "{attack}");
+        let error = pool.execute(attack).await.unwrap_err();
+        assert!(error.to_string().contains("the session cannot change like this"), "{attack}: {error}");
     }
 }
 
@@ -140,7 +153,8 @@ async fn versions_never_decrease() {
         "INSERT OR REPLACE INTO stockade_auth_version SELECT scope, id, 1 FROM stockade_auth_version",
         "DELETE FROM stockade_auth_version",
     ] {
-        assert!(pool.execute(attack).await.is_err(), "{attack}");
+        let error = pool.execute(attack).await.unwrap_err();
+        assert!(error.to_string().contains("a session version never decreases"), "{attack}: {error}");
     }
     let replaced = "INSERT OR REPLACE INTO stockade_auth_account (user_id, tenant_id, identifier, password_hash, version)
                     SELECT user_id, tenant_id, identifier, password_hash, 0 FROM stockade_auth_account";
