@@ -1,6 +1,7 @@
 //! The entry point.
 
 mod accounts;
+mod api_tokens;
 mod builder;
 mod inner;
 mod sessions;
@@ -12,6 +13,7 @@ use std::{fmt, sync::Arc};
 use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
 
 pub use accounts::{Accounts, NewAccount};
+pub use api_tokens::ApiTokens;
 pub use builder::AuthBuilder;
 pub(crate) use inner::Inner;
 
@@ -30,6 +32,12 @@ impl Auth {
     #[must_use]
     pub fn accounts(&self) -> Accounts<'_> {
         Accounts::new(&self.0)
+    }
+
+    /// Tokens for programs.
+    #[must_use]
+    pub fn api_tokens(&self) -> ApiTokens<'_> {
+        ApiTokens::new(&self.0)
     }
 
     /// Counts of accounts, second factors and up-to-date password hashes.

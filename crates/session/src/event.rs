@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     client::ClientInfo,
-    id::{SessionId, TenantId, UserId},
+    id::{ApiTokenId, SessionId, TenantId, UserId},
     session::{Assurance, Scope},
 };
 
@@ -90,6 +90,96 @@ pub enum SecurityEvent {
         /// Whose.
         scope: Scope,
     },
+    /// An API token was made.
+    #[non_exhaustive]
+    ApiTokenCreated {
+        /// The token.
+        id: ApiTokenId,
+        /// Its owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+    },
+    /// Another API token took the place of one.
+    #[non_exhaustive]
+    ApiTokenRotated {
+        /// The token that ends.
+        id: ApiTokenId,
+        /// The token that takes its place.
+        to: ApiTokenId,
+        /// Their owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+    },
+    /// Scopes of an API token were taken away.
+    #[non_exhaustive]
+    ApiTokenNarrowed {
+        /// The token.
+        id: ApiTokenId,
+        /// Its owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+    },
+    /// An API token was revoked.
+    #[non_exhaustive]
+    ApiTokenRevoked {
+        /// The token.
+        id: ApiTokenId,
+        /// Its owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+    },
+    /// All API tokens of a scope were revoked.
+    #[non_exhaustive]
+    ApiTokensRevoked {
+        /// Whose.
+        scope: Scope,
+        /// How many there were.
+        number: u64,
+    },
+    /// An API token that was used before came from another network for the first time.
+    #[non_exhaustive]
+    ApiTokenNewNetwork {
+        /// The token.
+        id: ApiTokenId,
+        /// Its owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// What looked like an API token was refused.
+    #[non_exhaustive]
+    ApiTokenRefused {
+        /// The token, its owner and the owner's tenant, if there is one with this id.
+        token: Option<(ApiTokenId, UserId, TenantId)>,
+        /// Why. The client must not learn it.
+        reason: ApiTokenRefusal,
+        /// From where.
+        client: ClientInfo,
+    },
+}
+
+/// Why an API token was refused. For the audit trail, never for the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApiTokenRefusal {
+    /// No token has its id.
+    Unknown,
+    /// There is a token with its id, and the secret is another: somebody knows or guesses ids, or a key of the ring is gone.
+    WrongSecret,
+    /// It was revoked: somebody uses what somebody took away.
+    Revoked,
+    /// It has expired, or was rotated and its overlap is over.
+    Expired,
+    /// Its owner's account is gone or may not be used.
+    OwnerInactive,
+    /// It is right, and came from outside of its networks: it may be stolen.
+    Network,
 }
 
 /// Why a sign-in was refused. For the audit trail, never for the client.
@@ -135,6 +225,11 @@ impl SecurityEvent {
         match self {
             Self::LockedOut { .. }
             | Self::StoredHashRefused { .. }
+            | Self::ApiTokenNewNetwork { .. }
+            | Self::ApiTokenRefused {
+                reason: ApiTokenRefusal::WrongSecret | ApiTokenRefusal::Revoked | ApiTokenRefusal::Network,
+                ..
+            }
             | Self::SignInFailed { reason: FailureReason::ReplayedCode, .. } => Severity::Warning,
             _ => Severity::Info,
         }

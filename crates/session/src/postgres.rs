@@ -7,6 +7,7 @@
 //! Everything is in the schema `stockade`, in tables with row-level security that no role but `stockade_auth` may use.
 
 mod account;
+mod api_token;
 mod attempt;
 mod flow;
 mod migration;

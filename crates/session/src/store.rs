@@ -2,6 +2,7 @@
 //!
 //! An application needs nothing of this module; it is for those who write a [`Store`] of their own.
 
+mod api_token;
 mod erased;
 mod memory;
 mod record;
@@ -17,6 +18,9 @@ use crate::{
     session::{Scope, Stats},
 };
 
+pub use api_token::{
+    ApiTokenLookup, ApiTokenRecord, ApiTokenStore, ApiTokenSuccessor, ApiTokenVerifier, FoundApiToken,
+};
 pub(crate) use erased::ErasedStore;
 pub use memory::MemoryStore;
 pub use record::{
@@ -31,7 +35,7 @@ pub use record::{
 ///
 /// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody.
 /// Versions start at 0 and only grow.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: ApiTokenStore + Send + Sync + 'static {
     /// Adds an account. False if its user or its identifier is there already.
     fn insert_account(&self, account: &NewAccountRecord) -> impl Future<Output = Result<bool>> + Send;
 

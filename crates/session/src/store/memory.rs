@@ -1,5 +1,7 @@
 //! A store for tests and demonstrations.
 
+mod api_token;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -9,12 +11,12 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store, TotpRecord,
-    TotpState, Versions,
+    AccountRecord, ApiTokenRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store,
+    TotpRecord, TotpState, Versions,
 };
 use crate::{
     error::{Error, Result},
-    id::{SessionId, TenantId, UserId},
+    id::{ApiTokenId, SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
     session::{Scope, Stats},
 };
@@ -33,6 +35,7 @@ struct State {
     flows: HashMap<Digest, FlowRecord>,
     sessions: HashMap<SessionId, StoredSession>,
     sids: HashMap<Digest, SessionId>,
+    api_tokens: HashMap<ApiTokenId, ApiTokenRecord>,
 }
 
 struct Account {

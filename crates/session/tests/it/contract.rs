@@ -1,5 +1,7 @@
 //! What every store must do, below `Auth`.
 
+mod api_token;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -6,6 +6,7 @@
     reason = "a failed assumption in a test should stop the test"
 )]
 
+mod api_tokens;
 mod contract;
 mod enrolment;
 mod lockout;

@@ -61,6 +61,14 @@ impl Told<'_> {
         Self { user: Some(user), tenant: Some(tenant.into()), ..self }
     }
 
+    fn within(self, scope: Scope) -> Self {
+        match scope {
+            Scope::User(user) => Self { user: Some(user), ..self },
+            Scope::Tenant(tenant) => Self { tenant: Some(tenant.into()), ..self },
+            _ => self,
+        }
+    }
+
     fn by_whom(self, account: Option<(UserId, TenantOfSession)>) -> Self {
         match account {
             Some((user, tenant)) => self.by(user, tenant),
@@ -100,16 +108,47 @@ impl<'a> From<&'a SecurityEvent> for Told<'a> {
                 Told { facts: json!({ "sid": sid.to_string() }), ..Told::of("session.revoke").by(*user, *tenant) }
             }
             SecurityEvent::AllRevoked { scope, .. } => {
-                let (tenant, user, reach) = match *scope {
-                    Scope::User(user) => (None, Some(user), "user"),
-                    Scope::Tenant(tenant) => (Some(tenant.into()), None, "tenant"),
-                    _ => (None, None, "everybody"),
-                };
-                Told { tenant, user, facts: json!({ "scope": reach }), ..Told::of("session.revoke_all") }
+                Told { facts: json!({ "scope": reach(*scope) }), ..Told::of("session.revoke_all").within(*scope) }
             }
+            SecurityEvent::ApiTokenCreated { id, user, tenant, .. } => {
+                Told { facts: json!({ "token": id.to_string() }), ..Told::of("api_token.create").by(*user, *tenant) }
+            }
+            SecurityEvent::ApiTokenRotated { id, to, user, tenant, .. } => Told {
+                facts: json!({ "token": id.to_string(), "successor": to.to_string() }),
+                ..Told::of("api_token.rotate").by(*user, *tenant)
+            },
+            SecurityEvent::ApiTokenNarrowed { id, user, tenant, .. } => {
+                Told { facts: json!({ "token": id.to_string() }), ..Told::of("api_token.narrow").by(*user, *tenant) }
+            }
+            SecurityEvent::ApiTokenRevoked { id, user, tenant, .. } => {
+                Told { facts: json!({ "token": id.to_string() }), ..Told::of("api_token.revoke").by(*user, *tenant) }
+            }
+            SecurityEvent::ApiTokensRevoked { scope, number, .. } => Told {
+                facts: json!({ "scope": reach(*scope), "number": number }),
+                ..Told::of("api_token.revoke_all").within(*scope)
+            },
+            SecurityEvent::ApiTokenNewNetwork { id, user, tenant, client, .. } => Told {
+                client: Some(client),
+                facts: json!({ "token": id.to_string() }),
+                ..Told::of("api_token.new_network").by(*user, *tenant)
+            },
+            SecurityEvent::ApiTokenRefused { token, reason, client, .. } => Told {
+                outcome: Outcome::Denied,
+                client: Some(client),
+                facts: json!({ "token": token.map(|(id, ..)| id.to_string()), "reason": format!("{reason:?}") }),
+                ..Told::of("api_token.use").by_whom(token.map(|(_, user, tenant)| (user, tenant)))
+            },
             // A kind of event that is newer than this function is still recorded, without what it says: that may be personal.
             _ => Told::of("session.event"),
         }
+    }
+}
+
+fn reach(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User(_) => "user",
+        Scope::Tenant(_) => "tenant",
+        _ => "everybody",
     }
 }
 
