@@ -3,6 +3,7 @@
 mod accounts;
 mod api_tokens;
 mod builder;
+mod impersonations;
 mod inner;
 mod sessions;
 mod sign_in;
@@ -15,6 +16,7 @@ use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
 pub use accounts::{Accounts, NewAccount};
 pub use api_tokens::ApiTokens;
 pub use builder::AuthBuilder;
+pub use impersonations::Impersonations;
 pub(crate) use inner::Inner;
 
 /// Accounts, sign-ins and sessions over one store. Clones share everything.
@@ -38,6 +40,12 @@ impl Auth {
     #[must_use]
     pub fn api_tokens(&self) -> ApiTokens<'_> {
         ApiTokens::new(&self.0)
+    }
+
+    /// Staff who look at the product as a customer sees it.
+    #[must_use]
+    pub fn impersonations(&self) -> Impersonations<'_> {
+        Impersonations::new(&self.0)
     }
 
     /// Counts of accounts, second factors and up-to-date password hashes.

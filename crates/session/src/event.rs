@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     client::ClientInfo,
-    id::{ApiTokenId, SessionId, TenantId, UserId},
+    id::{ApiTokenId, ImpersonationId, SessionId, TenantId, UserId},
+    impersonation::{ImpersonationPolicy, ImpersonationRefusal},
     session::{Assurance, Scope},
 };
 
@@ -152,6 +153,58 @@ pub enum SecurityEvent {
         /// From where.
         client: ClientInfo,
     },
+    /// A member of staff began to see what a user sees.
+    #[non_exhaustive]
+    ImpersonationStarted {
+        /// The impersonation.
+        id: ImpersonationId,
+        /// Who is looking.
+        actor: UserId,
+        /// As whom.
+        target: UserId,
+        /// The target's tenant.
+        tenant: TenantId,
+        /// Why, in the words of the actor.
+        reason: String,
+        /// When it ends by itself.
+        expires_at: DateTime<Utc>,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// An impersonation ended. If nobody ended it, this comes when somebody notices.
+    #[non_exhaustive]
+    ImpersonationEnded {
+        /// The impersonation.
+        id: ImpersonationId,
+        /// Who was looking.
+        actor: UserId,
+        /// As whom.
+        target: UserId,
+        /// The target's tenant.
+        tenant: TenantId,
+    },
+    /// An impersonation did not begin.
+    #[non_exhaustive]
+    ImpersonationRefused {
+        /// Who wanted to look.
+        actor: UserId,
+        /// As whom.
+        target: UserId,
+        /// The target's tenant, if that was looked at.
+        tenant: Option<TenantId>,
+        /// Why not.
+        reason: ImpersonationRefusal,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// A tenant allowed or refused impersonations of its users.
+    #[non_exhaustive]
+    ImpersonationPolicyChanged {
+        /// The tenant.
+        tenant: TenantId,
+        /// What it said.
+        policy: ImpersonationPolicy,
+    },
     /// What looked like an API token was refused.
     #[non_exhaustive]
     ApiTokenRefused {
@@ -225,6 +278,8 @@ impl SecurityEvent {
         match self {
             Self::LockedOut { .. }
             | Self::StoredHashRefused { .. }
+            | Self::ImpersonationStarted { .. }
+            | Self::ImpersonationRefused { .. }
             | Self::ApiTokenNewNetwork { .. }
             | Self::ApiTokenRefused {
                 reason: ApiTokenRefusal::WrongSecret | ApiTokenRefusal::Revoked | ApiTokenRefusal::Network,

@@ -59,6 +59,11 @@ id! {
     ApiTokenId
 }
 
+id! {
+    /// The public name of an impersonation (a UUIDv7), for pages and audit entries. It opens nothing.
+    ImpersonationId
+}
+
 macro_rules! generate {
     ($($name:ident)*) => {$(
         impl $name {
@@ -69,7 +74,7 @@ macro_rules! generate {
     )*};
 }
 
-generate! { SessionId ApiTokenId }
+generate! { SessionId ApiTokenId ImpersonationId }
 
 fn uuid_v7(now: DateTime<Utc>) -> Result<Uuid> {
     let mut random = [0; 10];

@@ -10,6 +10,7 @@ mod account;
 mod api_token;
 mod attempt;
 mod flow;
+mod impersonation;
 mod migration;
 mod session;
 mod store;

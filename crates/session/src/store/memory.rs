@@ -1,9 +1,10 @@
 //! A store for tests and demonstrations.
 
 mod api_token;
+mod impersonation;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -11,8 +12,8 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, ApiTokenRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store,
-    TotpRecord, TotpState, Versions,
+    AccountRecord, ApiTokenRecord, Digest, FlowRecord, ImpersonationRecord, Lookup, NewAccountRecord, Reservation,
+    SessionRecord, Store, TotpRecord, TotpState, Versions,
 };
 use crate::{
     error::{Error, Result},
@@ -36,6 +37,8 @@ struct State {
     sessions: HashMap<SessionId, StoredSession>,
     sids: HashMap<Digest, SessionId>,
     api_tokens: HashMap<ApiTokenId, ApiTokenRecord>,
+    impersonations: Vec<(Digest, ImpersonationRecord)>,
+    closed_tenants: HashSet<TenantId>,
 }
 
 struct Account {

@@ -1,6 +1,7 @@
 //! What every store must do, below `Auth`.
 
 mod api_token;
+mod impersonation;
 
 use std::{num::NonZeroU32, time::Duration};
 

@@ -9,6 +9,7 @@
 mod api_tokens;
 mod contract;
 mod enrolment;
+mod impersonation;
 mod lockout;
 mod sessions;
 mod sign_in;
