@@ -18,9 +18,11 @@
 //! opens no session.
 
 mod account;
+mod api_token;
 mod attempt;
 mod credential;
 mod flow;
+mod impersonation;
 mod migration;
 mod network;
 mod policy;

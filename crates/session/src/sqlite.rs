@@ -8,9 +8,11 @@
 //! session back, so that no bug does it by accident.
 
 mod account;
+mod api_token;
 mod attempt;
 mod credential;
 mod flow;
+mod impersonation;
 mod migration;
 mod network;
 mod options;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Row, SqlitePool, query, sqlite::SqliteRow};
 
-use super::value::{bytes, id, micros, optional_time, time, versions};
+use super::value::{bytes, id, micros, optional_time, parsed, time, versions};
 use crate::{
     id::{SessionId, UserId},
     session::Assurance,
@@ -127,7 +127,6 @@ pub(super) async fn of_user(pool: &SqlitePool, user: UserId, now: DateTime<Utc>)
 }
 
 fn record(row: &SqliteRow) -> Result<SessionRecord> {
-    let ip: String = row.try_get("ip")?;
     let assurance: &str = row.try_get("assurance")?;
     Ok(SessionRecord {
         sid: id(row, "sid")?,
@@ -139,7 +138,7 @@ fn record(row: &SqliteRow) -> Result<SessionRecord> {
         last_seen_at: time(row, "last_seen_at")?,
         idle: TimeDelta::seconds(row.try_get::<i32, _>("idle_seconds")?.into()),
         expires_at: time(row, "expires_at")?,
-        ip: ip.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        ip: parsed(row.try_get("ip")?)?,
         user_agent: row.try_get("user_agent")?,
         mfa_required_from: optional_time(row, "mfa_required_from")?,
     })

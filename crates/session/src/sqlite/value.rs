@@ -1,5 +1,7 @@
 //! Columns to values and back.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -27,6 +29,10 @@ pub(super) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Date
 
 pub(super) fn at(micros: i64) -> Result<DateTime<Utc>> {
     DateTime::from_timestamp_micros(micros).ok_or_else(|| sqlx::Error::Decode("a time out of range".into()))
+}
+
+pub(super) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T> {
+    text.parse().map_err(|error: T::Err| sqlx::Error::Decode(error.into()))
 }
 
 pub(super) fn id<T: From<Uuid>>(row: &SqliteRow, column: &str) -> Result<T> {

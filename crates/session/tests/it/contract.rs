@@ -1,6 +1,8 @@
 //! What every store must do, below `Auth`.
 
+mod api_token;
 mod credential;
+mod impersonation;
 mod network;
 mod policy;
 mod recovery;

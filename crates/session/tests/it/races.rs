@@ -12,7 +12,7 @@ use stockade_session::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::support::{client, start};
+use crate::support::{client, races, start};
 
 crate::on_every_store! {
     revoked_sessions_stay_revoked
@@ -24,7 +24,7 @@ crate::on_every_store! {
 const WORKERS: u64 = 4;
 
 fn trials() -> u64 {
-    std::env::var("STOCKADE_RACES").map_or(200, |trials| trials.parse().unwrap())
+    u64::try_from(races(200)).unwrap()
 }
 
 /// Runs all trials, a few at a time.

