@@ -8,12 +8,16 @@
 
 mod contract;
 mod enrolment;
+mod housekeeping;
+mod known_clients;
 mod lockout;
+mod passwords;
 mod policy;
 mod recovery;
 mod reset;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod support;
 
 #[cfg(feature = "postgres")]
