@@ -37,10 +37,12 @@ pub(crate) struct Inner {
     pub(super) api_tokens: Option<ApiTokenPolicy>,
 }
 
+type Sleep = dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
+
 /// The least time that a refusal takes.
 pub(super) struct Floor {
     pub(super) least: TimeDelta,
-    pub(super) sleep: Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>,
+    pub(super) sleep: Box<Sleep>,
 }
 
 impl Inner {
