@@ -1,9 +1,19 @@
--- API tokens and impersonations. Like everything of migration 1 they belong to stockade_owner, and only members of stockade_auth may
+-- API tokens, impersonations and connections to other services. Like everything of migration 1 they belong to stockade_owner, and only members of stockade_auth may
 -- use them.
 
--- Accounts that may be used.
-CREATE VIEW stockade.auth_active_account AS
-SELECT a.user_id, a.tenant_id, a.version FROM stockade.auth_account a;
+-- Accounts that may be used: those whose status, which migration 2 brings, says so.
+DO $account$
+DECLARE
+    usable text := 'true';
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_attribute c
+               WHERE c.attrelid = 'stockade.auth_account'::pg_catalog.regclass AND c.attname = 'status' AND NOT c.attisdropped) THEN
+        usable := 'a.status = ''active''';
+    END IF;
+    EXECUTE 'CREATE VIEW stockade.auth_active_account AS
+             SELECT a.user_id, a.tenant_id, a.version FROM stockade.auth_account a WHERE ' || usable;
+END
+$account$;
 
 -- The secret is a random text of 256 bits; digest is its HMAC under the key of the application's ring with the id key_id.
 CREATE TABLE stockade.auth_api_token (
@@ -93,11 +103,30 @@ JOIN stockade.auth_impersonable a
     AND a.tenant_version = i.tenant_version AND a.global_version = i.global_version
 WHERE i.ended_at IS NULL;
 
+-- Tokens of other services, sealed by the application. A refresh takes the row's next generation and a lease; what comes back is
+-- kept only under that generation.
+CREATE TABLE stockade.auth_connection (
+    id           uuid PRIMARY KEY,
+    user_id      uuid NOT NULL REFERENCES stockade.auth_account ON DELETE CASCADE,
+    tenant_id    uuid NOT NULL,
+    provider     text NOT NULL,
+    sealed       bytea NOT NULL,
+    generation   bigint NOT NULL CHECK (generation >= 0),
+    lease_until  timestamptz,
+    created_at   timestamptz NOT NULL,
+    refreshed_at timestamptz NOT NULL,
+    expires_at   timestamptz,
+    ended_at     timestamptz,
+    CHECK (ended_at IS NULL OR sealed = '')
+);
+CREATE INDEX ON stockade.auth_connection (user_id);
+CREATE INDEX ON stockade.auth_connection (tenant_id);
+
 DO $protect$
 DECLARE
     relation text;
 BEGIN
-    FOREACH relation IN ARRAY ARRAY['auth_api_token', 'auth_impersonation', 'auth_impersonation_refusal'] LOOP
+    FOREACH relation IN ARRAY ARRAY['auth_api_token', 'auth_connection', 'auth_impersonation', 'auth_impersonation_refusal'] LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON stockade.%I FROM PUBLIC', relation);
         EXECUTE pg_catalog.format('ALTER TABLE stockade.%I ENABLE ROW LEVEL SECURITY', relation);
         EXECUTE pg_catalog.format('ALTER TABLE stockade.%I FORCE ROW LEVEL SECURITY', relation);
@@ -114,6 +143,11 @@ CREATE POLICY auth_changes ON stockade.auth_api_token FOR UPDATE TO stockade_aut
 GRANT SELECT, INSERT,
     UPDATE (scopes, key_id, digest, legacy_bcrypt, expires_at, last_used_at, last_used_ip, seen, rotated_to, revoked_at)
     ON stockade.auth_api_token TO stockade_auth;
+
+CREATE POLICY auth_adds ON stockade.auth_connection FOR INSERT TO stockade_auth WITH CHECK (ended_at IS NULL);
+CREATE POLICY auth_changes ON stockade.auth_connection FOR UPDATE TO stockade_auth USING (ended_at IS NULL) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE (sealed, generation, lease_until, refreshed_at, expires_at, ended_at)
+    ON stockade.auth_connection TO stockade_auth;
 
 CREATE POLICY auth_adds ON stockade.auth_impersonation FOR INSERT TO stockade_auth WITH CHECK (ended_at IS NULL);
 CREATE POLICY auth_changes ON stockade.auth_impersonation FOR UPDATE TO stockade_auth

@@ -3,6 +3,7 @@
 mod accounts;
 mod api_tokens;
 mod builder;
+mod connections;
 mod impersonations;
 mod inner;
 mod sessions;
@@ -16,6 +17,7 @@ use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
 pub use accounts::{Accounts, NewAccount};
 pub use api_tokens::ApiTokens;
 pub use builder::AuthBuilder;
+pub use connections::Connections;
 pub use impersonations::Impersonations;
 pub(crate) use inner::Inner;
 
@@ -40,6 +42,12 @@ impl Auth {
     #[must_use]
     pub fn api_tokens(&self) -> ApiTokens<'_> {
         ApiTokens::new(&self.0)
+    }
+
+    /// Tokens with which the application calls other services in somebody's name.
+    #[must_use]
+    pub fn connections(&self) -> Connections<'_> {
+        Connections::new(&self.0)
     }
 
     /// Staff who look at the product as a customer sees it.

@@ -3,8 +3,10 @@
 
 mod api_token;
 mod auth;
+mod cipher;
 mod client;
 mod clock;
+mod connection;
 mod cookie;
 mod error;
 mod event;
@@ -24,14 +26,16 @@ pub mod postgres;
 pub mod store;
 
 pub use api_token::{ApiToken, ApiTokenPolicy, IssuedApiToken, NewApiToken, TokenLife};
-pub use auth::{Accounts, ApiTokens, Auth, AuthBuilder, Impersonations, NewAccount};
+pub use auth::{Accounts, ApiTokens, Auth, AuthBuilder, Connections, Impersonations, NewAccount};
+pub use cipher::SecretCipher;
 pub use client::ClientInfo;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use connection::{Connection, ConnectionAccess, ConnectionOwner, NewConnection, ProviderTokens, Refreshed};
 pub use cookie::Cookies;
 pub use error::{BoxError, Error, ErrorKind, Result};
-pub use event::{ApiTokenRefusal, FailureReason, Observer, SecurityEvent, Severity};
+pub use event::{ApiTokenRefusal, ConnectionEnd, FailureReason, Observer, SecurityEvent, Severity};
 pub use flow::{Flow, FullyVerified, Identified, PasswordVerified, Rejected, State, Step, TotpStep};
-pub use id::{ApiTokenId, ImpersonationId, SessionId, TenantId, UserId};
+pub use id::{ApiTokenId, ConnectionId, ImpersonationId, SessionId, TenantId, UserId};
 pub use impersonation::{
     Caller, Impersonation, ImpersonationPolicy, ImpersonationRefusal, ImpersonationStart, IssuedImpersonation,
 };
@@ -41,4 +45,4 @@ pub use password::{Argon2Params, HashPool, HashPoolConfig, Verdict};
 pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
 pub use store::{MemoryStore, Store};
 pub use token::{ImpersonationToken, PendingToken, SessionToken};
-pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedCipher, SeedOwner, TotpSeed};
+pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedOwner, TotpSeed};

@@ -9,6 +9,7 @@
 mod account;
 mod api_token;
 mod attempt;
+mod connection;
 mod flow;
 mod impersonation;
 mod migration;

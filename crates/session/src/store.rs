@@ -3,6 +3,7 @@
 //! An application needs nothing of this module; it is for those who write a [`Store`] of their own.
 
 mod api_token;
+mod connection;
 mod erased;
 mod impersonation;
 mod memory;
@@ -22,6 +23,7 @@ use crate::{
 pub use api_token::{
     ApiTokenLookup, ApiTokenRecord, ApiTokenStore, ApiTokenSuccessor, ApiTokenVerifier, FoundApiToken,
 };
+pub use connection::{ConnectionRecord, ConnectionStore};
 pub(crate) use erased::ErasedStore;
 pub use impersonation::{Ending, ImpersonationRecord, ImpersonationStore};
 pub use memory::MemoryStore;
@@ -37,7 +39,7 @@ pub use record::{
 ///
 /// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody.
 /// Versions start at 0 and only grow.
-pub trait Store: ApiTokenStore + ImpersonationStore + Send + Sync + 'static {
+pub trait Store: ApiTokenStore + ImpersonationStore + ConnectionStore + Send + Sync + 'static {
     /// Adds an account. False if its user or its identifier is there already.
     fn insert_account(&self, account: &NewAccountRecord) -> impl Future<Output = Result<bool>> + Send;
 

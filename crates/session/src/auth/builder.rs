@@ -7,7 +7,9 @@ use chrono::TimeDelta;
 use super::{Auth, Inner};
 use crate::{
     api_token::ApiTokenPolicy,
+    cipher::SecretCipher,
     clock::{Clock, SystemClock},
+    connection::ConnectionOwner,
     error::{Error, Result},
     event::Observer,
     key::KeyRing,
@@ -15,7 +17,7 @@ use crate::{
     password::{HashPool, HashPoolConfig},
     session::SessionLimits,
     store::{ErasedStore, Store},
-    totp::SeedCipher,
+    totp::SeedOwner,
 };
 
 /// Configures an [`Auth`]. Everything beyond the store and the keys has a default.
@@ -27,7 +29,8 @@ pub struct AuthBuilder {
     limits: SessionLimits,
     pending_life: Duration,
     clock: Box<dyn Clock>,
-    seeds: Option<Box<dyn SeedCipher>>,
+    seeds: Option<Box<dyn SecretCipher<SeedOwner>>>,
+    connections: Option<Box<dyn SecretCipher<ConnectionOwner>>>,
     observer: Option<Box<dyn Observer>>,
     issuer: String,
     api_tokens: Option<ApiTokenPolicy>,
@@ -44,6 +47,7 @@ impl AuthBuilder {
             pending_life: Duration::from_secs(600),
             clock: Box::new(SystemClock),
             seeds: None,
+            connections: None,
             observer: None,
             issuer: "Stockade".to_owned(),
             api_tokens: None,
@@ -52,8 +56,14 @@ impl AuthBuilder {
 
     /// What seals TOTP seeds. Without it, an operation on TOTP fails with `Configuration`.
     #[must_use]
-    pub fn seed_cipher(self, cipher: impl SeedCipher) -> Self {
+    pub fn seed_cipher(self, cipher: impl SecretCipher<SeedOwner>) -> Self {
         Self { seeds: Some(Box::new(cipher)), ..self }
+    }
+
+    /// What seals the tokens of connections. Without it, an operation on connections fails with `Configuration`.
+    #[must_use]
+    pub fn connection_cipher(self, cipher: impl SecretCipher<ConnectionOwner>) -> Self {
+        Self { connections: Some(Box::new(cipher)), ..self }
     }
 
     /// What receives the events. The default is nobody.
@@ -130,6 +140,7 @@ impl AuthBuilder {
             pending_life,
             clock: self.clock,
             seeds: self.seeds,
+            connections: self.connections,
             observer: self.observer,
             issuer: self.issuer,
             api_tokens: self.api_tokens,

@@ -6,7 +6,9 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::{
     api_token::ApiTokenPolicy,
+    cipher::SecretCipher,
     clock::Clock,
+    connection::ConnectionOwner,
     error::{Error, Result},
     event::{Observer, SecurityEvent},
     key::KeyRing,
@@ -14,7 +16,7 @@ use crate::{
     password::HashPool,
     session::SessionLimits,
     store::{ErasedStore, TotpRecord},
-    totp::{SeedCipher, SeedOwner, TotpSeed, matching_step},
+    totp::{SeedOwner, TotpSeed, matching_step},
 };
 
 /// The last second of the year 9999. Every limit fits between it and chrono's and PostgreSQL's ends of time.
@@ -28,7 +30,8 @@ pub(crate) struct Inner {
     pub(crate) limits: SessionLimits,
     pub(crate) pending_life: TimeDelta,
     pub(super) clock: Box<dyn Clock>,
-    pub(super) seeds: Option<Box<dyn SeedCipher>>,
+    pub(super) seeds: Option<Box<dyn SecretCipher<SeedOwner>>>,
+    pub(super) connections: Option<Box<dyn SecretCipher<ConnectionOwner>>>,
     pub(super) observer: Option<Box<dyn Observer>>,
     pub(super) issuer: String,
     pub(super) api_tokens: Option<ApiTokenPolicy>,
@@ -63,7 +66,7 @@ impl Inner {
         matching_step(&TotpSeed::from_bytes(seed.as_slice())?, code, now)
     }
 
-    fn seeds(&self) -> Result<&dyn SeedCipher> {
+    fn seeds(&self) -> Result<&dyn SecretCipher<SeedOwner>> {
         self.seeds.as_deref().ok_or_else(|| Error::configuration("totp needs a seed cipher"))
     }
 

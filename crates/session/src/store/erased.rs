@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store, TotpRecord,
-    api_token::ErasedApiTokenStore, impersonation::ErasedImpersonationStore,
+    api_token::ErasedApiTokenStore, connection::ErasedConnectionStore, impersonation::ErasedImpersonationStore,
 };
 use crate::{
     id::{SessionId, UserId},
@@ -35,7 +35,7 @@ macro_rules! erase {
 pub(super) use erase;
 
 erase! {
-    trait ErasedStore(Store): ErasedApiTokenStore, ErasedImpersonationStore;
+    trait ErasedStore(Store): ErasedApiTokenStore, ErasedImpersonationStore, ErasedConnectionStore;
     fn insert_account(account: &'a NewAccountRecord) -> bool;
     fn account(by: Lookup<'a>) -> Option<AccountRecord>;
     fn replace_password_hash(user: UserId, old: &'a str, new: &'a str) -> bool;

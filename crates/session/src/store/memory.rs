@@ -1,6 +1,7 @@
 //! A store for tests and demonstrations.
 
 mod api_token;
+mod connection;
 mod impersonation;
 
 use std::{
@@ -12,12 +13,12 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, ApiTokenRecord, Digest, FlowRecord, ImpersonationRecord, Lookup, NewAccountRecord, Reservation,
-    SessionRecord, Store, TotpRecord, TotpState, Versions,
+    AccountRecord, ApiTokenRecord, ConnectionRecord, Digest, FlowRecord, ImpersonationRecord, Lookup, NewAccountRecord,
+    Reservation, SessionRecord, Store, TotpRecord, TotpState, Versions,
 };
 use crate::{
     error::{Error, Result},
-    id::{ApiTokenId, SessionId, TenantId, UserId},
+    id::{ApiTokenId, ConnectionId, SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
     session::{Scope, Stats},
 };
@@ -39,6 +40,7 @@ struct State {
     api_tokens: HashMap<ApiTokenId, ApiTokenRecord>,
     impersonations: Vec<(Digest, ImpersonationRecord)>,
     closed_tenants: HashSet<TenantId>,
+    connections: HashMap<ConnectionId, ConnectionRecord>,
 }
 
 struct Account {

@@ -7,6 +7,7 @@
 )]
 
 mod api_tokens;
+mod connections;
 mod contract;
 mod enrolment;
 mod impersonation;
