@@ -6,6 +6,7 @@ mod builder;
 mod connections;
 mod impersonations;
 mod inner;
+mod jwts;
 mod sessions;
 mod sign_in;
 mod totp;
@@ -20,6 +21,7 @@ pub use builder::AuthBuilder;
 pub use connections::Connections;
 pub use impersonations::Impersonations;
 pub(crate) use inner::Inner;
+pub use jwts::Jwts;
 
 /// Accounts, sign-ins and sessions over one store. Clones share everything.
 #[derive(Clone)]
@@ -54,6 +56,12 @@ impl Auth {
     #[must_use]
     pub fn impersonations(&self) -> Impersonations<'_> {
         Impersonations::new(&self.0)
+    }
+
+    /// Sessions in the form of a JSON Web Token, for clients that cannot keep a cookie.
+    #[must_use]
+    pub fn jwts(&self) -> Jwts<'_> {
+        Jwts::new(&self.0)
     }
 
     /// Counts of accounts, second factors and up-to-date password hashes.

@@ -229,6 +229,16 @@ pub enum SecurityEvent {
         /// Whose decision it was.
         by: ConnectionEnd,
     },
+    /// A refresh token was used a second time, so it is in two hands; its session was revoked.
+    #[non_exhaustive]
+    RefreshReused {
+        /// The session.
+        sid: SessionId,
+        /// Whose session it was.
+        user: UserId,
+        /// The tenant of the session.
+        tenant: TenantId,
+    },
     /// What looked like an API token was refused.
     #[non_exhaustive]
     ApiTokenRefused {
@@ -313,6 +323,7 @@ impl SecurityEvent {
             Self::LockedOut { .. }
             | Self::StoredHashRefused { .. }
             | Self::ConnectionEnded { by: ConnectionEnd::Refused, .. }
+            | Self::RefreshReused { .. }
             | Self::ImpersonationStarted { .. }
             | Self::ImpersonationRefused { .. }
             | Self::ApiTokenNewNetwork { .. }

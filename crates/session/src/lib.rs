@@ -13,6 +13,7 @@ mod event;
 mod flow;
 mod id;
 mod impersonation;
+mod jwt;
 mod key;
 mod lockout;
 mod password;
@@ -26,7 +27,7 @@ pub mod postgres;
 pub mod store;
 
 pub use api_token::{ApiToken, ApiTokenPolicy, IssuedApiToken, NewApiToken, TokenLife};
-pub use auth::{Accounts, ApiTokens, Auth, AuthBuilder, Connections, Impersonations, NewAccount};
+pub use auth::{Accounts, ApiTokens, Auth, AuthBuilder, Connections, Impersonations, Jwts, NewAccount};
 pub use cipher::SecretCipher;
 pub use client::ClientInfo;
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -39,10 +40,11 @@ pub use id::{ApiTokenId, ConnectionId, ImpersonationId, SessionId, TenantId, Use
 pub use impersonation::{
     Caller, Impersonation, ImpersonationPolicy, ImpersonationRefusal, ImpersonationStart, IssuedImpersonation,
 };
-pub use key::KeyRing;
+pub use jwt::{Claims, JwtCheck, JwtPair, JwtPolicy, JwtRefresh};
+pub use key::{KeyRing, KeyState};
 pub use lockout::LockoutPolicy;
 pub use password::{Argon2Params, HashPool, HashPoolConfig, Verdict};
 pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
 pub use store::{MemoryStore, Store};
-pub use token::{ImpersonationToken, PendingToken, SessionToken};
+pub use token::{ImpersonationToken, PendingToken, RefreshToken, SessionToken};
 pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedOwner, TotpSeed};

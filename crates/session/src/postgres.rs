@@ -13,6 +13,7 @@ mod connection;
 mod flow;
 mod impersonation;
 mod migration;
+mod refresh;
 mod session;
 mod store;
 

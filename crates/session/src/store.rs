@@ -8,6 +8,7 @@ mod erased;
 mod impersonation;
 mod memory;
 mod record;
+mod refresh;
 
 use std::future::Future;
 
@@ -31,6 +32,7 @@ pub use record::{
     AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, TotpRecord, TotpState,
     Versions,
 };
+pub use refresh::RefreshStore;
 
 /// The persistence of an [`Auth`](crate::Auth).
 ///
@@ -39,7 +41,7 @@ pub use record::{
 ///
 /// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody.
 /// Versions start at 0 and only grow.
-pub trait Store: ApiTokenStore + ImpersonationStore + ConnectionStore + Send + Sync + 'static {
+pub trait Store: ApiTokenStore + ImpersonationStore + ConnectionStore + RefreshStore + Send + Sync + 'static {
     /// Adds an account. False if its user or its identifier is there already.
     fn insert_account(&self, account: &NewAccountRecord) -> impl Future<Output = Result<bool>> + Send;
 

@@ -1,6 +1,10 @@
 //! The settings of an `Auth`.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 
@@ -12,6 +16,7 @@ use crate::{
     connection::ConnectionOwner,
     error::{Error, Result},
     event::Observer,
+    jwt::JwtPolicy,
     key::KeyRing,
     lockout::LockoutPolicy,
     password::{HashPool, HashPoolConfig},
@@ -34,6 +39,7 @@ pub struct AuthBuilder {
     observer: Option<Box<dyn Observer>>,
     issuer: String,
     api_tokens: Option<ApiTokenPolicy>,
+    jwt: Option<JwtPolicy>,
 }
 
 impl AuthBuilder {
@@ -51,6 +57,7 @@ impl AuthBuilder {
             observer: None,
             issuer: "Stockade".to_owned(),
             api_tokens: None,
+            jwt: None,
         }
     }
 
@@ -114,6 +121,12 @@ impl AuthBuilder {
         Self { api_tokens: Some(policy), ..self }
     }
 
+    /// The claims of JWTs and how far they are believed. Without it, an operation on JWTs fails with `Configuration`.
+    #[must_use]
+    pub fn jwts(self, policy: JwtPolicy) -> Self {
+        Self { jwt: Some(policy), ..self }
+    }
+
     /// Checks the settings and starts the threads. Takes the time of one hash.
     ///
     /// # Errors
@@ -144,6 +157,8 @@ impl AuthBuilder {
             observer: self.observer,
             issuer: self.issuer,
             api_tokens: self.api_tokens,
+            jwt: self.jwt,
+            looked: Mutex::default(),
         })))
     }
 }

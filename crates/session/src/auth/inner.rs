@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::jwts::Looked;
 use crate::{
     api_token::ApiTokenPolicy,
     cipher::SecretCipher,
@@ -11,6 +12,7 @@ use crate::{
     connection::ConnectionOwner,
     error::{Error, Result},
     event::{Observer, SecurityEvent},
+    jwt::JwtPolicy,
     key::KeyRing,
     lockout::LockoutPolicy,
     password::HashPool,
@@ -33,6 +35,8 @@ pub(crate) struct Inner {
     pub(super) seeds: Option<Box<dyn SecretCipher<SeedOwner>>>,
     pub(super) connections: Option<Box<dyn SecretCipher<ConnectionOwner>>>,
     pub(super) observer: Option<Box<dyn Observer>>,
+    pub(super) jwt: Option<JwtPolicy>,
+    pub(super) looked: Looked,
     pub(super) issuer: String,
     pub(super) api_tokens: Option<ApiTokenPolicy>,
 }

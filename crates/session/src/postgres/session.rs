@@ -114,7 +114,7 @@ pub(super) async fn of_user(pool: &PgPool, user: UserId, now: DateTime<Utc>) -> 
     rows.iter().map(record).collect()
 }
 
-fn record(row: &PgRow) -> Result<SessionRecord> {
+pub(super) fn record(row: &PgRow) -> Result<SessionRecord> {
     let ip: String = row.try_get("ip")?;
     let assurance: &str = row.try_get("assurance")?;
     Ok(SessionRecord {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{
     AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store, TotpRecord,
     api_token::ErasedApiTokenStore, connection::ErasedConnectionStore, impersonation::ErasedImpersonationStore,
+    refresh::ErasedRefreshStore,
 };
 use crate::{
     id::{SessionId, UserId},
@@ -35,7 +36,7 @@ macro_rules! erase {
 pub(super) use erase;
 
 erase! {
-    trait ErasedStore(Store): ErasedApiTokenStore, ErasedImpersonationStore, ErasedConnectionStore;
+    trait ErasedStore(Store): ErasedApiTokenStore, ErasedImpersonationStore, ErasedConnectionStore, ErasedRefreshStore;
     fn insert_account(account: &'a NewAccountRecord) -> bool;
     fn account(by: Lookup<'a>) -> Option<AccountRecord>;
     fn replace_password_hash(user: UserId, old: &'a str, new: &'a str) -> bool;

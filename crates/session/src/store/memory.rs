@@ -3,6 +3,7 @@
 mod api_token;
 mod connection;
 mod impersonation;
+mod refresh;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -40,6 +41,7 @@ struct State {
     api_tokens: HashMap<ApiTokenId, ApiTokenRecord>,
     impersonations: Vec<(Digest, ImpersonationRecord)>,
     closed_tenants: HashSet<TenantId>,
+    refreshes: HashMap<Digest, refresh::Refresh>,
     connections: HashMap<ConnectionId, ConnectionRecord>,
 }
 

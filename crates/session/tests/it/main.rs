@@ -11,6 +11,7 @@ mod connections;
 mod contract;
 mod enrolment;
 mod impersonation;
+mod jwts;
 mod lockout;
 mod sessions;
 mod sign_in;
