@@ -1,4 +1,4 @@
--- stockade-session on SQLite, migration 3: API tokens and impersonations.
+-- stockade-session on SQLite, migration 3: API tokens, impersonations, connections to other services and refresh tokens.
 
 -- The secret is a random text of 256 bits; digest is its HMAC under the key of the application's ring with the id key_id. Lists are JSON.
 CREATE TABLE stockade_auth_api_token (
@@ -115,4 +115,57 @@ END;
 CREATE TRIGGER stockade_auth_impersonation_deletes BEFORE DELETE ON stockade_auth_impersonation
 BEGIN
     SELECT RAISE(ABORT, 'who looked stays on record');
+END;
+
+-- Tokens of other services, sealed by the application. A refresh takes the row's next generation and a lease; what comes back is
+-- kept only under that generation.
+CREATE TABLE stockade_auth_connection (
+    id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    user_id      BLOB    NOT NULL REFERENCES stockade_auth_account ON DELETE CASCADE,
+    tenant_id    BLOB    NOT NULL CHECK (length(tenant_id) = 16),
+    provider     TEXT    NOT NULL,
+    sealed       BLOB    NOT NULL,
+    generation   INTEGER NOT NULL CHECK (generation >= 0),
+    lease_until  INTEGER,
+    created_at   INTEGER NOT NULL,
+    refreshed_at INTEGER NOT NULL,
+    expires_at   INTEGER,
+    ended_at     INTEGER,
+    CHECK (ended_at IS NULL OR length(sealed) = 0)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stockade_auth_connection_by_user ON stockade_auth_connection (user_id);
+CREATE INDEX stockade_auth_connection_by_tenant ON stockade_auth_connection (tenant_id);
+
+CREATE TRIGGER stockade_auth_connection_inserts BEFORE INSERT ON stockade_auth_connection
+BEGIN
+    SELECT RAISE(ABORT, 'a connection begins unended') WHERE NEW.ended_at IS NOT NULL;
+    SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM stockade_auth_connection c WHERE c.id = NEW.id);
+END;
+
+CREATE TRIGGER stockade_auth_connection_updates BEFORE UPDATE ON stockade_auth_connection
+WHEN OLD.ended_at IS NOT NULL OR NEW.generation < OLD.generation
+    OR NEW.id IS NOT OLD.id OR NEW.user_id IS NOT OLD.user_id OR NEW.tenant_id IS NOT OLD.tenant_id
+    OR NEW.provider IS NOT OLD.provider OR NEW.created_at IS NOT OLD.created_at
+BEGIN
+    SELECT RAISE(ABORT, 'the connection cannot change like this');
+END;
+
+-- Refresh tokens. A used one is kept as long as its session, to be recognised.
+CREATE TABLE stockade_auth_refresh (
+    digest  BLOB NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
+    sid     BLOB NOT NULL REFERENCES stockade_auth_session (sid) ON DELETE CASCADE,
+    used_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stockade_auth_refresh_by_session ON stockade_auth_refresh (sid);
+
+CREATE TRIGGER stockade_auth_refresh_inserts BEFORE INSERT ON stockade_auth_refresh
+WHEN NEW.used_at IS NOT NULL OR EXISTS (SELECT 1 FROM stockade_auth_refresh r WHERE r.digest = NEW.digest)
+BEGIN
+    SELECT RAISE(ABORT, 'the refresh token exists');
+END;
+
+CREATE TRIGGER stockade_auth_refresh_updates BEFORE UPDATE ON stockade_auth_refresh
+WHEN OLD.used_at IS NOT NULL OR NEW.used_at IS NULL OR NEW.digest IS NOT OLD.digest OR NEW.sid IS NOT OLD.sid
+BEGIN
+    SELECT RAISE(ABORT, 'a refresh token is used once');
 END;

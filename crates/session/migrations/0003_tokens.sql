@@ -1,4 +1,4 @@
--- API tokens and impersonations. Like everything of migration 1 they belong to stockade_owner, and only members of stockade_auth may
+-- API tokens, impersonations, refresh tokens and connections to other services. Like everything of migration 1 they belong to stockade_owner, and only members of stockade_auth may
 -- use them.
 
 -- Accounts that may be used.
@@ -93,11 +93,54 @@ JOIN stockade.auth_impersonable a
     AND a.tenant_version = i.tenant_version AND a.global_version = i.global_version
 WHERE i.ended_at IS NULL;
 
+-- Tokens of other services, sealed by the application. A refresh takes the row's next generation and a lease; what comes back is
+-- kept only under that generation.
+CREATE TABLE stockade.auth_connection (
+    id           uuid PRIMARY KEY,
+    user_id      uuid NOT NULL REFERENCES stockade.auth_account ON DELETE CASCADE,
+    tenant_id    uuid NOT NULL,
+    provider     text NOT NULL,
+    sealed       bytea NOT NULL,
+    generation   bigint NOT NULL CHECK (generation >= 0),
+    lease_until  timestamptz,
+    created_at   timestamptz NOT NULL,
+    refreshed_at timestamptz NOT NULL,
+    expires_at   timestamptz,
+    ended_at     timestamptz,
+    CHECK (ended_at IS NULL OR sealed = '')
+);
+CREATE INDEX ON stockade.auth_connection (user_id);
+CREATE INDEX ON stockade.auth_connection (tenant_id);
+
+-- Refresh tokens. A used one is kept as long as its session, to be recognised.
+CREATE TABLE stockade.auth_refresh (
+    digest  bytea PRIMARY KEY CHECK (pg_catalog.octet_length(digest) = 32),
+    sid     uuid NOT NULL REFERENCES stockade.auth_session ON DELETE CASCADE,
+    used_at timestamptz
+);
+CREATE INDEX ON stockade.auth_refresh (sid);
+
+-- A session by its public name, for JWTs. Like auth_resolve, and PL/pgSQL for the same reason.
+CREATE FUNCTION stockade.auth_session_by_id(session_id uuid, at_time timestamptz)
+RETURNS SETOF stockade.auth_current_session
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $by_id$
+BEGIN
+    RETURN QUERY
+    SELECT s.*
+    FROM stockade.auth_current_session s
+    WHERE s.sid = session_id
+      AND s.expires_at > at_time
+      AND s.last_seen_at + make_interval(secs => s.idle_seconds) > at_time;
+END
+$by_id$;
+
 DO $protect$
 DECLARE
     relation text;
 BEGIN
-    FOREACH relation IN ARRAY ARRAY['auth_api_token', 'auth_impersonation', 'auth_impersonation_refusal'] LOOP
+    FOREACH relation IN ARRAY ARRAY['auth_api_token', 'auth_connection', 'auth_refresh', 'auth_impersonation', 'auth_impersonation_refusal'] LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON stockade.%I FROM PUBLIC', relation);
         EXECUTE pg_catalog.format('ALTER TABLE stockade.%I ENABLE ROW LEVEL SECURITY', relation);
         EXECUTE pg_catalog.format('ALTER TABLE stockade.%I FORCE ROW LEVEL SECURITY', relation);
@@ -115,6 +158,16 @@ GRANT SELECT, INSERT,
     UPDATE (scopes, key_id, digest, legacy_bcrypt, expires_at, last_used_at, last_used_ip, seen, rotated_to, revoked_at)
     ON stockade.auth_api_token TO stockade_auth;
 
+CREATE POLICY auth_adds ON stockade.auth_connection FOR INSERT TO stockade_auth WITH CHECK (ended_at IS NULL);
+CREATE POLICY auth_changes ON stockade.auth_connection FOR UPDATE TO stockade_auth USING (ended_at IS NULL) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE (sealed, generation, lease_until, refreshed_at, expires_at, ended_at)
+    ON stockade.auth_connection TO stockade_auth;
+
+CREATE POLICY auth_adds ON stockade.auth_refresh FOR INSERT TO stockade_auth WITH CHECK (used_at IS NULL);
+CREATE POLICY auth_changes ON stockade.auth_refresh FOR UPDATE TO stockade_auth
+    USING (used_at IS NULL) WITH CHECK (used_at IS NOT NULL);
+GRANT SELECT, INSERT, UPDATE (used_at) ON stockade.auth_refresh TO stockade_auth;
+
 CREATE POLICY auth_adds ON stockade.auth_impersonation FOR INSERT TO stockade_auth WITH CHECK (ended_at IS NULL);
 CREATE POLICY auth_changes ON stockade.auth_impersonation FOR UPDATE TO stockade_auth
     USING (ended_at IS NULL) WITH CHECK (ended_at IS NOT NULL);
@@ -131,4 +184,6 @@ REVOKE ALL ON stockade.auth_active_account, stockade.auth_impersonable, stockade
 GRANT SELECT ON stockade.auth_active_account, stockade.auth_impersonable, stockade.auth_current_impersonation TO stockade_auth;
 
 ALTER FUNCTION stockade.auth_api_token_narrows() OWNER TO stockade_owner;
-REVOKE ALL ON FUNCTION stockade.auth_api_token_narrows() FROM PUBLIC;
+ALTER FUNCTION stockade.auth_session_by_id(uuid, timestamptz) OWNER TO stockade_owner;
+REVOKE ALL ON FUNCTION stockade.auth_api_token_narrows(), stockade.auth_session_by_id(uuid, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stockade.auth_session_by_id(uuid, timestamptz) TO stockade_auth;

@@ -3,10 +3,12 @@
 mod accounts;
 mod api_tokens;
 mod builder;
+mod connections;
 mod housekeeping;
 mod identifier;
 mod impersonations;
 mod inner;
+mod jwts;
 mod networks;
 mod password;
 mod policy;
@@ -23,9 +25,11 @@ use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
 pub use accounts::{Account, Accounts, NewAccount};
 pub use api_tokens::ApiTokens;
 pub use builder::AuthBuilder;
+pub use connections::Connections;
 pub use identifier::{ConfirmBy, IdentifierChange};
 pub use impersonations::Impersonations;
 pub(crate) use inner::Inner;
+pub use jwts::Jwts;
 pub use password::PasswordChange;
 pub use reset::{Redemption, ResetMail, ResetRequest};
 
@@ -52,10 +56,22 @@ impl Auth {
         ApiTokens::new(&self.0)
     }
 
+    /// Tokens with which the application calls other services in somebody's name.
+    #[must_use]
+    pub fn connections(&self) -> Connections<'_> {
+        Connections::new(&self.0)
+    }
+
     /// Staff who look at the product as a customer sees it.
     #[must_use]
     pub fn impersonations(&self) -> Impersonations<'_> {
         Impersonations::new(&self.0)
+    }
+
+    /// Sessions in the form of a JSON Web Token, for clients that cannot keep a cookie.
+    #[must_use]
+    pub fn jwts(&self) -> Jwts<'_> {
+        Jwts::new(&self.0)
     }
 
     /// Counts of accounts, second factors and up-to-date password hashes.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     client::ClientInfo,
-    id::{ApiTokenId, ImpersonationId, SessionId, TenantId, UserId},
+    id::{ApiTokenId, ConnectionId, ImpersonationId, SessionId, TenantId, UserId},
     impersonation::{ImpersonationPolicy, ImpersonationRefusal},
     network::Network,
     policy::{AccountStatus, MfaRule, TenantPolicy},
@@ -339,6 +339,40 @@ pub enum SecurityEvent {
         /// What it said.
         policy: ImpersonationPolicy,
     },
+    /// The application was given tokens to call another service.
+    #[non_exhaustive]
+    ConnectionMade {
+        /// The connection.
+        id: ConnectionId,
+        /// In whose name.
+        user: UserId,
+        /// The tenant of the user.
+        tenant: TenantId,
+        /// The other service, in the application's words.
+        provider: String,
+    },
+    /// A connection ended: it was revoked, or the other service refused to refresh it.
+    #[non_exhaustive]
+    ConnectionEnded {
+        /// The connection.
+        id: ConnectionId,
+        /// In whose name.
+        user: UserId,
+        /// The tenant of the user.
+        tenant: TenantId,
+        /// Whose decision it was.
+        by: ConnectionEnd,
+    },
+    /// A refresh token was used a second time, so it is in two hands; its session was revoked.
+    #[non_exhaustive]
+    RefreshReused {
+        /// The session.
+        sid: SessionId,
+        /// Whose session it was.
+        user: UserId,
+        /// The tenant of the session.
+        tenant: TenantId,
+    },
     /// What looked like an API token was refused.
     #[non_exhaustive]
     ApiTokenRefused {
@@ -349,6 +383,16 @@ pub enum SecurityEvent {
         /// From where.
         client: ClientInfo,
     },
+}
+
+/// Whose decision ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectionEnd {
+    /// Ours.
+    Revoked,
+    /// The other service's, which refused the refresh token: its owner took it back, or somebody else has used it.
+    Refused,
 }
 
 /// Why an API token was refused. For the audit trail, never for the client.
@@ -421,6 +465,8 @@ impl SecurityEvent {
             | Self::BreachListFailed
             | Self::IdentifierChanged { .. }
             | Self::StoredHashRefused { .. }
+            | Self::ConnectionEnded { by: ConnectionEnd::Refused, .. }
+            | Self::RefreshReused { .. }
             | Self::ImpersonationStarted { .. }
             | Self::ImpersonationRefused { .. }
             | Self::ApiTokenNewNetwork { .. }

@@ -64,6 +64,11 @@ id! {
     ImpersonationId
 }
 
+id! {
+    /// The public name of a connection to another service (a UUIDv7), for pages and audit entries. It opens nothing.
+    ConnectionId
+}
+
 macro_rules! generate {
     ($($name:ident)*) => {$(
         impl $name {
@@ -74,7 +79,7 @@ macro_rules! generate {
     )*};
 }
 
-generate! { SessionId ApiTokenId ImpersonationId }
+generate! { SessionId ApiTokenId ImpersonationId ConnectionId }
 
 fn uuid_v7(now: DateTime<Utc>) -> Result<Uuid> {
     let mut random = [0; 10];

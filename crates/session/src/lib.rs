@@ -4,8 +4,10 @@
 mod access;
 mod api_token;
 mod auth;
+mod cipher;
 mod client;
 mod clock;
+mod connection;
 mod cookie;
 mod device;
 mod error;
@@ -14,6 +16,7 @@ mod flow;
 mod fresh;
 mod id;
 mod impersonation;
+mod jwt;
 mod key;
 mod lockout;
 mod network;
@@ -36,22 +39,25 @@ pub mod store;
 pub use access::{Access, MustEnrol};
 pub use api_token::{ApiToken, ApiTokenPolicy, IssuedApiToken, NewApiToken, TokenLife};
 pub use auth::{
-    Account, Accounts, ApiTokens, Auth, AuthBuilder, ConfirmBy, IdentifierChange, Impersonations, NewAccount,
-    PasswordChange, Redemption, ResetMail, ResetRequest,
+    Account, Accounts, ApiTokens, Auth, AuthBuilder, ConfirmBy, Connections, IdentifierChange, Impersonations, Jwts,
+    NewAccount, PasswordChange, Redemption, ResetMail, ResetRequest,
 };
+pub use cipher::SecretCipher;
 pub use client::ClientInfo;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use connection::{Connection, ConnectionAccess, ConnectionOwner, NewConnection, ProviderTokens, Refreshed};
 pub use cookie::Cookies;
 pub use device::DeviceToken;
 pub use error::{BoxError, Error, ErrorKind, Result};
-pub use event::{ApiTokenRefusal, FailureReason, Observer, SecurityEvent, Severity};
+pub use event::{ApiTokenRefusal, ConnectionEnd, FailureReason, Observer, SecurityEvent, Severity};
 pub use flow::{Flow, FullyVerified, Identified, PasswordVerified, Rejected, State, Step, TotpStep};
 pub use fresh::{Fresh, Proof, StepUp};
-pub use id::{ApiTokenId, ImpersonationId, SessionId, TenantId, UserId};
+pub use id::{ApiTokenId, ConnectionId, ImpersonationId, SessionId, TenantId, UserId};
 pub use impersonation::{
     Caller, Impersonation, ImpersonationPolicy, ImpersonationRefusal, ImpersonationStart, IssuedImpersonation,
 };
-pub use key::KeyRing;
+pub use jwt::{Claims, JwtCheck, JwtPair, JwtPolicy, JwtRefresh};
+pub use key::{KeyRing, KeyState};
 pub use lockout::LockoutPolicy;
 pub use network::{KnownNetwork, Network, NetworkStatus};
 pub use password::{
@@ -63,5 +69,5 @@ pub use recovery::RecoveryCodes;
 pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
 pub use store::{IdentifierConfirmation, MemoryStore, Store};
 pub use sweep::Swept;
-pub use token::{IdentifierToken, ImpersonationToken, PendingToken, ResetToken, SessionToken};
-pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedCipher, SeedOwner, TotpSeed};
+pub use token::{IdentifierToken, ImpersonationToken, PendingToken, RefreshToken, ResetToken, SessionToken};
+pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedOwner, TotpSeed};

@@ -20,6 +20,7 @@
 mod account;
 mod api_token;
 mod attempt;
+mod connection;
 mod credential;
 mod flow;
 mod impersonation;
@@ -27,6 +28,7 @@ mod migration;
 mod network;
 mod policy;
 mod recovery;
+mod refresh;
 mod session;
 mod store;
 mod sweep;

@@ -110,6 +110,17 @@ impl Session {
     }
 }
 
+impl Scope {
+    /// Whether a thing of this user, who belongs to this tenant, is within.
+    pub(crate) fn has(self, user: UserId, tenant: TenantId) -> bool {
+        match self {
+            Self::User(of) => of == user,
+            Self::Tenant(of) => of == tenant,
+            Self::Global => true,
+        }
+    }
+}
+
 impl Issued {
     pub(crate) fn new(
         token: SessionToken,

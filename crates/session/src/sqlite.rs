@@ -10,6 +10,7 @@
 mod account;
 mod api_token;
 mod attempt;
+mod connection;
 mod credential;
 mod flow;
 mod impersonation;
@@ -18,6 +19,7 @@ mod network;
 mod options;
 mod policy;
 mod recovery;
+mod refresh;
 mod session;
 mod store;
 mod sweep;

@@ -3,6 +3,7 @@
 //! An application needs nothing of this module; it is for those who write a [`Store`] of their own.
 
 mod api_token;
+mod connection;
 mod credential;
 mod erased;
 mod impersonation;
@@ -11,6 +12,7 @@ mod network;
 mod policy;
 mod record;
 mod recovery;
+mod refresh;
 mod sweep;
 
 use std::future::Future;
@@ -27,6 +29,7 @@ use crate::{
 pub use api_token::{
     ApiTokenLookup, ApiTokenRecord, ApiTokenStore, ApiTokenSuccessor, ApiTokenVerifier, FoundApiToken,
 };
+pub use connection::{ConnectionRecord, ConnectionStore};
 pub use credential::{CredentialStore, IdentifierConfirmation};
 pub(crate) use erased::ErasedStore;
 pub use impersonation::{Ending, ImpersonationRecord, ImpersonationStore};
@@ -38,6 +41,7 @@ pub use record::{
     SessionRecord, TotpRecord, TotpState, Versions,
 };
 pub use recovery::{FactorStore, RecoveryStore};
+pub use refresh::RefreshStore;
 pub use sweep::{SweepBounds, SweepStore};
 
 /// The persistence of an [`Auth`](crate::Auth).
@@ -56,6 +60,8 @@ pub trait Store:
     + SweepStore
     + ApiTokenStore
     + ImpersonationStore
+    + ConnectionStore
+    + RefreshStore
 {
     /// Adds an account. False if its user or its identifier is there already.
     fn insert_account(&self, account: &NewAccountRecord) -> impl Future<Output = Result<bool>> + Send;

@@ -77,6 +77,11 @@ token! {
     ImpersonationToken, Purpose::Impersonation
 }
 
+token! {
+    /// The token that renews a JWT, once.
+    RefreshToken, Purpose::Refresh
+}
+
 impl PendingToken {
     pub(crate) fn duplicate(&self) -> Self {
         Self(self.0.clone())

@@ -1,21 +1,28 @@
 //! The settings of an `Auth`.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 
 use super::{Auth, Inner, inner::Floor};
 use crate::{
     api_token::ApiTokenPolicy,
+    cipher::SecretCipher,
     clock::{Clock, SystemClock},
+    connection::ConnectionOwner,
     error::{Error, Result},
     event::Observer,
+    jwt::JwtPolicy,
     key::KeyRing,
     lockout::LockoutPolicy,
     password::{HashPool, HashPoolConfig, PasswordRules},
     session::SessionLimits,
     store::{ErasedStore, Store},
-    totp::SeedCipher,
+    totp::SeedOwner,
 };
 
 /// Configures an [`Auth`]. Everything beyond the store and the keys has a default.
@@ -27,13 +34,15 @@ pub struct AuthBuilder {
     limits: SessionLimits,
     pending_life: Duration,
     clock: Box<dyn Clock>,
-    seeds: Option<Box<dyn SeedCipher>>,
+    seeds: Option<Box<dyn SecretCipher<SeedOwner>>>,
+    connections: Option<Box<dyn SecretCipher<ConnectionOwner>>>,
     observer: Option<Box<dyn Observer>>,
     issuer: String,
     identifier_lockout: LockoutPolicy,
     rules: PasswordRules,
     floor: Option<Floor>,
     api_tokens: Option<ApiTokenPolicy>,
+    jwt: Option<JwtPolicy>,
 }
 
 impl AuthBuilder {
@@ -47,19 +56,27 @@ impl AuthBuilder {
             pending_life: Duration::from_secs(600),
             clock: Box::new(SystemClock),
             seeds: None,
+            connections: None,
             observer: None,
             issuer: "Stockade".to_owned(),
             identifier_lockout: LockoutPolicy::of_identifiers(),
             rules: PasswordRules::default(),
             floor: None,
             api_tokens: None,
+            jwt: None,
         }
     }
 
     /// What seals TOTP seeds. Without it, an operation on TOTP fails with `Configuration`.
     #[must_use]
-    pub fn seed_cipher(self, cipher: impl SeedCipher) -> Self {
+    pub fn seed_cipher(self, cipher: impl SecretCipher<SeedOwner>) -> Self {
         Self { seeds: Some(Box::new(cipher)), ..self }
+    }
+
+    /// What seals the tokens of connections. Without it, an operation on connections fails with `Configuration`.
+    #[must_use]
+    pub fn connection_cipher(self, cipher: impl SecretCipher<ConnectionOwner>) -> Self {
+        Self { connections: Some(Box::new(cipher)), ..self }
     }
 
     /// What receives the events. The default is nobody.
@@ -137,6 +154,12 @@ impl AuthBuilder {
         Self { api_tokens: Some(policy), ..self }
     }
 
+    /// The claims of JWTs and how far they are believed. Without it, an operation on JWTs fails with `Configuration`.
+    #[must_use]
+    pub fn jwts(self, policy: JwtPolicy) -> Self {
+        Self { jwt: Some(policy), ..self }
+    }
+
     /// Checks the settings and starts the threads. Takes the time of one hash.
     ///
     /// # Errors
@@ -166,12 +189,15 @@ impl AuthBuilder {
             pending_life,
             clock: self.clock,
             seeds: self.seeds,
+            connections: self.connections,
             observer: self.observer,
             issuer: self.issuer,
             identifier_lockout: self.identifier_lockout,
             rules: self.rules,
             floor: self.floor,
             api_tokens: self.api_tokens,
+            jwt: self.jwt,
+            looked: Mutex::default(),
         })))
     }
 }

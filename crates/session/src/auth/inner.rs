@@ -4,17 +4,21 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::jwts::Looked;
 use crate::{
     api_token::ApiTokenPolicy,
+    cipher::SecretCipher,
     clock::Clock,
+    connection::ConnectionOwner,
     error::{Error, Result},
     event::{Observer, SecurityEvent},
+    jwt::JwtPolicy,
     key::KeyRing,
     lockout::LockoutPolicy,
     password::{HashPool, PasswordRules},
     session::SessionLimits,
     store::ErasedStore,
-    totp::{SeedCipher, SeedOwner, TotpSeed, matching_step},
+    totp::{SeedOwner, TotpSeed, matching_step},
 };
 
 /// The last second of the year 9999. Every limit fits between it and chrono's and PostgreSQL's ends of time.
@@ -28,8 +32,11 @@ pub(crate) struct Inner {
     pub(crate) limits: SessionLimits,
     pub(crate) pending_life: TimeDelta,
     pub(super) clock: Box<dyn Clock>,
-    pub(super) seeds: Option<Box<dyn SeedCipher>>,
+    pub(super) seeds: Option<Box<dyn SecretCipher<SeedOwner>>>,
+    pub(super) connections: Option<Box<dyn SecretCipher<ConnectionOwner>>>,
     pub(super) observer: Option<Box<dyn Observer>>,
+    pub(super) jwt: Option<JwtPolicy>,
+    pub(super) looked: Looked,
     pub(super) issuer: String,
     pub(crate) identifier_lockout: LockoutPolicy,
     pub(super) rules: PasswordRules,
@@ -74,7 +81,7 @@ impl Inner {
         matching_step(&TotpSeed::from_bytes(seed.as_slice())?, code, now)
     }
 
-    fn seeds(&self) -> Result<&dyn SeedCipher> {
+    fn seeds(&self) -> Result<&dyn SecretCipher<SeedOwner>> {
         self.seeds.as_deref().ok_or_else(|| Error::configuration("totp needs a seed cipher"))
     }
 

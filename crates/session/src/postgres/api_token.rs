@@ -246,7 +246,7 @@ impl ApiTokenStore for PgStore {
 }
 
 /// The user and the tenant that a row must have, where one is asked for.
-fn ends(within: Scope) -> (Option<Uuid>, Option<Uuid>) {
+pub(super) fn ends(within: Scope) -> (Option<Uuid>, Option<Uuid>) {
     match within {
         Scope::User(user) => (Some(user.as_uuid()), None),
         Scope::Tenant(tenant) => (None, Some(tenant.as_uuid())),

@@ -8,8 +8,12 @@ use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use sqlx::{query, types::Json};
 
-use self::record::{columns, ends, found, record, texts};
-use super::{SqliteStore, store::failed, value::micros};
+use self::record::{columns, found, record, texts};
+use super::{
+    SqliteStore,
+    store::failed,
+    value::{ends, micros},
+};
 use crate::{
     error::Result,
     id::ApiTokenId,

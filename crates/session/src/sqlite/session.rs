@@ -126,7 +126,7 @@ pub(super) async fn of_user(pool: &SqlitePool, user: UserId, now: DateTime<Utc>)
     rows.iter().map(record).collect()
 }
 
-fn record(row: &SqliteRow) -> Result<SessionRecord> {
+pub(super) fn record(row: &SqliteRow) -> Result<SessionRecord> {
     let assurance: &str = row.try_get("assurance")?;
     Ok(SessionRecord {
         sid: id(row, "sid")?,

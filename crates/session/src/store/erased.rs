@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::{
     AccountRecord, CredentialStore, Digest, FactorStore, FlowRecord, IdentifierChangeRecord, IdentifierConfirmation,
     Lookup, NetworkStore, NewAccountRecord, PolicyStore, RecoveryStore, Reservation, ResetRecord, SessionRecord, Store,
-    SweepBounds, SweepStore, TotpRecord, Versions, api_token::ErasedApiTokenStore,
-    impersonation::ErasedImpersonationStore,
+    SweepBounds, SweepStore, TotpRecord, Versions, api_token::ErasedApiTokenStore, connection::ErasedConnectionStore,
+    impersonation::ErasedImpersonationStore, refresh::ErasedRefreshStore,
 };
 use crate::{
     id::{SessionId, TenantId, UserId},
@@ -50,6 +50,8 @@ pub(crate) trait ErasedStore:
     + ErasedSweep
     + ErasedApiTokenStore
     + ErasedImpersonationStore
+    + ErasedConnectionStore
+    + ErasedRefreshStore
 {
 }
 

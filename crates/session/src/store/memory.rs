@@ -1,11 +1,13 @@
 //! A store for tests and demonstrations.
 
 mod api_token;
+mod connection;
 mod credential;
 mod impersonation;
 mod network;
 mod policy;
 mod recovery;
+mod refresh;
 mod sweep;
 
 use std::{
@@ -17,12 +19,12 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, ApiTokenRecord, Digest, FlowRecord, IdentifierChangeRecord, ImpersonationRecord, Lookup,
-    NewAccountRecord, Reservation, ResetRecord, SessionRecord, Store, TotpRecord, TotpState, Versions,
+    AccountRecord, ApiTokenRecord, ConnectionRecord, Digest, FlowRecord, IdentifierChangeRecord, ImpersonationRecord,
+    Lookup, NewAccountRecord, Reservation, ResetRecord, SessionRecord, Store, TotpRecord, TotpState, Versions,
 };
 use crate::{
     error::{Error, Result},
-    id::{ApiTokenId, SessionId, TenantId, UserId},
+    id::{ApiTokenId, ConnectionId, SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
     network::KnownNetwork,
     policy::{AccountStatus, MfaRule, TenantPolicy, earlier, tighter},
@@ -49,6 +51,8 @@ struct State {
     api_tokens: HashMap<ApiTokenId, ApiTokenRecord>,
     impersonations: Vec<(Digest, ImpersonationRecord)>,
     closed_tenants: HashSet<TenantId>,
+    refreshes: HashMap<Digest, refresh::Refresh>,
+    connections: HashMap<ConnectionId, ConnectionRecord>,
 }
 
 struct Account {

@@ -81,7 +81,7 @@ pub enum TotpState {
 /// A user's seed.
 #[derive(Clone)]
 pub struct TotpRecord {
-    /// What [`SeedCipher::seal`](crate::SeedCipher::seal) made.
+    /// What [`SecretCipher::seal`](crate::SecretCipher::seal) made.
     pub sealed_seed: Vec<u8>,
     /// Whether it counts.
     pub state: TotpState,

@@ -7,10 +7,12 @@
 )]
 
 mod api_tokens;
+mod connections;
 mod contract;
 mod enrolment;
 mod housekeeping;
 mod impersonation;
+mod jwts;
 mod known_clients;
 mod lockout;
 mod passwords;

@@ -227,6 +227,19 @@ impl<'a> From<&'a SecurityEvent> for Told<'a> {
                 facts: json!({ "policy": format!("{policy:?}") }),
                 ..Told::of("impersonation.policy")
             },
+            SecurityEvent::ConnectionMade { id, user, tenant, provider, .. } => Told {
+                facts: json!({ "connection": id.to_string(), "provider": provider }),
+                ..Told::of("connection.create").by(*user, *tenant)
+            },
+            SecurityEvent::ConnectionEnded { id, user, tenant, by, .. } => Told {
+                facts: json!({ "connection": id.to_string(), "by": format!("{by:?}") }),
+                ..Told::of("connection.end").by(*user, *tenant)
+            },
+            SecurityEvent::RefreshReused { sid, user, tenant, .. } => Told {
+                outcome: Outcome::Denied,
+                facts: json!({ "sid": sid.to_string() }),
+                ..Told::of("session.refresh").by(*user, *tenant)
+            },
             // A kind of event that is newer than this function is still recorded, without what it says: that may be personal.
             _ => Told::of("session.event"),
         }

@@ -7,20 +7,10 @@ use uuid::Uuid;
 use super::super::value::{bytes, id, optional_time, parsed, time};
 use crate::{
     id::ApiTokenId,
-    session::Scope,
     store::{ApiTokenRecord, ApiTokenVerifier, Digest, FoundApiToken},
 };
 
 type Result<T> = sqlx::Result<T>;
-
-/// The user and the tenant that a row must have, where one is asked for.
-pub(super) fn ends(within: Scope) -> (Option<Uuid>, Option<Uuid>) {
-    match within {
-        Scope::User(user) => (Some(user.as_uuid()), None),
-        Scope::Tenant(tenant) => (None, Some(tenant.as_uuid())),
-        Scope::Global => (None, None),
-    }
-}
 
 pub(super) fn columns(verifier: &ApiTokenVerifier) -> (Option<u8>, Option<Vec<u8>>, Option<&str>) {
     match verifier {

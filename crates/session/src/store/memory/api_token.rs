@@ -23,7 +23,7 @@ impl State {
     }
 
     fn unrevoked(&mut self, within: Scope, id: ApiTokenId) -> Option<&mut ApiTokenRecord> {
-        self.api_tokens.get_mut(&id).filter(|token| token.revoked_at.is_none() && is_within(within, token))
+        self.api_tokens.get_mut(&id).filter(|token| token.revoked_at.is_none() && within.has(token.user, token.tenant))
     }
 }
 
@@ -56,7 +56,10 @@ impl ApiTokenStore for MemoryStore {
 
     async fn api_tokens(&self, within: Scope) -> Result<Vec<ApiTokenRecord>> {
         let state = self.state();
-        let tokens = state.api_tokens.values().filter(|token| token.revoked_at.is_none() && is_within(within, token));
+        let tokens = state
+            .api_tokens
+            .values()
+            .filter(|token| token.revoked_at.is_none() && within.has(token.user, token.tenant));
         let mut tokens: Vec<_> = tokens.cloned().collect();
         tokens.sort_unstable_by_key(|token| std::cmp::Reverse((token.created_at, token.id)));
         Ok(tokens)
@@ -160,16 +163,8 @@ impl ApiTokenStore for MemoryStore {
     async fn revoke_api_tokens(&self, within: Scope, now: DateTime<Utc>) -> Result<u64> {
         let mut state = self.state();
         let tokens = state.api_tokens.values_mut();
-        let live = tokens.filter(|token| token.revoked_at.is_none() && is_within(within, token));
+        let live = tokens.filter(|token| token.revoked_at.is_none() && within.has(token.user, token.tenant));
         let number = live.map(|token| token.revoked_at = Some(now)).count();
         Ok(u64::try_from(number).unwrap_or(u64::MAX))
-    }
-}
-
-fn is_within(within: Scope, token: &ApiTokenRecord) -> bool {
-    match within {
-        Scope::User(user) => token.user == user,
-        Scope::Tenant(tenant) => token.tenant == tenant,
-        Scope::Global => true,
     }
 }

@@ -27,6 +27,7 @@ impl SweepStore for MemoryStore {
         });
         let state = &mut *state;
         state.sids.retain(|_, sid| state.sessions.contains_key(sid));
+        state.refreshes.retain(|_, refresh| state.sessions.contains_key(&refresh.sid));
         let mut networks = 0;
         for account in state.accounts.values_mut() {
             account.networks.retain(|known| {
