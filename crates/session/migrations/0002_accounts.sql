@@ -27,12 +27,13 @@ COMMENT ON COLUMN stockade.auth_totp.replacement IS 'a sealed seed that waits fo
 -- When the user last proved again who they are; the absolute limit still counts from authenticated_at.
 ALTER TABLE stockade.auth_session ADD COLUMN stepped_up_at timestamptz;
 
-CREATE TABLE stockade.auth_tenant_policy (
-    tenant_id         uuid PRIMARY KEY,
-    mfa_required_from timestamptz,
-    idle_seconds      integer CHECK (idle_seconds > 0),
-    absolute_seconds  integer CHECK (absolute_seconds >= idle_seconds)
-);
+-- The policy of a tenant is in the row of its version, because every look-up of a session reads that already.
+ALTER TABLE stockade.auth_version
+    DROP CONSTRAINT auth_version_version_check,
+    ADD CHECK (version >= 0),
+    ADD COLUMN mfa_required_from timestamptz,
+    ADD COLUMN idle_seconds integer CHECK (idle_seconds > 0),
+    ADD COLUMN absolute_seconds integer CHECK (absolute_seconds >= idle_seconds);
 
 -- The unused codes of a user. One row, so that using one and replacing all are single steps.
 CREATE TABLE stockade.auth_recovery (
@@ -76,13 +77,12 @@ CREATE OR REPLACE VIEW stockade.auth_current_session AS
 SELECT s.sid, s.digest, s.user_id, s.tenant_id, s.user_version, s.tenant_version, s.global_version, s.assurance,
        GREATEST(s.authenticated_at, s.stepped_up_at) AS authenticated_at,
        s.last_seen_at,
-       LEAST(s.idle_seconds, p.idle_seconds) AS idle_seconds,
-       LEAST(s.expires_at, s.authenticated_at + pg_catalog.make_interval(secs => p.absolute_seconds)) AS expires_at,
+       LEAST(s.idle_seconds, t.idle_seconds) AS idle_seconds,
+       LEAST(s.expires_at, s.authenticated_at + pg_catalog.make_interval(secs => t.absolute_seconds)) AS expires_at,
        s.ip, s.user_agent, s.revoked_at,
-       LEAST(a.mfa_required_from, p.mfa_required_from) AS mfa_required_from
+       LEAST(a.mfa_required_from, t.mfa_required_from) AS mfa_required_from
 FROM stockade.auth_session s
 JOIN stockade.auth_account a ON a.user_id = s.user_id AND a.version = s.user_version AND a.status = 'active'
-LEFT JOIN stockade.auth_tenant_policy p ON p.tenant_id = s.tenant_id
 LEFT JOIN stockade.auth_version t ON t.scope = 'tenant' AND t.id = s.tenant_id
 LEFT JOIN stockade.auth_version g ON g.scope = 'global' AND g.id = '00000000-0000-0000-0000-000000000000'
 WHERE s.revoked_at IS NULL
@@ -121,7 +121,7 @@ DO $protect$
 DECLARE
     relation text;
 BEGIN
-    FOREACH relation IN ARRAY ARRAY['auth_tenant_policy', 'auth_recovery', 'auth_reset', 'auth_identifier_change', 'auth_network'] LOOP
+    FOREACH relation IN ARRAY ARRAY['auth_recovery', 'auth_reset', 'auth_identifier_change', 'auth_network'] LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON stockade.%I FROM PUBLIC', relation);
         EXECUTE pg_catalog.format('ALTER TABLE stockade.%I ENABLE ROW LEVEL SECURITY', relation);
         EXECUTE pg_catalog.format('ALTER TABLE stockade.%I FORCE ROW LEVEL SECURITY', relation);
@@ -137,7 +137,7 @@ CREATE POLICY owner_sweeps ON stockade.auth_session FOR DELETE TO stockade_owner
 GRANT UPDATE (identifier, status, mfa_required_from) ON stockade.auth_account TO stockade_auth;
 GRANT UPDATE (replacement), DELETE ON stockade.auth_totp TO stockade_auth;
 GRANT UPDATE (stepped_up_at) ON stockade.auth_session TO stockade_auth;
-GRANT SELECT, INSERT, UPDATE (mfa_required_from, idle_seconds, absolute_seconds) ON stockade.auth_tenant_policy TO stockade_auth;
+GRANT UPDATE (mfa_required_from, idle_seconds, absolute_seconds) ON stockade.auth_version TO stockade_auth;
 GRANT SELECT, INSERT, UPDATE (digests), DELETE ON stockade.auth_recovery TO stockade_auth;
 GRANT SELECT, INSERT, DELETE ON stockade.auth_reset TO stockade_auth;
 GRANT SELECT, INSERT, DELETE,

@@ -34,6 +34,7 @@ pub struct Session {
     pub ip: IpAddr,
     /// The `User-Agent` at sign-in, at most 256 characters.
     pub user_agent: Option<String>,
+    pub(crate) must_enrol: bool,
 }
 
 /// What a sign-in has proved.
@@ -63,7 +64,6 @@ pub enum Scope {
 pub struct Issued {
     pub(crate) token: SessionToken,
     pub(crate) session: Session,
-    pub(crate) must_enrol: bool,
     pub(crate) network: Option<NetworkStatus>,
 }
 
@@ -95,8 +95,9 @@ impl Session {
         now.signed_duration_since(self.authenticated_at) <= limit
     }
 
-    pub(crate) fn from_record(record: SessionRecord) -> Self {
+    pub(crate) fn from_record(record: SessionRecord, now: DateTime<Utc>) -> Self {
         Self {
+            must_enrol: record.must_enrol(now),
             sid: record.sid,
             user: record.user,
             tenant: record.tenant,
@@ -128,8 +129,7 @@ impl Issued {
         now: DateTime<Utc>,
         network: Option<NetworkStatus>,
     ) -> Self {
-        let must_enrol = record.must_enrol(now);
-        Self { token, session: Session::from_record(record), must_enrol, network }
+        Self { token, session: Session::from_record(record, now), network }
     }
 
     /// The token, for the session cookie.
@@ -148,7 +148,7 @@ impl Issued {
     /// [`Auth::access`](crate::Auth::access) will answer [`MustEnrol`](crate::Access::MustEnrol) until it has one.
     #[must_use]
     pub fn must_enrol(&self) -> bool {
-        self.must_enrol
+        self.session.must_enrol
     }
 
     /// What the network was to the user, if this came of a sign-in: a message to the user is due where it is

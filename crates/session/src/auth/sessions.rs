@@ -39,9 +39,10 @@ impl Auth {
         if record.last_seen_at <= unless_after {
             self.0.store.touch(record.sid, now, unless_after).await?;
         }
-        Ok(match record.must_enrol(now) {
-            true => Access::MustEnrol(MustEnrol::new(Session::from_record(record))),
-            false => Access::Granted(Session::from_record(record)),
+        let session = Session::from_record(record, now);
+        Ok(match session.must_enrol {
+            true => Access::MustEnrol(MustEnrol::new(session)),
+            false => Access::Granted(session),
         })
     }
 
@@ -98,7 +99,8 @@ impl Auth {
     ///
     /// `Store` if the store fails.
     pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>> {
-        let records = self.0.store.sessions(user, self.0.now()).await?;
-        Ok(records.into_iter().map(Session::from_record).collect())
+        let now = self.0.now();
+        let records = self.0.store.sessions(user, now).await?;
+        Ok(records.into_iter().map(|record| Session::from_record(record, now)).collect())
     }
 }

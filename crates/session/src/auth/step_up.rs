@@ -17,10 +17,12 @@ use crate::{
 };
 
 impl Auth {
-    /// The session, if its user proved who they are within `limit` from now: at sign-in, or by [`step_up`](Self::step_up).
+    /// The session, if its user proved who they are within `limit` from now, at sign-in or by [`step_up`](Self::step_up), and need not enrol
+    /// first.
     #[must_use]
     pub fn fresh(&self, session: &Session, limit: Duration) -> Option<Fresh> {
-        session.authenticated_within(limit, self.0.now()).then(|| Fresh::new(session.clone()))
+        let fresh = session.authenticated_within(limit, self.0.now()) && !session.must_enrol;
+        fresh.then(|| Fresh::new(session.clone()))
     }
 
     /// Proves again who uses a session. The session gets a new token (ASVS 5.0, 7.2.4), the old one is dead at once, and the absolute limit

@@ -34,9 +34,8 @@ pub(super) async fn find(pool: &PgPool, by: Lookup<'_>) -> Result<Option<Account
     let row = query(
         "SELECT a.user_id, a.tenant_id, a.identifier, a.password_hash, f.active, a.version AS user_version,
                 coalesce(t.version, 0) AS tenant_version, coalesce(g.version, 0) AS global_version,
-                a.status, least(a.mfa_required_from, p.mfa_required_from) AS mfa_required_from
+                a.status, least(a.mfa_required_from, t.mfa_required_from) AS mfa_required_from
          FROM stockade.auth_account a
-         LEFT JOIN stockade.auth_tenant_policy p ON p.tenant_id = a.tenant_id
          LEFT JOIN stockade.auth_totp f ON f.user_id = a.user_id
          LEFT JOIN stockade.auth_version t ON t.scope = 'tenant' AND t.id = a.tenant_id
          LEFT JOIN stockade.auth_version g ON g.scope = 'global' AND g.id = '00000000-0000-0000-0000-000000000000'

@@ -18,7 +18,7 @@ impl PolicyStore for PgStore {
     async fn tenant_policy(&self, tenant: TenantId) -> Result<TenantPolicy> {
         let row = query(
             "SELECT mfa_required_from, idle_seconds, absolute_seconds
-             FROM stockade.auth_tenant_policy WHERE tenant_id = $1",
+             FROM stockade.auth_version WHERE scope = 'tenant' AND id = $1",
         )
         .bind(tenant.as_uuid())
         .fetch_optional(&self.0)
@@ -30,9 +30,9 @@ impl PolicyStore for PgStore {
     async fn put_tenant_policy(&self, tenant: TenantId, policy: &TenantPolicy) -> Result<()> {
         let seconds = |limit: TimeDelta| i32::try_from(limit.num_seconds()).unwrap_or(i32::MAX);
         query(
-            "INSERT INTO stockade.auth_tenant_policy (tenant_id, mfa_required_from, idle_seconds, absolute_seconds)
-             VALUES ($1, $2, $3, $4)
-             ON CONFLICT (tenant_id) DO UPDATE SET mfa_required_from = excluded.mfa_required_from,
+            "INSERT INTO stockade.auth_version (scope, id, version, mfa_required_from, idle_seconds, absolute_seconds)
+             VALUES ('tenant', $1, 0, $2, $3, $4)
+             ON CONFLICT (scope, id) DO UPDATE SET mfa_required_from = excluded.mfa_required_from,
                  idle_seconds = excluded.idle_seconds, absolute_seconds = excluded.absolute_seconds",
         )
         .bind(tenant.as_uuid())

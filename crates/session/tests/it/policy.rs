@@ -43,6 +43,7 @@ async fn tenant_demands_a_second_factor_from_the_next_request<S: Store>(store: S
     assert_eq!((enrolling.user(), enrolling.tenant(), enrolling.sid()), (user(), tenant(), issued.session().sid));
     let again = desk.sign_in().await;
     assert!(again.must_enrol(), "a new session is told at once");
+    assert!(desk.auth.fresh(again.session(), Duration::from_secs(300)).is_none(), "nothing dangerous either");
     let rotated = desk.auth.rotate(again.token()).await.unwrap().unwrap();
     assert!(rotated.must_enrol() && !desk.is_live(&rotated).await, "a new token does not help");
 

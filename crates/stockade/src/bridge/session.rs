@@ -135,11 +135,10 @@ impl<'a> From<&'a SecurityEvent> for Told<'a> {
             SecurityEvent::SteppedUp { sid, user, tenant, .. } => {
                 Told { facts: json!({ "sid": sid.to_string() }), ..Told::of("session.step_up").by(*user, *tenant) }
             }
-            SecurityEvent::NewNetwork { user, tenant, network, client, .. } => Told {
-                client: Some(client),
-                facts: json!({ "network": network.to_string() }),
-                ..Told::of("session.new_network").by(*user, *tenant)
-            },
+            // The network is the client's address, which an erasure must reach: it stands there and not among the facts.
+            SecurityEvent::NewNetwork { user, tenant, client, .. } => {
+                Told { client: Some(client), ..Told::of("session.new_network").by(*user, *tenant) }
+            }
             SecurityEvent::PasswordChanged { user, tenant, .. } => {
                 Told::of("session.password_change").by(*user, *tenant)
             }

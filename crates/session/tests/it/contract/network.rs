@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use stockade_session::{Network, NetworkStatus, Store, UserId};
 use uuid::Uuid;
 
-use super::{account, seconds};
+use super::{account, race, seconds};
 use crate::support::{start, user};
 
 crate::on_every_store! {
     networks_are_noted
     networks_are_bounded
+    networks_are_noted_in_parallel
     networks_are_forgotten
 }
 
@@ -53,6 +54,24 @@ async fn networks_are_bounded<S: Store>(store: S) {
     store.note_network(user(), network(7), seconds(20), seconds(-100), 3).await.unwrap();
     store.note_network(user(), network(1), seconds(21), seconds(-100), 3).await.unwrap();
     assert_eq!(kept(store.networks(user()).await.unwrap()), [1, 7, 9].map(network));
+}
+
+/// No sign-in fails over the bookkeeping of another, and the bound holds again with the next.
+async fn networks_are_noted_in_parallel<S: Store + Clone>(store: S) {
+    store.insert_account(&account()).await.unwrap();
+    for round in 0..5 {
+        let next = std::sync::atomic::AtomicU8::new(0);
+        let noted = race(24, || {
+            let (store, last) = (store.clone(), next.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 12);
+            async move {
+                let now = seconds(round * 20 + i64::from(last));
+                store.note_network(user(), network(last), now, seconds(-100), 4).await.is_ok()
+            }
+        });
+        assert_eq!(noted.await, 24);
+    }
+    store.note_network(user(), network(99), seconds(200), seconds(-100), 4).await.unwrap();
+    assert_eq!(store.networks(user()).await.unwrap().len(), 4);
 }
 
 async fn networks_are_forgotten<S: Store>(store: S) {
