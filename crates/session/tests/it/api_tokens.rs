@@ -149,7 +149,7 @@ async fn a_token_that_does_not_fit_is_refused_without_a_query<S: Store>(store: S
         let changed = String::from_utf8(changed).unwrap();
         assert!(answer(&desk, &changed, &client()).await.is_none(), "{position}");
     }
-    for garbage in ["", "acme_", " ", "acme__", "null", "\u{1F512}", &text[1..], &format!("{} ", *text)] {
+    for garbage in ["", "acme_", " ", "acme__", "null", "\u{1F512}", text.split_at(1).1, &format!("{} ", *text)] {
         assert!(answer(&desk, garbage, &client()).await.is_none(), "{garbage}");
     }
     assert!(desk.events.take().is_empty());
@@ -159,7 +159,7 @@ async fn a_token_that_does_not_fit_is_refused_without_a_query<S: Store>(store: S
 fn forged(a: &str, b: &str) -> String {
     let (head, _) = a.rsplit_once('_').unwrap();
     let (_, secret) = b.rsplit_once('_').unwrap();
-    let body = format!("{head}_{}", &secret[..43]);
+    let body = format!("{head}_{}", secret.split_at(43).0);
     let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut number = usize::try_from(crc32fast::hash(body.as_bytes())).unwrap();
     let mut check = Vec::new();
