@@ -11,7 +11,7 @@ CREATE TABLE stockade_auth_api_token (
     legacy_lookup TEXT UNIQUE,
     key_id        INTEGER CHECK (key_id BETWEEN 0 AND 255),
     digest        BLOB UNIQUE CHECK (length(digest) = 32),
-    legacy_bcrypt TEXT,
+    legacy_hash TEXT,
     created_at    INTEGER NOT NULL,
     expires_at    INTEGER,
     last_used_at  INTEGER,
@@ -19,8 +19,8 @@ CREATE TABLE stockade_auth_api_token (
     seen          TEXT    NOT NULL DEFAULT '[]', -- the networks that the token was used from, the newest last
     rotated_to    BLOB,
     revoked_at    INTEGER,
-    CHECK ((digest IS NULL) = (legacy_bcrypt IS NOT NULL) AND (digest IS NULL) = (key_id IS NULL)),
-    CHECK (legacy_bcrypt IS NULL OR legacy_lookup IS NOT NULL)
+    CHECK ((digest IS NULL) = (legacy_hash IS NOT NULL) AND (digest IS NULL) = (key_id IS NULL)),
+    CHECK (legacy_hash IS NULL OR legacy_lookup IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stockade_auth_api_token_by_user ON stockade_auth_api_token (user_id);
 CREATE INDEX stockade_auth_api_token_by_tenant ON stockade_auth_api_token (tenant_id);

@@ -16,7 +16,7 @@ CREATE TABLE stockade.auth_api_token (
     legacy_lookup text UNIQUE,
     key_id        smallint CHECK (key_id BETWEEN 0 AND 255),
     digest        bytea UNIQUE CHECK (pg_catalog.octet_length(digest) = 32),
-    legacy_bcrypt text,
+    legacy_hash   text,
     created_at    timestamptz NOT NULL,
     expires_at    timestamptz,
     last_used_at  timestamptz,
@@ -24,8 +24,8 @@ CREATE TABLE stockade.auth_api_token (
     seen          text[] NOT NULL DEFAULT '{}',
     rotated_to    uuid,
     revoked_at    timestamptz,
-    CHECK ((digest IS NULL) = (legacy_bcrypt IS NOT NULL) AND (digest IS NULL) = (key_id IS NULL)),
-    CHECK (legacy_bcrypt IS NULL OR legacy_lookup IS NOT NULL)
+    CHECK ((digest IS NULL) = (legacy_hash IS NOT NULL) AND (digest IS NULL) = (key_id IS NULL)),
+    CHECK (legacy_hash IS NULL OR legacy_lookup IS NOT NULL)
 ) WITH (fillfactor = 80);
 CREATE INDEX ON stockade.auth_api_token (user_id);
 CREATE INDEX ON stockade.auth_api_token (tenant_id);
@@ -155,7 +155,7 @@ $protect$;
 CREATE POLICY auth_adds ON stockade.auth_api_token FOR INSERT TO stockade_auth WITH CHECK (revoked_at IS NULL);
 CREATE POLICY auth_changes ON stockade.auth_api_token FOR UPDATE TO stockade_auth USING (revoked_at IS NULL) WITH CHECK (true);
 GRANT SELECT, INSERT,
-    UPDATE (scopes, key_id, digest, legacy_bcrypt, expires_at, last_used_at, last_used_ip, seen, rotated_to, revoked_at)
+    UPDATE (scopes, key_id, digest, legacy_hash, expires_at, last_used_at, last_used_ip, seen, rotated_to, revoked_at)
     ON stockade.auth_api_token TO stockade_auth;
 
 CREATE POLICY auth_adds ON stockade.auth_connection FOR INSERT TO stockade_auth WITH CHECK (ended_at IS NULL);

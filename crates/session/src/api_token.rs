@@ -74,6 +74,15 @@ pub struct IssuedApiToken {
     token: ApiToken,
 }
 
+/// A token that another system made, for [`ApiTokens::import`](crate::ApiTokens::import).
+#[derive(Clone, Copy)]
+pub struct LegacyApiToken<'a> {
+    /// The part of its text by which it is found, which is no secret.
+    pub lookup: &'a str,
+    /// The hash of its secret, of a kind that the hash pool verifies.
+    pub hash: &'a str,
+}
+
 impl NewApiToken {
     /// A token of `user` that lives for 90 days and may be used from everywhere. `name` is for people; `scopes` are the application's
     /// words, checked by the [`ApiTokenPolicy`].
@@ -133,6 +142,12 @@ impl From<ApiTokenRecord> for ApiToken {
             last_used_ip: record.last_used_ip,
             rotated_to: record.rotated_to,
         }
+    }
+}
+
+impl fmt::Debug for LegacyApiToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LegacyApiToken(..)")
     }
 }
 

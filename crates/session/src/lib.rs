@@ -24,6 +24,7 @@ mod password;
 mod policy;
 mod recovery;
 mod session;
+mod surface;
 mod sweep;
 mod token;
 mod totp;
@@ -36,38 +37,4 @@ pub mod postgres;
 pub mod sqlite;
 pub mod store;
 
-pub use access::{Access, MustEnrol};
-pub use api_token::{ApiToken, ApiTokenPolicy, IssuedApiToken, NewApiToken, TokenLife};
-pub use auth::{
-    Account, Accounts, ApiTokens, Auth, AuthBuilder, ConfirmBy, Connections, IdentifierChange, Impersonations, Jwts,
-    NewAccount, PasswordChange, Redemption, ResetMail, ResetRequest,
-};
-pub use cipher::SecretCipher;
-pub use client::ClientInfo;
-pub use clock::{Clock, ManualClock, SystemClock};
-pub use connection::{Connection, ConnectionAccess, ConnectionOwner, NewConnection, ProviderTokens, Refreshed};
-pub use cookie::Cookies;
-pub use device::DeviceToken;
-pub use error::{BoxError, Error, ErrorKind, Result};
-pub use event::{ApiTokenRefusal, ConnectionEnd, FailureReason, Observer, SecurityEvent, Severity};
-pub use flow::{Flow, FullyVerified, Identified, PasswordVerified, Rejected, State, Step, TotpStep};
-pub use fresh::{Fresh, Proof, StepUp};
-pub use id::{ApiTokenId, ConnectionId, ImpersonationId, SessionId, TenantId, UserId};
-pub use impersonation::{
-    Caller, Impersonation, ImpersonationPolicy, ImpersonationRefusal, ImpersonationStart, IssuedImpersonation,
-};
-pub use jwt::{Claims, JwtCheck, JwtPair, JwtPolicy, JwtRefresh};
-pub use key::{KeyRing, KeyState};
-pub use lockout::LockoutPolicy;
-pub use network::{KnownNetwork, Network, NetworkStatus};
-pub use password::{
-    Argon2Params, BcryptCost, BreachList, HashPool, HashPoolConfig, Hashing, OnOutage, PasswordProblem, PasswordRules,
-    Peppers, Verdict,
-};
-pub use policy::{AccountStatus, MfaRule, TenantPolicy};
-pub use recovery::RecoveryCodes;
-pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
-pub use store::{IdentifierConfirmation, MemoryStore, Store};
-pub use sweep::Swept;
-pub use token::{IdentifierToken, ImpersonationToken, PendingToken, RefreshToken, ResetToken, SessionToken};
-pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedOwner, TotpSeed};
+pub use surface::*;

@@ -1,6 +1,7 @@
 //! API tokens: making, listing, changing and ending them.
 
 mod authenticate;
+mod legacy;
 
 use std::{fmt, time::Duration};
 
@@ -35,34 +36,9 @@ impl<'a> ApiTokens<'a> {
     /// `InvalidInput` if a scope is not known to the [`ApiTokenPolicy`] or another part of `new` breaks its rule; `NotFound` if the
     /// user has no active account; `Configuration` without a policy; `Random`; `Store`.
     pub async fn create(&self, new: NewApiToken) -> Result<IssuedApiToken> {
-        let policy = self.policy()?;
-        let (scopes, life) = policy.check(&new)?;
-        let account = self.0.store.account(Lookup::User(new.user)).await?.ok_or_else(Error::not_found)?;
-        let now = self.0.now();
-        let (text, verifier) = self.secret(ApiTokenId::generate(now)?)?;
-        let record = ApiTokenRecord {
-            id: text.id,
-            user: account.user,
-            tenant: account.tenant,
-            name: new.name,
-            scopes,
-            networks: new.networks,
-            legacy_lookup: None,
-            verifier,
-            created_at: now,
-            expires_at: life.map(|life| now + life),
-            last_used_at: None,
-            last_used_ip: None,
-            seen: Vec::new(),
-            rotated_to: None,
-            revoked_at: None,
-        };
-        if !self.0.store.insert_api_token(&record).await? {
-            return Err(Error::not_found());
-        }
-        let (id, user, tenant) = (record.id, record.user, record.tenant);
-        self.0.emit(&SecurityEvent::ApiTokenCreated { id, user, tenant });
-        Ok(IssuedApiToken::new(text.text(), record.into()))
+        let (text, verifier) = self.secret(ApiTokenId::generate(self.0.now())?)?;
+        let token = self.insert(new, text.id, verifier, None).await?;
+        Ok(IssuedApiToken::new(text.text(), token))
     }
 
     /// The tokens that are not revoked, newest first, those that have expired among them.
@@ -147,6 +123,41 @@ impl<'a> ApiTokens<'a> {
         let number = self.0.store.revoke_api_tokens(scope, self.0.now()).await?;
         self.0.emit(&SecurityEvent::ApiTokensRevoked { scope, number });
         Ok(number)
+    }
+
+    async fn insert(
+        &self,
+        new: NewApiToken,
+        id: ApiTokenId,
+        verifier: ApiTokenVerifier,
+        legacy_lookup: Option<String>,
+    ) -> Result<ApiToken> {
+        let (scopes, life) = self.policy()?.check(&new)?;
+        let account = self.0.store.account(Lookup::User(new.user)).await?.ok_or_else(Error::not_found)?;
+        let now = self.0.now();
+        let record = ApiTokenRecord {
+            id,
+            user: account.user,
+            tenant: account.tenant,
+            name: new.name,
+            scopes,
+            networks: new.networks,
+            legacy_lookup,
+            verifier,
+            created_at: now,
+            expires_at: life.map(|life| now + life),
+            last_used_at: None,
+            last_used_ip: None,
+            seen: Vec::new(),
+            rotated_to: None,
+            revoked_at: None,
+        };
+        if !self.0.store.insert_api_token(&record).await? {
+            return Err(Error::not_found());
+        }
+        let (user, tenant) = (record.user, record.tenant);
+        self.0.emit(&SecurityEvent::ApiTokenCreated { id, user, tenant });
+        Ok(record.into())
     }
 
     fn policy(&self) -> Result<&ApiTokenPolicy> {

@@ -34,8 +34,11 @@ impl<'a> Jwts<'a> {
     ///
     /// # Errors
     ///
-    /// `Configuration` without a [`JwtPolicy`].
+    /// `Configuration` without a [`JwtPolicy`]; `Conflict` if the user [must enrol](Issued::must_enrol) a second factor first.
     pub fn issue(&self, issued: &Issued) -> Result<Zeroizing<String>> {
+        if issued.must_enrol() {
+            return Err(Error::conflict("the user must enrol a second factor first"));
+        }
         let digest =
             issued.token.digest(&self.0.keys).ok_or_else(|| Error::configuration("a key of the ring is gone"))?;
         self.write(&digest, &issued.session)
@@ -45,7 +48,7 @@ impl<'a> Jwts<'a> {
     ///
     /// # Errors
     ///
-    /// `Configuration` without a [`JwtPolicy`]; `Random`; `Store`.
+    /// As for [`issue`](Self::issue); `Random`; `Store`.
     pub async fn issue_pair(&self, issued: &Issued) -> Result<Option<JwtPair>> {
         let access = self.issue(issued)?;
         let (refresh, digest) = self.refresh_token()?;
@@ -96,7 +99,7 @@ impl<'a> Jwts<'a> {
     pub async fn session(&self, text: &str) -> Result<Option<Session>> {
         let now = self.0.now();
         let Some(claims) = self.read(text, now)? else { return Ok(None) };
-        Ok(self.look(&claims, now).await?.map(Session::from_record))
+        Ok(self.look(&claims, now).await?.map(|record| Session::from_record(record, now)))
     }
 
     /// Uses up a refresh token for a new pair. One that was used before is in two hands: its session ends, with all its tokens, and a
@@ -110,11 +113,12 @@ impl<'a> Jwts<'a> {
         let (refresh, new) = self.refresh_token()?;
         let now = self.0.now();
         if let Some(sid) = self.0.store.use_refresh(&old, &new, now).await? {
-            let Some((digest, record)) = self.0.store.session_by_id(sid, now).await? else {
+            let found = self.0.store.session_by_id(sid, now).await?;
+            let Some((digest, record)) = found.filter(|(_, record)| !record.must_enrol(now)) else {
                 return Ok(JwtRefresh::Rejected);
             };
             self.touch(&record, now).await?;
-            let access = self.write(&digest, &Session::from_record(record))?;
+            let access = self.write(&digest, &Session::from_record(record, now))?;
             return Ok(JwtRefresh::Renewed(JwtPair { access, refresh }));
         }
         if let Some(sid) = self.0.store.used_refresh(&old).await?
@@ -162,7 +166,7 @@ impl<'a> Jwts<'a> {
     /// The row, if it is live and still goes with the JWT.
     async fn look(&self, claims: &Claims, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
         let Some((digest, record)) = self.0.store.session_by_id(claims.sid, now).await? else { return Ok(None) };
-        if fingerprint(&digest) != claims.version {
+        if fingerprint(&digest) != claims.version || record.must_enrol(now) {
             return Ok(None);
         }
         self.touch(&record, now).await?;

@@ -22,7 +22,7 @@ impl ApiTokenStore for PgStore {
         let (key, digest, bcrypt) = columns(&token.verifier);
         let done = query(
             "INSERT INTO stockade.auth_api_token
-                 (id, user_id, tenant_id, name, scopes, networks, legacy_lookup, key_id, digest, legacy_bcrypt, created_at, expires_at)
+                 (id, user_id, tenant_id, name, scopes, networks, legacy_lookup, key_id, digest, legacy_hash, created_at, expires_at)
              SELECT $1, a.user_id, a.tenant_id, $4, $5, $6, $7, $8, $9, $10, $11, $12
              FROM stockade.auth_active_account a WHERE a.user_id = $2 AND a.tenant_id = $3
              ON CONFLICT DO NOTHING",
@@ -127,8 +127,8 @@ impl ApiTokenStore for PgStore {
         let (_, old_digest, old_bcrypt) = columns(old);
         let (key, digest, bcrypt) = columns(new);
         let done = query(
-            "UPDATE stockade.auth_api_token SET key_id = $4, digest = $5, legacy_bcrypt = $6
-             WHERE id = $1 AND (digest = $2 OR legacy_bcrypt = $3) AND revoked_at IS NULL",
+            "UPDATE stockade.auth_api_token SET key_id = $4, digest = $5, legacy_hash = $6
+             WHERE id = $1 AND (digest = $2 OR legacy_hash = $3) AND revoked_at IS NULL",
         )
         .bind(id.as_uuid())
         .bind(old_digest)
@@ -163,7 +163,7 @@ impl ApiTokenStore for PgStore {
                  RETURNING t.*
              )
              INSERT INTO stockade.auth_api_token AS fresh
-                 (id, user_id, tenant_id, name, scopes, networks, key_id, digest, legacy_bcrypt, created_at, expires_at, seen)
+                 (id, user_id, tenant_id, name, scopes, networks, key_id, digest, legacy_hash, created_at, expires_at, seen)
              SELECT $4, o.user_id, o.tenant_id, o.name, o.scopes, o.networks, $5, $6, $7, $10, $8, o.seen FROM old o
              RETURNING fresh.*",
         )
@@ -257,7 +257,7 @@ pub(super) fn ends(within: Scope) -> (Option<Uuid>, Option<Uuid>) {
 fn columns(verifier: &ApiTokenVerifier) -> (Option<i16>, Option<&[u8]>, Option<&str>) {
     match verifier {
         ApiTokenVerifier::Keyed { key, digest } => (Some((*key).into()), Some(digest.as_bytes()), None),
-        ApiTokenVerifier::LegacyBcrypt(hash) => (None, None, Some(hash)),
+        ApiTokenVerifier::LegacyHash(hash) => (None, None, Some(hash)),
     }
 }
 
@@ -291,8 +291,8 @@ fn networks(row: &PgRow, column: &str) -> sqlx::Result<Vec<IpNet>> {
 }
 
 fn verifier(row: &PgRow) -> sqlx::Result<ApiTokenVerifier> {
-    if let Some(hash) = row.try_get("legacy_bcrypt")? {
-        return Ok(ApiTokenVerifier::LegacyBcrypt(hash));
+    if let Some(hash) = row.try_get("legacy_hash")? {
+        return Ok(ApiTokenVerifier::LegacyHash(hash));
     }
     let key = u8::try_from(row.try_get::<i16, _>("key_id")?).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let digest: [u8; 32] = row.try_get("digest")?;

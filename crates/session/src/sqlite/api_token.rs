@@ -27,7 +27,7 @@ impl ApiTokenStore for SqliteStore {
         // A trigger ignores what collides.
         let insert = query(
             "INSERT INTO main.stockade_auth_api_token
-                 (id, user_id, tenant_id, name, scopes, networks, legacy_lookup, key_id, digest, legacy_bcrypt, created_at, expires_at)
+                 (id, user_id, tenant_id, name, scopes, networks, legacy_lookup, key_id, digest, legacy_hash, created_at, expires_at)
              SELECT ?1, a.user_id, a.tenant_id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
              FROM main.stockade_auth_account a WHERE a.user_id = ?2 AND a.tenant_id = ?3 AND a.status = 'active'",
         )
@@ -129,8 +129,8 @@ impl ApiTokenStore for SqliteStore {
         let (_, old_digest, old_bcrypt) = columns(old);
         let (key, digest, bcrypt) = columns(new);
         let replace = query(
-            "UPDATE main.stockade_auth_api_token SET key_id = ?4, digest = ?5, legacy_bcrypt = ?6
-             WHERE id = ?1 AND (digest = ?2 OR legacy_bcrypt = ?3) AND revoked_at IS NULL",
+            "UPDATE main.stockade_auth_api_token SET key_id = ?4, digest = ?5, legacy_hash = ?6
+             WHERE id = ?1 AND (digest = ?2 OR legacy_hash = ?3) AND revoked_at IS NULL",
         )
         .bind(id.as_uuid())
         .bind(old_digest)
@@ -172,7 +172,7 @@ impl ApiTokenStore for SqliteStore {
             }
             let fresh = query(
                 "INSERT INTO main.stockade_auth_api_token
-                     (id, user_id, tenant_id, name, scopes, networks, key_id, digest, legacy_bcrypt, created_at, expires_at, seen)
+                     (id, user_id, tenant_id, name, scopes, networks, key_id, digest, legacy_hash, created_at, expires_at, seen)
                  SELECT ?2, o.user_id, o.tenant_id, o.name, o.scopes, o.networks, ?3, ?4, ?5, ?7, ?6, o.seen
                  FROM main.stockade_auth_api_token o WHERE o.id = ?1
                  RETURNING *",

@@ -57,8 +57,8 @@ pub enum ApiTokenVerifier {
         /// The HMAC.
         digest: Digest,
     },
-    /// A bcrypt hash from another system.
-    LegacyBcrypt(String),
+    /// A password hash from another system.
+    LegacyHash(String),
 }
 
 /// How to find an API token.
@@ -182,7 +182,7 @@ impl fmt::Debug for ApiTokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Keyed { key, .. } => f.debug_struct("Keyed").field("key", key).finish_non_exhaustive(),
-            Self::LegacyBcrypt(_) => f.write_str("LegacyBcrypt(..)"),
+            Self::LegacyHash(_) => f.write_str("LegacyHash(..)"),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use stockade_session::{
-    ApiToken, ApiTokenId, ApiTokenRefusal, ClientInfo, ErrorKind, IssuedApiToken, KeyRing, NewApiToken, Scope,
-    SecurityEvent, Severity, Store, TokenLife,
+    ApiToken, ApiTokenId, ApiTokenRefusal, ClientInfo, ErrorKind, IssuedApiToken, KeyRing, LegacyApiToken, NewApiToken,
+    Scope, SecurityEvent, Severity, Store, TokenLife,
 };
 use uuid::Uuid;
 
@@ -24,6 +24,7 @@ crate::on_every_store! {
     a_rotated_token_overlaps_for_as_long_as_was_said
     revoking_sessions_leaves_tokens_and_the_reverse
     another_key_takes_tokens_over
+    a_token_of_another_system_is_taken_over_at_its_first_use
 }
 
 fn new(scopes: &[&str]) -> NewApiToken {
@@ -148,7 +149,7 @@ async fn a_token_that_does_not_fit_is_refused_without_a_query<S: Store>(store: S
         let changed = String::from_utf8(changed).unwrap();
         assert!(answer(&desk, &changed, &client()).await.is_none(), "{position}");
     }
-    for garbage in ["", "acme_", " ", "acme__", "null", "\u{1F512}", &text[1..], &format!("{} ", *text)] {
+    for garbage in ["", "acme_", " ", "acme__", "null", "\u{1F512}", text.split_at(1).1, &format!("{} ", *text)] {
         assert!(answer(&desk, garbage, &client()).await.is_none(), "{garbage}");
     }
     assert!(desk.events.take().is_empty());
@@ -158,7 +159,7 @@ async fn a_token_that_does_not_fit_is_refused_without_a_query<S: Store>(store: S
 fn forged(a: &str, b: &str) -> String {
     let (head, _) = a.rsplit_once('_').unwrap();
     let (_, secret) = b.rsplit_once('_').unwrap();
-    let body = format!("{head}_{}", &secret[..43]);
+    let body = format!("{head}_{}", secret.split_at(43).0);
     let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut number = usize::try_from(crc32fast::hash(body.as_bytes())).unwrap();
     let mut check = Vec::new();
@@ -285,4 +286,36 @@ async fn another_key_takes_tokens_over<S: Store + Clone>(store: S) {
     assert!(answer(&new_only, &unused, &client()).await.is_none());
     assert_eq!(refusal(&new_only).0, ApiTokenRefusal::WrongSecret);
     assert!(answer(&desk, &used, &client()).await.is_none(), "the old key does not read what the new one wrote");
+}
+
+async fn a_token_of_another_system_is_taken_over_at_its_first_use<S: Store + Clone>(store: S) {
+    let desk = Desk::with_ana(store.clone()).await;
+    let tokens = desk.auth.api_tokens();
+    let hash = desk.pool.hash("0123456789abcdef".into()).await.unwrap();
+    let legacy = LegacyApiToken { lookup: "wh_77", hash: &hash };
+    let token = tokens.import(new(&["loads:read"]), legacy).await.unwrap();
+    let again = tokens.import(new(&["loads:read"]), legacy).await.unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::Conflict);
+    let unnamed = tokens.import(new(&["loads:read"]), LegacyApiToken { lookup: "", ..legacy }).await.unwrap_err();
+    assert_eq!(unnamed.kind(), ErrorKind::InvalidInput);
+
+    let present = async |lookup: &str, secret: &str| {
+        desk.auth.api_tokens().authenticate_legacy(lookup, secret.into(), &client()).await.unwrap()
+    };
+    let hashes = desk.pool.computed();
+    desk.events.take();
+    assert!(present("wh_77", "0123456789abcdeX").await.is_none());
+    assert_eq!(refusal(&desk).0, ApiTokenRefusal::WrongSecret);
+    assert_eq!(present("wh_77", "0123456789abcdef").await.unwrap().id, token.id);
+    assert_eq!(desk.pool.computed(), hashes + 2);
+    for _ in 0..5 {
+        assert!(present("wh_77", "0123456789abcdef").await.is_some());
+        assert!(present("wh_77", "0123456789abcdeX").await.is_none());
+        assert!(present("wh_7", "70123456789abcdef").await.is_none(), "the parts do not run into each other");
+    }
+    assert_eq!(desk.pool.computed(), hashes + 2, "no hash after the first use");
+
+    let rotated = tokens.rotate(user(), token.id, TokenLife::default(), Duration::ZERO).await.unwrap().unwrap();
+    assert!(present("wh_77", "0123456789abcdef").await.is_none());
+    assert!(answer(&desk, &rotated.reveal(), &client()).await.is_some());
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use stockade_session::{
-    ErrorKind, Issued, JwtCheck, JwtPair, JwtPolicy, JwtRefresh, KeyRing, MemoryStore, RefreshToken, Scope,
-    SecurityEvent, SessionLimits, Severity, Store, store::Digest,
+    ErrorKind, Issued, JwtCheck, JwtPair, JwtPolicy, JwtRefresh, KeyRing, MemoryStore, MfaRule, RefreshToken, Scope,
+    SecurityEvent, SessionLimits, Severity, Store, TenantPolicy, store::Digest,
 };
 use tokio::task::JoinSet;
 
@@ -25,6 +25,7 @@ crate::on_every_store! {
     one_of_many_refreshes_wins
     without_compare_and_swap_many_refreshes_win
     refresh_ends_with_the_session
+    a_session_that_must_enrol_has_no_jwt
 }
 
 fn policy(minutes: u64, check: JwtCheck) -> JwtPolicy {
@@ -269,4 +270,19 @@ async fn jwts_need_a_policy() {
     let issued = desk.sign_in().await;
     assert_eq!(desk.auth.jwts().issue(&issued).unwrap_err().kind(), ErrorKind::Configuration);
     assert_eq!(desk.auth.jwts().verify("x").await.unwrap_err().kind(), ErrorKind::Configuration);
+}
+
+/// A tenant's demand for a second factor reaches what was issued before it, and nothing new is issued beside it.
+async fn a_session_that_must_enrol_has_no_jwt<S: Store>(store: S) {
+    let (desk, issued) = office(store, 60, JwtCheck::Strict).await;
+    let pair = desk.auth.jwts().issue_pair(&issued).await.unwrap().unwrap();
+    assert!(accepts(&desk, pair.access()).await);
+    let policy = TenantPolicy { mfa: MfaRule::Required, ..TenantPolicy::default() };
+    desk.auth.replace_tenant_policy(tenant(), policy).await.unwrap();
+    assert!(!accepts(&desk, pair.access()).await);
+    assert!(desk.auth.jwts().session(pair.access()).await.unwrap().is_none());
+    assert!(matches!(desk.auth.jwts().refresh(pair.refresh()).await.unwrap(), JwtRefresh::Rejected));
+    let enrolling = desk.sign_in().await;
+    assert!(enrolling.must_enrol());
+    assert_eq!(desk.auth.jwts().issue(&enrolling).unwrap_err().kind(), ErrorKind::Conflict);
 }

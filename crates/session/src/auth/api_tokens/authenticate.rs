@@ -20,6 +20,13 @@ const TOUCH: TimeDelta = TimeDelta::seconds(60);
 /// How many networks are remembered for each token.
 const NETWORKS: usize = 32;
 
+/// Whether a secret is the token's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    Right,
+    Wrong,
+}
+
 impl ApiTokens<'_> {
     /// The live token behind what a client sent, for example after `Authorization: Bearer`. Nothing if it is no live token, for
     /// whatever reason; the event says which. What has another form or a wrong check value costs no query and makes no event.
@@ -32,20 +39,21 @@ impl ApiTokens<'_> {
     pub async fn authenticate(&self, text: &str, client: &ClientInfo) -> Result<Option<ApiToken>> {
         let Some(presented) = Presented::parse(self.policy()?, text) else { return Ok(None) };
         let found = self.0.store.api_token(ApiTokenLookup::Id(presented.id)).await?;
-        let proved = found.as_ref().is_some_and(|found| self.proves(&found.token.verifier, presented.body()));
-        self.admit(found, proved, presented.body(), client).await
+        let proof = found.as_ref().map_or(Proof::Wrong, |found| self.prove(&found.token.verifier, presented.body()));
+        self.admit(found, proof, presented.body(), client).await
     }
 
-    fn proves(&self, verifier: &ApiTokenVerifier, body: &[u8]) -> bool {
-        let ApiTokenVerifier::Keyed { key, digest } = verifier else { return false };
-        self.0.keys.digest(*key, Purpose::ApiToken, body).is_some_and(|computed| computed.is(digest))
+    pub(super) fn prove(&self, verifier: &ApiTokenVerifier, body: &[u8]) -> Proof {
+        let ApiTokenVerifier::Keyed { key, digest } = verifier else { return Proof::Wrong };
+        let computed = self.0.keys.digest(*key, Purpose::ApiToken, body);
+        if computed.is_some_and(|computed| computed.is(digest)) { Proof::Right } else { Proof::Wrong }
     }
 
     /// Judges a token whose secret was compared, and records its use.
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         found: Option<FoundApiToken>,
-        proved: bool,
+        proof: Proof,
         body: &[u8],
         client: &ClientInfo,
     ) -> Result<Option<ApiToken>> {
@@ -53,7 +61,7 @@ impl ApiTokens<'_> {
         let ip = client.ip.to_canonical();
         let refusal = match &found {
             None => Some(ApiTokenRefusal::Unknown),
-            Some(_) if !proved => Some(ApiTokenRefusal::WrongSecret),
+            Some(_) if proof == Proof::Wrong => Some(ApiTokenRefusal::WrongSecret),
             Some(found) => judge(found, ip, now),
         };
         let (token, refusal) = (found.map(|found| found.token), refusal);

@@ -15,7 +15,7 @@ type Result<T> = sqlx::Result<T>;
 pub(super) fn columns(verifier: &ApiTokenVerifier) -> (Option<u8>, Option<Vec<u8>>, Option<&str>) {
     match verifier {
         ApiTokenVerifier::Keyed { key, digest } => (Some(*key), Some(bytes(digest)), None),
-        ApiTokenVerifier::LegacyBcrypt(hash) => (None, None, Some(hash)),
+        ApiTokenVerifier::LegacyHash(hash) => (None, None, Some(hash)),
     }
 }
 
@@ -55,8 +55,8 @@ fn networks(row: &SqliteRow, column: &str) -> Result<Vec<IpNet>> {
 }
 
 fn verifier(row: &SqliteRow) -> Result<ApiTokenVerifier> {
-    if let Some(hash) = row.try_get("legacy_bcrypt")? {
-        return Ok(ApiTokenVerifier::LegacyBcrypt(hash));
+    if let Some(hash) = row.try_get("legacy_hash")? {
+        return Ok(ApiTokenVerifier::LegacyHash(hash));
     }
     let digest = <[u8; 32]>::try_from(row.try_get::<&[u8], _>("digest")?);
     let digest = digest.map_err(|error| sqlx::Error::Decode(error.into()))?;

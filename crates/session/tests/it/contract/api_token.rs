@@ -72,7 +72,7 @@ async fn with_ana<S: Store>(store: &S, tokens: &[ApiTokenRecord]) {
 async fn tokens_come_back<S: Store>(store: S) {
     let legacy = ApiTokenRecord {
         legacy_lookup: Some("wh_123".to_owned()),
-        verifier: ApiTokenVerifier::LegacyBcrypt("$2b$04$".to_owned()),
+        verifier: ApiTokenVerifier::LegacyHash("$2b$04$".to_owned()),
         expires_at: None,
         networks: Vec::new(),
         ..token(2)
@@ -144,7 +144,7 @@ async fn networks_are_bounded<S: Store>(store: S) {
 
 async fn verifiers_are_swapped<S: Store>(store: S) {
     with_ana(&store, &[token(1)]).await;
-    let bcrypt = ApiTokenVerifier::LegacyBcrypt("$2b$".to_owned());
+    let bcrypt = ApiTokenVerifier::LegacyHash("$2b$".to_owned());
     let legacy = ApiTokenRecord { legacy_lookup: Some("old".to_owned()), verifier: bcrypt.clone(), ..token(2) };
     store.insert_api_token(&legacy).await.unwrap();
     assert!(!store.replace_api_token_verifier(id(1), &keyed(9), &keyed(5)).await.unwrap());
