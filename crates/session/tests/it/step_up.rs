@@ -100,6 +100,8 @@ async fn sign_in_lock_and_proof_lock_are_apart<S: Store>(store: S) {
         assert!(matches!(prove(&desk.auth, &issued, password("wrong")).await, StepUp::Rejected(_)));
     }
     desk.sign_in().await;
+    // A stolen session does not lock the codes of the sign-in either.
+    desk.add_totp().await.sign_in_with(0).await;
 }
 
 async fn ended_sessions_prove_nothing<S: Store>(store: S) {
