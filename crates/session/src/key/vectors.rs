@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::{Mac, keyed};
 
 fn unhex(value: &Value) -> Vec<u8> {
-    let digits: Vec<u8> = value.as_str().unwrap().bytes().map(|d| (d as char).to_digit(16).unwrap() as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    let pairs = value.as_str().unwrap().as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
 /// Project Wycheproof: tags that are right, tags that are changed, and tags that are cut short.

@@ -4,8 +4,8 @@ use argon2::{Algorithm, Argon2, AssociatedData, Block, ParamsBuilder, Version};
 use serde_json::Value;
 
 fn unhex(value: &Value) -> Vec<u8> {
-    let digits: Vec<u8> = value.as_str().unwrap().bytes().map(|d| (d as char).to_digit(16).unwrap() as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    let pairs = value.as_str().unwrap().as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
 /// The whole of Argon2id, as this crate computes it: in memory that it keeps.

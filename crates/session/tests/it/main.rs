@@ -7,6 +7,7 @@
 )]
 
 mod api_tokens;
+mod asvs;
 mod connections;
 mod contract;
 mod enrolment;
