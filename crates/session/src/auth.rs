@@ -1,19 +1,37 @@
 //! The entry point.
 
 mod accounts;
+mod api_tokens;
 mod builder;
+mod connections;
+mod housekeeping;
+mod identifier;
+mod impersonations;
 mod inner;
+mod jwts;
+mod networks;
+mod password;
+mod policy;
+mod reset;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod totp;
 
 use std::{fmt, sync::Arc};
 
 use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
 
-pub use accounts::{Accounts, NewAccount};
+pub use accounts::{Account, Accounts, NewAccount};
+pub use api_tokens::ApiTokens;
 pub use builder::AuthBuilder;
+pub use connections::Connections;
+pub use identifier::{ConfirmBy, IdentifierChange};
+pub use impersonations::Impersonations;
 pub(crate) use inner::Inner;
+pub use jwts::Jwts;
+pub use password::PasswordChange;
+pub use reset::{Redemption, ResetMail, ResetRequest};
 
 /// Accounts, sign-ins and sessions over one store. Clones share everything.
 #[derive(Clone)]
@@ -26,10 +44,34 @@ impl Auth {
         AuthBuilder::new(store, keys)
     }
 
-    /// Creation of accounts.
+    /// Creation and administration of accounts.
     #[must_use]
     pub fn accounts(&self) -> Accounts<'_> {
         Accounts::new(&self.0)
+    }
+
+    /// Tokens for programs.
+    #[must_use]
+    pub fn api_tokens(&self) -> ApiTokens<'_> {
+        ApiTokens::new(&self.0)
+    }
+
+    /// Tokens with which the application calls other services in somebody's name.
+    #[must_use]
+    pub fn connections(&self) -> Connections<'_> {
+        Connections::new(&self.0)
+    }
+
+    /// Staff who look at the product as a customer sees it.
+    #[must_use]
+    pub fn impersonations(&self) -> Impersonations<'_> {
+        Impersonations::new(&self.0)
+    }
+
+    /// Sessions in the form of a JSON Web Token, for clients that cannot keep a cookie.
+    #[must_use]
+    pub fn jwts(&self) -> Jwts<'_> {
+        Jwts::new(&self.0)
     }
 
     /// Counts of accounts, second factors and up-to-date password hashes.
@@ -38,7 +80,7 @@ impl Auth {
     ///
     /// `Store` if the store fails.
     pub async fn stats(&self) -> Result<Stats> {
-        self.0.store.stats(&self.0.pool.params().prefix()).await
+        self.0.store.stats(&self.0.pool.prefix()).await
     }
 }
 

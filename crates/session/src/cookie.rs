@@ -1,8 +1,11 @@
-//! The two cookies, built and read in one place.
+//! The cookies, built and read in one place.
 
 use zeroize::Zeroizing;
 
-use crate::token::{PendingToken, SessionToken};
+use crate::{
+    device::{DEVICE_DAYS, DeviceToken},
+    token::{ImpersonationToken, PendingToken, SessionToken},
+};
 
 /// How the tokens travel.
 ///
@@ -43,6 +46,12 @@ impl Cookies {
         self.build(self.pending_name(), &token.expose(), "")
     }
 
+    /// Sets the impersonation, beside the session. The cookie ends with the browser's session; the limit is the server's.
+    #[must_use]
+    pub fn impersonation(self, token: &ImpersonationToken) -> Zeroizing<String> {
+        self.build(self.impersonation_name(), &token.expose(), "")
+    }
+
     /// Removes the session cookie. This alone ends nothing: [`revoke`](crate::Auth::revoke) the session.
     #[must_use]
     pub fn clear_session(self) -> Zeroizing<String> {
@@ -53,6 +62,12 @@ impl Cookies {
     #[must_use]
     pub fn clear_pending(self) -> Zeroizing<String> {
         self.build(self.pending_name(), "", "; Max-Age=0")
+    }
+
+    /// Removes the cookie of the impersonation.
+    #[must_use]
+    pub fn clear_impersonation(self) -> Zeroizing<String> {
+        self.build(self.impersonation_name(), "", "; Max-Age=0")
     }
 
     /// The session in the request's `Cookie` headers. Nothing if there is none, if it is malformed, or if there is more than one: a
@@ -68,6 +83,31 @@ impl Cookies {
         only(headers, self.pending_name())?.parse().ok()
     }
 
+    /// The impersonation in the request's `Cookie` headers, under the same rules.
+    #[must_use]
+    pub fn read_impersonation<'a>(self, headers: impl IntoIterator<Item = &'a str>) -> Option<ImpersonationToken> {
+        only(headers, self.impersonation_name())?.parse().ok()
+    }
+
+    /// Marks the browser as one that the user signed in on, for as long as the token counts.
+    #[must_use]
+    pub fn device(self, token: &DeviceToken) -> Zeroizing<String> {
+        self.build(self.device_name(), &token.expose(), &format!("; Max-Age={}", DEVICE_DAYS * 86_400))
+    }
+
+    /// The device in the request's `Cookie` headers, under the same rules.
+    #[must_use]
+    pub fn read_device<'a>(self, headers: impl IntoIterator<Item = &'a str>) -> Option<DeviceToken> {
+        only(headers, self.device_name())?.parse().ok()
+    }
+
+    const fn device_name(self) -> &'static str {
+        match self.0 {
+            Kind::Host => "__Host-device",
+            Kind::InsecureLocalhost => "insecure-device",
+        }
+    }
+
     const fn session_name(self) -> &'static str {
         match self.0 {
             Kind::Host => "__Host-session",
@@ -79,6 +119,13 @@ impl Cookies {
         match self.0 {
             Kind::Host => "__Host-signin",
             Kind::InsecureLocalhost => "insecure-signin",
+        }
+    }
+
+    const fn impersonation_name(self) -> &'static str {
+        match self.0 {
+            Kind::Host => "__Host-impersonation",
+            Kind::InsecureLocalhost => "insecure-impersonation",
         }
     }
 
@@ -122,6 +169,15 @@ mod tests {
             format!("__Host-signin={TEXT}; Path=/; Secure; HttpOnly; SameSite=Lax")
         );
         assert_eq!(*cookies.clear_session(), "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+    }
+
+    #[test]
+    fn device_cookie_stays() {
+        let text = "A".repeat(76);
+        let set = Cookies::host().device(&text.parse().unwrap());
+        assert_eq!(*set, format!("__Host-device={text}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=15552000"));
+        let read = Cookies::host().read_device([format!("__Host-device={text}").as_str()]).unwrap();
+        assert_eq!(*read.expose(), text);
     }
 
     #[test]

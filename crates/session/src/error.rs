@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt};
 
-/// Any error, as implementors of [`Store`](crate::Store) and [`SeedCipher`](crate::SeedCipher) have it.
+/// Any error, as implementors of [`Store`](crate::Store) and [`SecretCipher`](crate::SecretCipher) have it.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// The result of this crate's operations.
@@ -32,8 +32,14 @@ pub enum ErrorKind {
     Configuration,
     /// The pending sign-in is unknown, expired or revoked: start again with [`Auth::begin`](crate::Auth::begin).
     FlowEnded,
-    /// The [`SeedCipher`](crate::SeedCipher) could not seal or open a seed.
+    /// The [`SecretCipher`](crate::SecretCipher) could not seal or open a seed.
     SeedCipher,
+    /// The list of breached passwords could not be asked, and the settings refuse passwords then.
+    BreachList,
+    /// The [`SecretCipher`](crate::SecretCipher) could not seal or open the tokens of a connection.
+    ConnectionCipher,
+    /// The function that was to refresh a connection failed.
+    Refresh,
     /// The operating system gave no random numbers.
     Random,
 }
@@ -61,6 +67,9 @@ impl Error {
             Repr::Configuration(_) => ErrorKind::Configuration,
             Repr::FlowEnded => ErrorKind::FlowEnded,
             Repr::SeedCipher(_) => ErrorKind::SeedCipher,
+            Repr::BreachList(_) => ErrorKind::BreachList,
+            Repr::ConnectionCipher(_) => ErrorKind::ConnectionCipher,
+            Repr::Refresh(_) => ErrorKind::Refresh,
             Repr::Random(_) => ErrorKind::Random,
         }
     }
@@ -68,7 +77,7 @@ impl Error {
     /// Whether the same call may succeed a little later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.0, Repr::Unavailable | Repr::StoreUnavailable(_))
+        matches!(self.0, Repr::Unavailable | Repr::StoreUnavailable(_) | Repr::BreachList(_) | Repr::Refresh(_))
     }
 
     pub(crate) fn unavailable() -> Self {
@@ -97,6 +106,18 @@ impl Error {
 
     pub(crate) fn seed_cipher(source: BoxError) -> Self {
         Self(Repr::SeedCipher(source))
+    }
+
+    pub(crate) fn breach_list(source: BoxError) -> Self {
+        Self(Repr::BreachList(source))
+    }
+
+    pub(crate) fn connection_cipher(source: impl Into<BoxError>) -> Self {
+        Self(Repr::ConnectionCipher(source.into()))
+    }
+
+    pub(crate) fn refresh(source: BoxError) -> Self {
+        Self(Repr::Refresh(source))
     }
 
     pub(crate) fn random(source: getrandom::Error) -> Self {
@@ -136,6 +157,12 @@ enum Repr {
     FlowEnded,
     #[error("the totp seed could not be sealed or opened")]
     SeedCipher(#[source] BoxError),
+    #[error("the list of breached passwords could not be asked")]
+    BreachList(#[source] BoxError),
+    #[error("the tokens of the connection could not be sealed or opened")]
+    ConnectionCipher(#[source] BoxError),
+    #[error("the connection could not be refreshed")]
+    Refresh(#[source] BoxError),
     #[error("no random numbers: {0}")]
     Random(String),
 }

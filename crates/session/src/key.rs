@@ -15,12 +15,33 @@ type HmacSha256 = Hmac<Sha256>;
 
 /// The keys that turn tokens into what the store holds (HMAC-SHA-256).
 ///
-/// One key makes new tokens; others may still verify, so that a rotation signs nobody out: put the new key first, keep the old
-/// one with [`verify_only`](Self::verify_only) for the absolute session limit, then drop it. A rotation also resets lockout
-/// counters. Each purpose has a subkey of its own (HKDF-Expand, RFC 5869).
+/// One key makes new tokens; others may still verify, so that a rotation signs nobody out. In three deployments: add the new key as
+/// [`pending`](Self::pending) everywhere; make it the active one, with the old one as [`verify_only`](Self::verify_only) for the
+/// absolute session limit; then [`retire`](Self::retired) the old one, so that its number is not given to another key;
+/// recovery codes that it made end with it. A rotation also resets lockout counters. Each purpose has a subkey of its own (HKDF-Expand, RFC 5869).
 pub struct KeyRing {
     active: (u8, Subkeys),
-    verify_only: BTreeMap<u8, Subkeys>,
+    others: BTreeMap<u8, Other>,
+}
+
+/// What a key of a [`KeyRing`] is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyState {
+    /// It verifies what a process has made with it that is already further in a rotation.
+    Pending,
+    /// It makes new tokens and verifies.
+    Active,
+    /// It verifies what it made.
+    VerifyOnly,
+    /// It is gone, and its number is taken.
+    Retired,
+}
+
+enum Other {
+    Pending(Subkeys),
+    VerifyOnly(Subkeys),
+    Retired,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +49,14 @@ pub(crate) enum Purpose {
     Session,
     Pending,
     Attempt,
+    Recovery,
+    Reset,
+    Identifier,
+    Device,
+    ApiToken,
+    Impersonation,
+    Jwt,
+    Refresh,
 }
 
 impl KeyRing {
@@ -37,17 +66,48 @@ impl KeyRing {
     ///
     /// `InvalidInput` if the key has fewer than 32 bytes, or if all its bytes are equal, as in a placeholder.
     pub fn single(id: u8, key: impl AsRef<[u8]>) -> Result<Self> {
-        Ok(Self { active: (id, Subkeys::derive(key.as_ref())?), verify_only: BTreeMap::new() })
+        Ok(Self { active: (id, Subkeys::derive(key.as_ref())?), others: BTreeMap::new() })
     }
 
-    /// Adds a key that makes no new tokens.
+    /// Adds a key that makes no new tokens yet.
     ///
     /// # Errors
     ///
     /// `InvalidInput` as for [`single`](Self::single), or if the ring has this `id`.
-    pub fn verify_only(mut self, id: u8, key: impl AsRef<[u8]>) -> Result<Self> {
+    pub fn pending(self, id: u8, key: impl AsRef<[u8]>) -> Result<Self> {
         let subkeys = Subkeys::derive(key.as_ref())?;
-        if self.active.0 == id || self.verify_only.insert(id, subkeys).is_some() {
+        self.add(id, Other::Pending(subkeys))
+    }
+
+    /// Adds a key that makes no new tokens any more.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` as for [`single`](Self::single), or if the ring has this `id`.
+    pub fn verify_only(self, id: u8, key: impl AsRef<[u8]>) -> Result<Self> {
+        let subkeys = Subkeys::derive(key.as_ref())?;
+        self.add(id, Other::VerifyOnly(subkeys))
+    }
+
+    /// Notes that the number of a key that is gone is taken: what it made is refused.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the ring has this `id`.
+    pub fn retired(self, id: u8) -> Result<Self> {
+        self.add(id, Other::Retired)
+    }
+
+    /// The numbers of all keys and what they are for, in order.
+    pub fn states(&self) -> impl Iterator<Item = (u8, KeyState)> {
+        let others = self.others.iter().map(|(id, other)| (*id, other.state()));
+        let mut states: Vec<_> = others.chain([(self.active.0, KeyState::Active)]).collect();
+        states.sort_unstable_by_key(|(id, _)| *id);
+        states.into_iter()
+    }
+
+    fn add(mut self, id: u8, other: Other) -> Result<Self> {
+        if self.active.0 == id || self.others.insert(id, other).is_some() {
             return Err(Error::invalid("the key ring has a key with this id"));
         }
         Ok(self)
@@ -59,8 +119,14 @@ impl KeyRing {
 
     /// The digest under the key `id`, or nothing if the ring has no such key.
     pub(crate) fn digest(&self, id: u8, purpose: Purpose, message: &[u8]) -> Option<Digest> {
-        let subkeys = if id == self.active.0 { &self.active.1 } else { self.verify_only.get(&id)? };
+        let subkeys = if id == self.active.0 { &self.active.1 } else { self.others.get(&id)?.subkeys()? };
         Some(subkeys.digest(purpose, message))
+    }
+
+    /// The digest under every key of the ring, the active one first: for what carries no key's id because people type it.
+    pub(crate) fn digests(&self, purpose: Purpose, message: &[u8]) -> Vec<Digest> {
+        let all = std::iter::once(&self.active.1).chain(self.others.values().filter_map(Other::subkeys));
+        all.map(|subkeys| subkeys.digest(purpose, message)).collect()
     }
 
     pub(crate) fn active_digest(&self, purpose: Purpose, message: &[u8]) -> Digest {
@@ -70,10 +136,24 @@ impl KeyRing {
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyRing")
-            .field("active", &self.active.0)
-            .field("verify_only", &self.verify_only.keys().collect::<Vec<_>>())
-            .finish()
+        f.debug_map().entries(self.states()).finish()
+    }
+}
+
+impl Other {
+    fn state(&self) -> KeyState {
+        match self {
+            Self::Pending(_) => KeyState::Pending,
+            Self::VerifyOnly(_) => KeyState::VerifyOnly,
+            Self::Retired => KeyState::Retired,
+        }
+    }
+
+    fn subkeys(&self) -> Option<&Subkeys> {
+        match self {
+            Self::Pending(subkeys) | Self::VerifyOnly(subkeys) => Some(subkeys),
+            Self::Retired => None,
+        }
     }
 }
 
@@ -81,6 +161,14 @@ struct Subkeys {
     session: HmacSha256,
     pending: HmacSha256,
     attempt: HmacSha256,
+    recovery: HmacSha256,
+    reset: HmacSha256,
+    identifier: HmacSha256,
+    device: HmacSha256,
+    api_token: HmacSha256,
+    impersonation: HmacSha256,
+    jwt: HmacSha256,
+    refresh: HmacSha256,
 }
 
 impl Subkeys {
@@ -95,6 +183,14 @@ impl Subkeys {
             session: subkey(key, b"stockade-session/v1/session")?,
             pending: subkey(key, b"stockade-session/v1/pending")?,
             attempt: subkey(key, b"stockade-session/v1/attempt")?,
+            recovery: subkey(key, b"stockade-session/v1/recovery")?,
+            reset: subkey(key, b"stockade-session/v1/reset")?,
+            identifier: subkey(key, b"stockade-session/v1/identifier")?,
+            device: subkey(key, b"stockade-session/v1/device")?,
+            api_token: subkey(key, b"stockade-session/v1/api-token")?,
+            impersonation: subkey(key, b"stockade-session/v1/impersonation")?,
+            jwt: subkey(key, b"stockade-session/v1/jwt")?,
+            refresh: subkey(key, b"stockade-session/v1/refresh")?,
         })
     }
 
@@ -103,6 +199,14 @@ impl Subkeys {
             Purpose::Session => &self.session,
             Purpose::Pending => &self.pending,
             Purpose::Attempt => &self.attempt,
+            Purpose::Recovery => &self.recovery,
+            Purpose::Reset => &self.reset,
+            Purpose::Identifier => &self.identifier,
+            Purpose::Device => &self.device,
+            Purpose::ApiToken => &self.api_token,
+            Purpose::Impersonation => &self.impersonation,
+            Purpose::Jwt => &self.jwt,
+            Purpose::Refresh => &self.refresh,
         };
         Digest::from(<[u8; 32]>::from(mac.clone().chain_update(message).finalize().into_bytes()))
     }
@@ -152,13 +256,27 @@ mod tests {
     fn purposes_and_keys_differ() {
         let key: Vec<u8> = (0..32).collect();
         let ring = KeyRing::single(1, &key).unwrap().verify_only(2, [&key[..], b"x"].concat()).unwrap();
-        let mut digests: Vec<_> = [Purpose::Session, Purpose::Pending, Purpose::Attempt]
+        let purposes = [
+            Purpose::Session,
+            Purpose::Pending,
+            Purpose::Attempt,
+            Purpose::Recovery,
+            Purpose::Reset,
+            Purpose::Identifier,
+            Purpose::Device,
+            Purpose::ApiToken,
+            Purpose::Impersonation,
+            Purpose::Jwt,
+            Purpose::Refresh,
+        ];
+        let mut digests: Vec<_> = purposes
             .into_iter()
             .flat_map(|purpose| [1, 2].map(|id| *ring.digest(id, purpose, b"token").unwrap().as_bytes()))
             .collect();
         digests.sort_unstable();
         digests.dedup();
-        assert_eq!(digests.len(), 6);
+        assert_eq!(digests.len(), 22);
+        assert_eq!(ring.digests(Purpose::Recovery, b"token").len(), 2);
         assert!(ring.digest(3, Purpose::Session, b"token").is_none());
     }
 
@@ -168,11 +286,18 @@ mod tests {
         assert!(KeyRing::single(1, [7; 32]).is_err());
         assert!(KeyRing::single(1, &good[..31]).is_err());
         assert!(KeyRing::single(1, &good).unwrap().verify_only(1, &good).is_err());
+        assert!(KeyRing::single(1, &good).unwrap().pending(1, &good).is_err());
+        assert!(KeyRing::single(1, &good).unwrap().retired(1).is_err());
+        assert!(KeyRing::single(1, &good).unwrap().retired(2).unwrap().pending(2, &good).is_err());
     }
 
     #[test]
     fn debug_shows_no_key() {
         let ring = KeyRing::single(9, (100..132).collect::<Vec<u8>>()).unwrap();
-        assert_eq!(format!("{ring:?}"), "KeyRing { active: 9, verify_only: [] }");
+        let ring = ring.retired(1).unwrap();
+        assert_eq!(format!("{ring:?}"), "{1: Retired, 9: Active}");
     }
 }
+
+#[cfg(test)]
+mod vectors;

@@ -1,38 +1,40 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod access;
+mod api_token;
 mod auth;
+mod cipher;
 mod client;
 mod clock;
+mod connection;
 mod cookie;
+mod device;
 mod error;
 mod event;
 mod flow;
+mod fresh;
 mod id;
+mod impersonation;
+mod jwt;
 mod key;
 mod lockout;
+mod network;
 mod password;
+mod policy;
+mod recovery;
 mod session;
+mod surface;
+mod sweep;
 mod token;
 mod totp;
 
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub mod sqlite;
 pub mod store;
 
-pub use auth::{Accounts, Auth, AuthBuilder, NewAccount};
-pub use client::ClientInfo;
-pub use clock::{Clock, ManualClock, SystemClock};
-pub use cookie::Cookies;
-pub use error::{BoxError, Error, ErrorKind, Result};
-pub use event::{FailureReason, Observer, SecurityEvent, Severity};
-pub use flow::{Flow, FullyVerified, Identified, PasswordVerified, Rejected, State, Step, TotpStep};
-pub use id::{SessionId, TenantId, UserId};
-pub use key::KeyRing;
-pub use lockout::LockoutPolicy;
-pub use password::{Argon2Params, HashPool, HashPoolConfig, Verdict};
-pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
-pub use store::{MemoryStore, Store};
-pub use token::{PendingToken, SessionToken};
-pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedCipher, SeedOwner, TotpSeed};
+pub use surface::*;

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     error::{Error, Result},
     id::{SessionId, TenantId, UserId},
+    network::NetworkStatus,
     store::SessionRecord,
     token::SessionToken,
 };
@@ -23,7 +24,7 @@ pub struct Session {
     pub tenant: TenantId,
     /// What was checked at sign-in.
     pub assurance: Assurance,
-    /// When that was.
+    /// When that was, or when the user proved it again by [`Auth::step_up`](crate::Auth::step_up).
     pub authenticated_at: DateTime<Utc>,
     /// The last use, recorded at most once per min(60 s, idle/30).
     pub last_seen_at: DateTime<Utc>,
@@ -33,6 +34,7 @@ pub struct Session {
     pub ip: IpAddr,
     /// The `User-Agent` at sign-in, at most 256 characters.
     pub user_agent: Option<String>,
+    pub(crate) must_enrol: bool,
 }
 
 /// What a sign-in has proved.
@@ -41,7 +43,7 @@ pub struct Session {
 pub enum Assurance {
     /// The password. The account had no second factor.
     Password,
-    /// The password and a code.
+    /// The password and a code, of the authenticator app or for recovery.
     PasswordAndTotp,
 }
 
@@ -62,6 +64,7 @@ pub enum Scope {
 pub struct Issued {
     pub(crate) token: SessionToken,
     pub(crate) session: Session,
+    pub(crate) network: Option<NetworkStatus>,
 }
 
 /// How long sessions live.
@@ -84,8 +87,17 @@ pub struct Stats {
 }
 
 impl Session {
-    pub(crate) fn from_record(record: SessionRecord) -> Self {
+    /// Whether the user proved who they are, at sign-in or by [`Auth::step_up`](crate::Auth::step_up), not longer than `limit` before
+    /// `now`. What a dangerous operation of this crate demands is a [`Fresh`](crate::Fresh).
+    #[must_use]
+    pub fn authenticated_within(&self, limit: Duration, now: DateTime<Utc>) -> bool {
+        let limit = TimeDelta::from_std(limit).unwrap_or(TimeDelta::MAX);
+        now.signed_duration_since(self.authenticated_at) <= limit
+    }
+
+    pub(crate) fn from_record(record: SessionRecord, now: DateTime<Utc>) -> Self {
         Self {
+            must_enrol: record.must_enrol(now),
             sid: record.sid,
             user: record.user,
             tenant: record.tenant,
@@ -99,7 +111,27 @@ impl Session {
     }
 }
 
+impl Scope {
+    /// Whether a thing of this user, who belongs to this tenant, is within.
+    pub(crate) fn has(self, user: UserId, tenant: TenantId) -> bool {
+        match self {
+            Self::User(of) => of == user,
+            Self::Tenant(of) => of == tenant,
+            Self::Global => true,
+        }
+    }
+}
+
 impl Issued {
+    pub(crate) fn new(
+        token: SessionToken,
+        record: SessionRecord,
+        now: DateTime<Utc>,
+        network: Option<NetworkStatus>,
+    ) -> Self {
+        Self { token, session: Session::from_record(record, now), network }
+    }
+
     /// The token, for the session cookie.
     #[must_use]
     pub fn token(&self) -> &SessionToken {
@@ -110,6 +142,20 @@ impl Issued {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Whether the policy demands a second factor that the account does not have:
+    /// [`Auth::access`](crate::Auth::access) will answer [`MustEnrol`](crate::Access::MustEnrol) until it has one.
+    #[must_use]
+    pub fn must_enrol(&self) -> bool {
+        self.session.must_enrol
+    }
+
+    /// What the network was to the user, if this came of a sign-in: a message to the user is due where it is
+    /// [`New`](NetworkStatus::New).
+    #[must_use]
+    pub fn network(&self) -> Option<NetworkStatus> {
+        self.network
     }
 }
 
@@ -160,6 +206,22 @@ impl From<UserId> for Scope {
 impl From<TenantId> for Scope {
     fn from(tenant: TenantId) -> Self {
         Self::Tenant(tenant)
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+impl Assurance {
+    /// The word in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::PasswordAndTotp => "password+totp",
+        }
+    }
+
+    /// An unknown word gives the least.
+    pub(crate) fn of(word: &str) -> Self {
+        if word == "password+totp" { Self::PasswordAndTotp } else { Self::Password }
     }
 }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 
 pub use enrolment::{Activation, Enrolment};
-pub use seed::{DangerouslyPlainSeeds, SeedCipher, SeedOwner, TotpSeed};
+pub use seed::{DangerouslyPlainSeeds, SeedOwner, TotpSeed};
 
 const STEP_SECONDS: i64 = 30;
 /// RFC 6238, 5.2 recommends at most one step of delay.

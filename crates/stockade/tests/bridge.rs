@@ -16,7 +16,8 @@ use stockade::{
     bridge::{PLATFORM, Recorder},
     ratelimit::{Cost, Key, Limiter, ManualClock, Rule},
     session::{
-        Argon2Params, Auth, ClientInfo, HashPool, HashPoolConfig, KeyRing, MemoryStore, NewAccount, Step, UserId,
+        Argon2Params, Auth, ClientInfo, HashPool, HashPoolConfig, KeyRing, MemoryStore, MfaRule, NewAccount, Step,
+        TenantPolicy, UserId,
     },
 };
 use uuid::Uuid;
@@ -109,6 +110,45 @@ async fn sign_ins_lockouts_and_revocations_are_entries_of_the_right_log() {
             "{}",
             String::from_utf8_lossy(personal)
         );
+    }
+}
+
+#[tokio::test]
+async fn what_happens_to_an_account_is_an_entry() {
+    let log = Log::default();
+    let auth = auth(&log);
+    let account = NewAccount { user: USER.into(), tenant: TENANT.into(), identifier: "ana@acme.test" };
+    auth.accounts().create(account, SecretString::from("correct horse")).await.unwrap();
+    for last in [77, 78] {
+        let client = ClientInfo { ip: [203, 0, 113, last].into(), user_agent: None };
+        let flow = auth.begin("ana@acme.test", &client).await.unwrap();
+        let Step::Done(flow) = flow.verify_password(SecretString::from("correct horse")).await.unwrap() else {
+            panic!("refused")
+        };
+        auth.issue(flow).await.unwrap();
+    }
+    let client = ClientInfo { ip: [203, 0, 113, 79].into(), user_agent: None };
+    assert!(auth.request_reset("nobody@acme.test", &client).await.unwrap().into_mail().is_none());
+    let mail = auth.request_reset("ana@acme.test", &client).await.unwrap().into_mail().unwrap();
+    let _ = auth.redeem_reset(&mail.token, SecretString::from("staple a new horse"), &client).await.unwrap();
+    auth.replace_tenant_policy(TENANT.into(), TenantPolicy { mfa: MfaRule::Required, limits: None }).await.unwrap();
+    auth.accounts().suspend(USER.into()).await.unwrap();
+
+    let (tenant, platform) = (TENANT.to_string(), PLATFORM.to_string());
+    let expected = [
+        format!("session.sign_in success [0] {tenant}"),
+        format!("session.sign_in success [0] {tenant}"),
+        format!("session.new_network success [2] {tenant}"),
+        format!("session.reset_request success [0] {platform}"),
+        format!("session.reset_request success [0] {tenant}"),
+        format!("session.password_reset success [0] {tenant}"),
+        format!("session.tenant_policy success [0] {tenant}"),
+        format!("session.account_status success [0] {tenant}"),
+    ];
+    assert_eq!(log.lines(), expected);
+    let bytes = log.permanent_bytes();
+    for personal in [&[203, 0, 113, 78][..], b"203.0.113.78", b"ana@acme"] {
+        assert!(!bytes.windows(personal.len()).any(|window| window == personal));
     }
 }
 

@@ -14,7 +14,7 @@ use stockade::{
     },
     ratelimit::{Key, Reservation},
     rbac::Policy,
-    session::{Auth, BoxError, Cookies, SeedCipher, SeedOwner, postgres::PgStore},
+    session::{Auth, BoxError, Cookies, SecretCipher, SeedOwner, postgres::PgStore},
     tenant_guard::TenantDb,
 };
 use tokio::sync::Notify;
@@ -249,7 +249,7 @@ impl App {
 #[derive(Debug)]
 struct SealedSeeds(TenantKeys);
 
-impl SeedCipher for SealedSeeds {
+impl SecretCipher<SeedOwner> for SealedSeeds {
     fn seal(&self, owner: SeedOwner, seed: &[u8]) -> Result<Vec<u8>, BoxError> {
         let sealed = self.0.seal::<TotpSeed>(&owner.user.into(), &Secret::new(seed.to_vec()))?;
         Ok(sealed.as_bytes().to_vec())

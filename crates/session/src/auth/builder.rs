@@ -1,20 +1,28 @@
 //! The settings of an `Auth`.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 
-use super::{Auth, Inner};
+use super::{Auth, Inner, inner::Floor};
 use crate::{
+    api_token::ApiTokenPolicy,
+    cipher::SecretCipher,
     clock::{Clock, SystemClock},
+    connection::ConnectionOwner,
     error::{Error, Result},
     event::Observer,
+    jwt::JwtPolicy,
     key::KeyRing,
     lockout::LockoutPolicy,
-    password::{HashPool, HashPoolConfig},
+    password::{HashPool, HashPoolConfig, PasswordRules},
     session::SessionLimits,
     store::{ErasedStore, Store},
-    totp::SeedCipher,
+    totp::SeedOwner,
 };
 
 /// Configures an [`Auth`]. Everything beyond the store and the keys has a default.
@@ -26,9 +34,15 @@ pub struct AuthBuilder {
     limits: SessionLimits,
     pending_life: Duration,
     clock: Box<dyn Clock>,
-    seeds: Option<Box<dyn SeedCipher>>,
+    seeds: Option<Box<dyn SecretCipher<SeedOwner>>>,
+    connections: Option<Box<dyn SecretCipher<ConnectionOwner>>>,
     observer: Option<Box<dyn Observer>>,
     issuer: String,
+    identifier_lockout: LockoutPolicy,
+    rules: PasswordRules,
+    floor: Option<Floor>,
+    api_tokens: Option<ApiTokenPolicy>,
+    jwt: Option<JwtPolicy>,
 }
 
 impl AuthBuilder {
@@ -42,15 +56,27 @@ impl AuthBuilder {
             pending_life: Duration::from_secs(600),
             clock: Box::new(SystemClock),
             seeds: None,
+            connections: None,
             observer: None,
             issuer: "Stockade".to_owned(),
+            identifier_lockout: LockoutPolicy::of_identifiers(),
+            rules: PasswordRules::default(),
+            floor: None,
+            api_tokens: None,
+            jwt: None,
         }
     }
 
     /// What seals TOTP seeds. Without it, an operation on TOTP fails with `Configuration`.
     #[must_use]
-    pub fn seed_cipher(self, cipher: impl SeedCipher) -> Self {
+    pub fn seed_cipher(self, cipher: impl SecretCipher<SeedOwner>) -> Self {
         Self { seeds: Some(Box::new(cipher)), ..self }
+    }
+
+    /// What seals the tokens of connections. Without it, an operation on connections fails with `Configuration`.
+    #[must_use]
+    pub fn connection_cipher(self, cipher: impl SecretCipher<ConnectionOwner>) -> Self {
+        Self { connections: Some(Box::new(cipher)), ..self }
     }
 
     /// What receives the events. The default is nobody.
@@ -77,10 +103,37 @@ impl AuthBuilder {
         Self { limits, ..self }
     }
 
-    /// When failed attempts lock. The default is [`LockoutPolicy::default`].
+    /// When failed attempts lock an identifier for a network or a known device, and codes for a user. The default is
+    /// [`LockoutPolicy::default`].
     #[must_use]
     pub fn lockout(self, lockout: LockoutPolicy) -> Self {
         Self { lockout, ..self }
+    }
+
+    /// When failed attempts lock an identifier for every client that comes neither from a network nor on a device that its owner signed in
+    /// with. The default is 20 attempts, then 15 minutes, doubling to 4 hours, forgotten after 24 hours without an attempt.
+    #[must_use]
+    pub fn identifier_lockout(self, identifier_lockout: LockoutPolicy) -> Self {
+        Self { identifier_lockout, ..self }
+    }
+
+    /// What a new password has to be. The default is [`PasswordRules::default`].
+    #[must_use]
+    pub fn password_rules(self, rules: PasswordRules) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// The least time from a credential to its refusal, and for asking for a reset, so that the time of an answer does not tell which work
+    /// was done; at most 10 seconds. Choose more than the slowest stored hash takes when the pool is busy. `sleep` is the timer of the
+    /// runtime, such as `tokio::time::sleep`: this crate has none of its own. The default is no such time.
+    #[must_use]
+    pub fn refusal_floor<F, Fut>(self, least: Duration, sleep: F) -> Self
+    where
+        F: Fn(Duration) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let least = TimeDelta::from_std(least).unwrap_or(TimeDelta::MAX);
+        Self { floor: Some(Floor { least, sleep: Box::new(move |time| Box::pin(sleep(time))) }), ..self }
     }
 
     /// How long a sign-in waits for its second factor, between 1 second and 1 hour. The default is 10 minutes.
@@ -93,6 +146,18 @@ impl AuthBuilder {
     #[must_use]
     pub fn issuer(self, issuer: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), ..self }
+    }
+
+    /// What API tokens look like and may be for. Without it, making or using one fails with `Configuration`.
+    #[must_use]
+    pub fn api_tokens(self, policy: ApiTokenPolicy) -> Self {
+        Self { api_tokens: Some(policy), ..self }
+    }
+
+    /// The claims of JWTs and how far they are believed. Without it, an operation on JWTs fails with `Configuration`.
+    #[must_use]
+    pub fn jwts(self, policy: JwtPolicy) -> Self {
+        Self { jwt: Some(policy), ..self }
     }
 
     /// Checks the settings and starts the threads. Takes the time of one hash.
@@ -108,6 +173,9 @@ impl AuthBuilder {
         if pending_life < TimeDelta::seconds(1) || pending_life > TimeDelta::hours(1) {
             return Err(Error::configuration("a pending sign-in lives between 1 second and 1 hour"));
         }
+        if self.floor.as_ref().is_some_and(|floor| floor.least > TimeDelta::seconds(10)) {
+            return Err(Error::configuration("a refusal takes at most 10 seconds"));
+        }
         let pool = match self.pool {
             Some(pool) => pool,
             None => HashPool::new(HashPoolConfig::default())?,
@@ -121,8 +189,15 @@ impl AuthBuilder {
             pending_life,
             clock: self.clock,
             seeds: self.seeds,
+            connections: self.connections,
             observer: self.observer,
             issuer: self.issuer,
+            identifier_lockout: self.identifier_lockout,
+            rules: self.rules,
+            floor: self.floor,
+            api_tokens: self.api_tokens,
+            jwt: self.jwt,
+            looked: Mutex::default(),
         })))
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgPool, Row, postgres::PgRow, query};
+use sqlx::{PgPool, Row, postgres::PgRow, query, query_scalar};
 use uuid::Uuid;
 
 use super::account::versions;
@@ -27,10 +27,7 @@ pub(super) async fn insert(pool: &PgPool, digest: &Digest, session: &SessionReco
     .bind(session.versions.user)
     .bind(session.versions.tenant)
     .bind(session.versions.global)
-    .bind(match session.assurance {
-        Assurance::Password => "password",
-        Assurance::PasswordAndTotp => "password+totp",
-    })
+    .bind(session.assurance.as_str())
     .bind(session.authenticated_at)
     .bind(session.last_seen_at)
     .bind(i32::try_from(session.idle.num_seconds()).unwrap_or(i32::MAX))
@@ -57,16 +54,12 @@ pub(super) async fn touch(
     now: DateTime<Utc>,
     unless_after: DateTime<Utc>,
 ) -> Result<bool> {
-    let done = query(
-        "UPDATE stockade.auth_session SET last_seen_at = $2
-         WHERE sid = $1 AND last_seen_at <= $3 AND revoked_at IS NULL",
-    )
-    .bind(sid.as_uuid())
-    .bind(now)
-    .bind(unless_after)
-    .execute(pool)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    query_scalar("SELECT stockade.auth_touch($1, $2, $3)")
+        .bind(sid.as_uuid())
+        .bind(now)
+        .bind(unless_after)
+        .fetch_one(pool)
+        .await
 }
 
 pub(super) async fn rotate(
@@ -76,10 +69,16 @@ pub(super) async fn rotate(
     now: DateTime<Utc>,
 ) -> Result<Option<SessionRecord>> {
     let row = query(
-        "UPDATE stockade.auth_session s SET digest = $2, last_seen_at = $3
-         WHERE s.digest = $1 AND s.revoked_at IS NULL
-           AND EXISTS (SELECT FROM stockade.auth_resolve($1, $3) live WHERE live.sid = s.sid)
-         RETURNING s.*",
+        "WITH live AS MATERIALIZED (SELECT * FROM stockade.auth_resolve($1, $3)),
+              changed AS (
+                  UPDATE stockade.auth_session s SET digest = $2, last_seen_at = $3 FROM live
+                  WHERE s.sid = live.sid AND s.digest = $1 AND s.revoked_at IS NULL
+                  RETURNING s.sid, s.last_seen_at AS seen_at
+              )
+         SELECT live.sid, live.user_id, live.tenant_id, live.user_version, live.tenant_version, live.global_version,
+                live.assurance, live.authenticated_at, changed.seen_at AS last_seen_at, live.idle_seconds, live.expires_at,
+                live.ip, live.user_agent, live.mfa_required_from
+         FROM live JOIN changed ON changed.sid = live.sid",
     )
     .bind(old.as_bytes().as_slice())
     .bind(new.as_bytes().as_slice())
@@ -91,7 +90,8 @@ pub(super) async fn rotate(
 
 pub(super) async fn revoke(pool: &PgPool, sid: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
     let row = query(
-        "UPDATE stockade.auth_session s SET revoked_at = $2 WHERE s.sid = $1 AND s.revoked_at IS NULL RETURNING s.*",
+        "UPDATE stockade.auth_session s SET revoked_at = $2 WHERE s.sid = $1 AND s.revoked_at IS NULL
+         RETURNING s.*, NULL::timestamptz AS mfa_required_from",
     )
     .bind(sid.as_uuid())
     .bind(now)
@@ -114,7 +114,7 @@ pub(super) async fn of_user(pool: &PgPool, user: UserId, now: DateTime<Utc>) -> 
     rows.iter().map(record).collect()
 }
 
-fn record(row: &PgRow) -> Result<SessionRecord> {
+pub(super) fn record(row: &PgRow) -> Result<SessionRecord> {
     let ip: String = row.try_get("ip")?;
     let assurance: &str = row.try_get("assurance")?;
     Ok(SessionRecord {
@@ -122,13 +122,13 @@ fn record(row: &PgRow) -> Result<SessionRecord> {
         user: row.try_get::<Uuid, _>("user_id")?.into(),
         tenant: row.try_get::<Uuid, _>("tenant_id")?.into(),
         versions: versions(row)?,
-        // An unknown word gives the least.
-        assurance: if assurance == "password+totp" { Assurance::PasswordAndTotp } else { Assurance::Password },
+        assurance: Assurance::of(assurance),
         authenticated_at: row.try_get("authenticated_at")?,
         last_seen_at: row.try_get("last_seen_at")?,
         idle: TimeDelta::seconds(row.try_get::<i32, _>("idle_seconds")?.into()),
         expires_at: row.try_get("expires_at")?,
         ip: ip.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         user_agent: row.try_get("user_agent")?,
+        mfa_required_from: row.try_get("mfa_required_from")?,
     })
 }

@@ -18,13 +18,17 @@ use crate::{
 ///
 /// Each method is one statement on one connection, outside any transaction of the application.
 #[derive(Debug, Clone)]
-pub struct PgStore(PgPool);
+pub struct PgStore(pub(super) PgPool);
 
 impl PgStore {
-    /// A store over a pool whose login is a member of the role `stockade_auth`.
+    /// A store over a pool whose login is a member of the role `stockade_auth`, or of `stockade_app` to look sessions up and no more.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         Self(pool)
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.0
     }
 }
 
@@ -116,7 +120,7 @@ impl Store for PgStore {
 }
 
 /// Connection trouble and conflicts between transactions may pass; anything else would repeat.
-fn failed(error: sqlx::Error) -> Error {
+pub(super) fn failed(error: sqlx::Error) -> Error {
     let passing = match &error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {

@@ -1,11 +1,12 @@
 //! The secret that an authenticator app and the server share.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use zeroize::Zeroizing;
 
 use super::generator;
 use crate::{
+    cipher::SecretCipher,
     error::{BoxError, Error, Result},
     id::{TenantId, UserId},
 };
@@ -20,26 +21,6 @@ pub struct SeedOwner {
     pub tenant: TenantId,
     /// The account.
     pub user: UserId,
-}
-
-/// Seals the seeds that the store keeps, for example with `stockade-field-crypto`.
-///
-/// An implementation binds the ciphertext to the [`SeedOwner`], so that a seed that was copied to another account does not open.
-/// The methods run on the async runtime: no input or output, only computation.
-pub trait SeedCipher: Send + Sync + 'static {
-    /// Encrypts a seed.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the implementation fails with; it becomes the source of an error of the kind `SeedCipher`.
-    fn seal(&self, owner: SeedOwner, seed: &[u8]) -> Result<Vec<u8>, BoxError>;
-
-    /// Decrypts what [`seal`](Self::seal) made for the same owner.
-    ///
-    /// # Errors
-    ///
-    /// As for [`seal`](Self::seal), and for anything that `seal` did not make for this owner.
-    fn open(&self, owner: SeedOwner, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, BoxError>;
 }
 
 /// Keeps seeds as they are. For tests and demonstrations: who reads the table can make every user's codes.
@@ -87,22 +68,12 @@ impl fmt::Debug for TotpSeed {
     }
 }
 
-impl SeedCipher for DangerouslyPlainSeeds {
+impl SecretCipher<SeedOwner> for DangerouslyPlainSeeds {
     fn seal(&self, _: SeedOwner, seed: &[u8]) -> Result<Vec<u8>, BoxError> {
         Ok(seed.to_vec())
     }
 
     fn open(&self, _: SeedOwner, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, BoxError> {
         Ok(Zeroizing::new(sealed.to_vec()))
-    }
-}
-
-impl<C: SeedCipher + ?Sized> SeedCipher for Arc<C> {
-    fn seal(&self, owner: SeedOwner, seed: &[u8]) -> Result<Vec<u8>, BoxError> {
-        (**self).seal(owner, seed)
-    }
-
-    fn open(&self, owner: SeedOwner, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, BoxError> {
-        (**self).open(owner, sealed)
     }
 }

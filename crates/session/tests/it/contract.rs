@@ -1,5 +1,13 @@
 //! What every store must do, below `Auth`.
 
+mod api_token;
+mod credential;
+mod impersonation;
+mod network;
+mod policy;
+mod recovery;
+mod sweep;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,7 +20,7 @@ use uuid::Uuid;
 
 use crate::support::{client, start, tenant, user};
 
-crate::on_both_stores! {
+crate::on_every_store! {
     accounts
     password_hash_is_swapped
     totp_states
@@ -46,6 +54,7 @@ fn session(sid: u128) -> SessionRecord {
         expires_at: start() + TimeDelta::seconds(1000),
         ip: client().ip,
         user_agent: None,
+        mfa_required_from: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use stockade_session::{
-    Activation, Auth, BoxError, ErrorKind, FailureReason, KeyRing, SecurityEvent, SeedCipher, SeedOwner, Severity,
+    Activation, Auth, BoxError, ErrorKind, FailureReason, KeyRing, SecretCipher, SecurityEvent, SeedOwner, Severity,
     Step, Store, TotpSeed, TotpStep,
 };
 use tokio::task::JoinSet;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::support::*;
 
-crate::on_both_stores! {
+crate::on_every_store! {
     enrolment_ends_sessions_and_consumes_its_code
     active_factor_cannot_be_replaced
     pending_factor_is_not_asked_for
@@ -103,7 +103,7 @@ async fn used_codes_stay_used<S: Store>(store: S) {
 #[derive(Clone, Copy)]
 struct Bound;
 
-impl SeedCipher for Bound {
+impl SecretCipher<SeedOwner> for Bound {
     fn seal(&self, owner: SeedOwner, seed: &[u8]) -> Result<Vec<u8>, BoxError> {
         Ok([owner.tenant.as_uuid().as_bytes(), owner.user.as_uuid().as_bytes(), seed].concat())
     }

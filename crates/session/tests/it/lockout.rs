@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::support::*;
 
-crate::on_both_stores! {
+crate::on_every_store! {
     parallel_guesses_do_not_pass_the_limit
     lock_holds_against_the_right_password_and_ends
     unknown_identifiers_lock_too

@@ -1,4 +1,4 @@
-//! The tests that go through the public surface, most of them on both stores.
+//! The tests that go through the public surface, most of them on every store.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,12 +6,31 @@
     reason = "a failed assumption in a test should stop the test"
 )]
 
+mod api_tokens;
+mod asvs;
+mod connections;
 mod contract;
 mod enrolment;
+mod housekeeping;
+mod impersonation;
+mod jwts;
+mod known_clients;
 mod lockout;
+mod passwords;
+mod policy;
+mod races;
+mod recovery;
+mod reset;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod support;
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_tenant;
+#[cfg(feature = "postgres")]
+mod race_controls;
+#[cfg(feature = "sqlite")]
+mod sqlite;

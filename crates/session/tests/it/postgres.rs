@@ -19,7 +19,7 @@ const LOGIN: &str = "stockade_session_test";
 /// A database with the schema, seen by the superuser and by the login of the store.
 pub(crate) struct Database {
     pub(crate) admin: PgPool,
-    options: PgConnectOptions,
+    pub(crate) options: PgConnectOptions,
 }
 
 impl Database {
@@ -70,6 +70,8 @@ async fn database_holds_no_token(pool: PgPoolOptions, options: PgConnectOptions)
     let issued = desk.sign_in().await;
     let desk = desk.add_totp().await;
     let pending = desk.pending().await.token();
+    let new = stockade_session::NewApiToken::new(user(), "export", ["loads:read"]);
+    let api_token = desk.auth.api_tokens().create(new).await.unwrap().reveal();
 
     let mut contents = String::new();
     for table in [
@@ -78,6 +80,7 @@ async fn database_holds_no_token(pool: PgPoolOptions, options: PgConnectOptions)
         "SELECT t::text FROM stockade.auth_flow t",
         "SELECT t::text FROM stockade.auth_session t",
         "SELECT t::text FROM stockade.auth_version t",
+        "SELECT t::text FROM stockade.auth_api_token t",
     ] {
         let rows: Vec<String> = sqlx::query_scalar(table).fetch_all(&database.admin).await.unwrap();
         contents.extend(rows);
@@ -93,6 +96,14 @@ async fn database_holds_no_token(pool: PgPoolOptions, options: PgConnectOptions)
         assert!(!contents.contains(text.as_str()));
     }
     assert!(!contents.contains(PASSWORD));
+    assert!(contents.contains("loads:read"));
+    let secret = api_token.split_at(api_token.len() - 49).1;
+    for (name, value) in
+        [("all", api_token.as_str()), ("secret", secret), ("secret without check", secret.split_at(43).0)]
+    {
+        assert!(!contents.contains(value), "{name}");
+        assert!(!contents.contains(&hex(&sha2::Sha256::digest(value))), "a bare hash of {name}");
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -113,9 +124,22 @@ async fn application_role_reads_nothing(pool: PgPoolOptions, options: PgConnectO
         "SELECT * FROM stockade.auth_attempt",
         "SELECT * FROM stockade.auth_flow",
         "SELECT * FROM stockade.auth_session",
+        "SELECT * FROM stockade.auth_api_token",
+        "SELECT * FROM stockade.auth_connection",
+        "SELECT * FROM stockade.auth_impersonation",
+        "SELECT * FROM stockade.auth_impersonation_refusal",
+        "SELECT * FROM stockade.auth_refresh",
+        "SELECT * FROM stockade.auth_active_account",
+        "SELECT * FROM stockade.auth_impersonable",
+        "SELECT * FROM stockade.auth_current_impersonation",
+        "SELECT stockade.auth_session_by_id('00000000-0000-0000-0000-000000000001', now())",
         "SELECT * FROM stockade.auth_current_session",
         "SELECT * FROM stockade.auth_current_flow",
-        "SELECT stockade.auth_resolve('\\x00', now())",
+        "SELECT * FROM stockade.auth_recovery",
+        "SELECT * FROM stockade.auth_reset",
+        "SELECT * FROM stockade.auth_identifier_change",
+        "SELECT * FROM stockade.auth_network",
+        "SELECT stockade.auth_sweep_sessions(now(), 1000)",
         "INSERT INTO stockade.auth_version VALUES ('global', '00000000-0000-0000-0000-000000000000', 1)",
         "UPDATE stockade.auth_account SET version = version + 1",
         "DELETE FROM stockade.auth_session",
@@ -177,6 +201,43 @@ async fn versions_never_decrease(pool: PgPoolOptions, options: PgConnectOptions)
     assert!(!desk.is_live(&issued).await);
 }
 
+/// As the store's role, by hand: what was taken from a token, revoked or ended does not come back.
+#[sqlx::test(migrations = false)]
+async fn api_tokens_only_narrow(pool: PgPoolOptions, options: PgConnectOptions) {
+    let database = Database::install(pool, options).await;
+    let desk = Desk::with_ana(database.store()).await;
+    let tokens = desk.auth.api_tokens();
+    let new = || stockade_session::NewApiToken::new(user(), "export", ["loads:read"]);
+    let live = tokens.create(new()).await.unwrap().token().id;
+    let revoked = tokens.create(new()).await.unwrap().token().id;
+    tokens.revoke(user(), revoked).await.unwrap();
+    let login = database.pool(1);
+    for attack in [
+        "UPDATE stockade.auth_api_token SET scopes = scopes || '{loads:write}'",
+        "UPDATE stockade.auth_api_token SET scopes = '{}'",
+        "UPDATE stockade.auth_api_token SET expires_at = NULL",
+        "UPDATE stockade.auth_api_token SET expires_at = expires_at + interval '1 day'",
+        "UPDATE stockade.auth_api_token SET user_id = user_id",
+        "UPDATE stockade.auth_api_token SET networks = '{}'",
+        "DELETE FROM stockade.auth_api_token",
+        "UPDATE stockade.auth_impersonation SET target_id = target_id",
+        "UPDATE stockade.auth_impersonation SET expires_at = 'infinity'",
+        "DELETE FROM stockade.auth_impersonation",
+        "DELETE FROM stockade.auth_refresh",
+        "DELETE FROM stockade.auth_connection",
+    ] {
+        // A statement over no row harms nobody.
+        let done = login.execute(attack).await;
+        assert!(done.as_ref().is_ok_and(|done| done.rows_affected() == 0) || done.is_err(), "{attack}");
+    }
+    let back = "UPDATE stockade.auth_api_token SET revoked_at = NULL WHERE revoked_at IS NOT NULL";
+    assert_eq!(login.execute(back).await.unwrap().rows_affected(), 0);
+    let narrowed = "UPDATE stockade.auth_api_token SET expires_at = expires_at - interval '1 day'";
+    assert_eq!(login.execute(narrowed).await.unwrap().rows_affected(), 1, "the role does reach the live one");
+    let list = tokens.list(user()).await.unwrap();
+    assert_eq!(list.iter().map(|token| (token.id, token.scopes.len())).collect::<Vec<_>>(), [(live, 1)]);
+}
+
 #[sqlx::test(migrations = false)]
 async fn every_table_is_protected(pool: PgPoolOptions, options: PgConnectOptions) {
     let database = Database::install(pool, options).await;
@@ -187,18 +248,26 @@ async fn every_table_is_protected(pool: PgPoolOptions, options: PgConnectOptions
     .fetch_all(&database.admin)
     .await
     .unwrap();
-    assert_eq!(tables.len(), 6);
+    assert_eq!(tables.len(), 15);
     for table in tables {
         assert!(table.get::<bool, _>("forced"), "{}", table.get::<String, _>("relname"));
         assert_eq!(table.get::<String, _>("owner"), "stockade_owner");
     }
-    let function: (bool, Vec<String>, String) = sqlx::query_as(
-        "SELECT prosecdef, proconfig, pg_get_userbyid(proowner)::text FROM pg_proc WHERE proname = 'auth_resolve'",
+    let functions: Vec<(String, Vec<String>, String)> = sqlx::query_as(
+        "SELECT proname::text, proconfig, pg_get_userbyid(proowner)::text FROM pg_proc
+         WHERE pronamespace = 'stockade'::regnamespace AND proname LIKE 'auth\\_%' AND prosecdef",
     )
-    .fetch_one(&database.admin)
+    .fetch_all(&database.admin)
     .await
     .unwrap();
-    assert_eq!(function, (true, vec!["search_path=pg_catalog, pg_temp".to_owned()], "stockade_owner".to_owned()));
+    assert!(functions.iter().any(|(name, ..)| name == "auth_resolve"));
+    for (name, settings, owner) in functions {
+        assert_eq!(
+            (settings, &*owner),
+            (vec!["search_path=pg_catalog, pg_temp".to_owned()], "stockade_owner"),
+            "{name}"
+        );
+    }
 }
 
 /// As with the embedded engine, which has one.
@@ -222,7 +291,7 @@ async fn migration_repeats_and_keeps_its_own_ledger(pool: PgPoolOptions, options
         .fetch_all(&database.admin)
         .await
         .unwrap();
-    assert_eq!(versions, [1]);
+    assert_eq!(versions, MIGRATIONS.iter().map(|(version, ..)| *version).collect::<Vec<_>>());
 }
 
 /// A role without superuser rights, but with CREATEROLE and CREATE on the database, can install the schema.
@@ -272,5 +341,11 @@ async fn store_failures_tell_nothing(pool: PgPoolOptions, options: PgConnectOpti
 fn released_migrations_do_not_change() {
     let sum = |sql: &str| hex(&Sha384::digest(sql)[..16]);
     let sums: Vec<_> = MIGRATIONS.iter().map(|&(version, name, sql)| (version, name, sum(sql))).collect();
-    assert_eq!(sums, [(1, "session", "847f1ed2dcb44d74b945e5d99083ecbd".to_owned())]);
+    let expected = [
+        (1, "session", "847f1ed2dcb44d74b945e5d99083ecbd"),
+        (2, "accounts", "daef21ef5413b60ece74c8a6998b6808"),
+        (3, "tokens", "11d2ba0cc395c7daaba0c80c3764c216"),
+        (4, "application role", "ef22c25d143bd80b80c2e8cac3fca339"),
+    ];
+    assert_eq!(sums, expected.map(|(version, name, sum)| (version, name, sum.to_owned())));
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-crate::on_both_stores! {
+crate::on_every_store! {
     idle_limit
     absolute_limit
     touch_is_throttled

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-crate::on_both_stores! {
+crate::on_every_store! {
     password_alone
     password_and_code
     refusals_are_alike

@@ -9,9 +9,9 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use stockade_session::{
-    Argon2Params, Auth, AuthBuilder, ClientInfo, DangerouslyPlainSeeds, FailureReason, Flow, FullyVerified, HashPool,
-    HashPoolConfig, Issued, KeyRing, LockoutPolicy, ManualClock, NewAccount, Observer, PasswordVerified, SecurityEvent,
-    Step, Store, TenantId, TotpSeed, TotpStep, UserId,
+    ApiTokenPolicy, Argon2Params, Auth, AuthBuilder, ClientInfo, DangerouslyPlainSeeds, FailureReason, Flow, Fresh,
+    FullyVerified, HashPool, HashPoolConfig, Issued, KeyRing, LockoutPolicy, ManualClock, NewAccount, Observer,
+    PasswordVerified, SecurityEvent, Step, Store, TenantId, TotpSeed, TotpStep, UserId,
 };
 use uuid::Uuid;
 
@@ -19,9 +19,9 @@ pub(crate) const ANA: &str = "ana@acme.test";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const SEED: [u8; 20] = *b"12345678901234567890";
 
-/// Runs each test on the memory store and on PostgreSQL, there with a login that has nothing but `stockade_auth`.
+/// Runs each test on the memory store, on PostgreSQL, there with a login that has nothing but `stockade_auth`, and on SQLite.
 #[macro_export]
-macro_rules! on_both_stores {
+macro_rules! on_every_store {
     ($($test:ident)*) => {
         mod memory {
             $(#[tokio::test]
@@ -36,6 +36,15 @@ macro_rules! on_both_stores {
             async fn $test(pool: sqlx::postgres::PgPoolOptions, options: sqlx::postgres::PgConnectOptions) {
                 let database = $crate::postgres::Database::install(pool, options).await;
                 super::$test(database.store()).await;
+            })*
+        }
+
+        #[cfg(feature = "sqlite")]
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let file = $crate::sqlite::File::new().await;
+                super::$test(file.store()).await;
             })*
         }
     };
@@ -96,6 +105,7 @@ impl Desk {
             .clock(clock.clone())
             .hash_pool(pool.clone())
             .seed_cipher(DangerouslyPlainSeeds)
+            .api_tokens(api_token_policy())
             .observer(Arc::clone(&events));
         let auth = configure(builder).build().unwrap();
         Self { auth, clock, pool, events }
@@ -126,6 +136,12 @@ impl Desk {
         flow.verify_password(SecretString::from(password)).await.unwrap()
     }
 
+    /// Ana's password from another address.
+    pub(crate) async fn password_from(&self, ip: impl Into<std::net::IpAddr>, password: &str) -> Step {
+        let client = ClientInfo { ip: ip.into(), user_agent: None };
+        self.auth.begin(ANA, &client).await.unwrap().verify_password(SecretString::from(password)).await.unwrap()
+    }
+
     pub(crate) async fn pending(&self) -> Flow<PasswordVerified> {
         match self.password(ANA, PASSWORD).await {
             Step::TotpRequired(flow) => flow,
@@ -138,6 +154,20 @@ impl Desk {
             Step::Done(flow) => flow,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Signs Ana in with a second factor, by the code of the step that is `offset` steps from now.
+    pub(crate) async fn sign_in_with(&self, offset: i64) -> Issued {
+        let TotpStep::Done(flow) = self.pending().await.verify_totp(&self.code(offset)).await.unwrap() else {
+            panic!("refused")
+        };
+        self.auth.issue(flow).await.unwrap()
+    }
+
+    /// A session of Ana's, by a second factor if she has one, that proves her presence.
+    pub(crate) async fn fresh(&self, issued: &Issued) -> Fresh {
+        let session = self.auth.resolve(issued.token()).await.unwrap().unwrap();
+        self.auth.fresh(&session, Duration::from_secs(300)).unwrap()
     }
 
     /// Signs Ana in, without a second factor.
@@ -154,6 +184,17 @@ impl Desk {
     pub(crate) async fn is_live(&self, issued: &Issued) -> bool {
         self.auth.resolve(issued.token()).await.unwrap().is_some()
     }
+}
+
+/// How often a race is run: a few seconds' worth, or what `STOCKADE_RACES` says.
+pub(crate) fn races(usual: usize) -> usize {
+    std::env::var("STOCKADE_RACES").ok().map_or(usual, |count| count.parse().unwrap())
+}
+
+/// Runs all calls at once and counts those that answered true.
+pub(crate) async fn wins<F: Future<Output = bool> + Send + 'static>(calls: impl IntoIterator<Item = F>) -> usize {
+    let tasks: tokio::task::JoinSet<bool> = calls.into_iter().collect();
+    tasks.join_all().await.into_iter().filter(|won| *won).count()
 }
 
 pub(crate) fn code_at(seed: &[u8], time: DateTime<Utc>) -> String {
@@ -187,6 +228,14 @@ pub(crate) fn ana() -> NewAccount<'static> {
 
 pub(crate) fn client() -> ClientInfo {
     ClientInfo { ip: "203.0.113.7".parse().unwrap(), user_agent: Some("test".to_owned()) }
+}
+
+pub(crate) fn api_token_policy() -> ApiTokenPolicy {
+    ApiTokenPolicy::new("acme", |scope| ["drivers:read", "loads:read", "loads:write"].contains(&scope)).unwrap()
+}
+
+pub(crate) fn from(ip: &str) -> ClientInfo {
+    ClientInfo { ip: ip.parse().unwrap(), user_agent: None }
 }
 
 pub(crate) fn key(first: u8) -> Vec<u8> {

@@ -1,0 +1,306 @@
+//! session's check beside a bare primary-key select and beside what is usual.
+//!
+//! `scripts/with-servers cargo bench -p stockade-benches --bench session_check`. 100,000 sessions of 20,000 users, 2,000 of them in use, eight
+//! connections, client and server on one machine. Each line is the median over interleaved rounds of a ratio within a round. `ROUNDS` (15)
+//! and `SECONDS` (1) change how much is measured. axum-login's shape is written out as its two statements, the session by its identifier and
+//! then the user, and tower-sessions' as the upsert of its store, because tower-sessions-sqlx-store 0.15 does not build with sqlx 0.9.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot run should stop, and its result is what it prints"
+)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use sqlx::{
+    AssertSqlSafe, Connection, Executor, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    query, query_scalar,
+};
+use stockade_session::{
+    Argon2Params, Auth, ClientInfo, HashPool, HashPoolConfig, KeyRing, NewAccount, Scope, SessionToken, Step, Store,
+    TenantId, UserId,
+    postgres::{PgStore, migrator},
+    store::Digest,
+};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+const CONNECTIONS: u32 = 8;
+const IN_USE: usize = 2_000;
+
+// The account and the sessions that are not in use, the tables of the peers, and when each session of ours was seen last: spread over
+// the minute within which a use is not recorded again, as in a server that has been up for longer.
+const FILL: &str = "
+    INSERT INTO stockade.auth_account (user_id, tenant_id, identifier, password_hash)
+    SELECT md5('user' || n)::uuid, md5('tenant' || n % 50)::uuid, 'user' || n, 'none' FROM generate_series(1, 20000) n;
+    INSERT INTO stockade.auth_session (sid, digest, user_id, tenant_id, user_version, tenant_version, global_version, assurance,
+        authenticated_at, last_seen_at, idle_seconds, expires_at, ip)
+    SELECT md5('sid' || n)::uuid, sha256(('digest' || n)::bytea), md5('user' || 1 + n % 20000)::uuid, md5('tenant' || n % 50)::uuid, 0, 0, 0,
+        'password', now(), now(), 1800, now() + interval '12 hours', '203.0.113.7' FROM generate_series(1, 98000) n;
+    UPDATE stockade.auth_session SET last_seen_at = now() - random() * interval '60 seconds';
+    CREATE TABLE bare (id uuid PRIMARY KEY, user_id uuid NOT NULL, expires_at timestamptz NOT NULL);
+    INSERT INTO bare SELECT sid, user_id, expires_at FROM stockade.auth_session;
+    CREATE TABLE login_user (id uuid PRIMARY KEY, name text NOT NULL, password_hash text NOT NULL);
+    INSERT INTO login_user SELECT user_id, identifier, password_hash FROM stockade.auth_account;
+    CREATE TABLE login_session (id text PRIMARY KEY, data bytea NOT NULL, expiry_date timestamptz NOT NULL);
+    INSERT INTO login_session SELECT sid::text, sha256(digest) || sha256(sha256(digest)), expires_at FROM stockade.auth_session;
+    GRANT ALL ON bare, login_user, login_session TO bench_session;
+    VACUUM ANALYZE";
+
+const BARE: &str = "SELECT user_id, expires_at FROM bare WHERE id = $1";
+const LOGIN_SESSION: &str = "SELECT data FROM login_session WHERE id = $1 AND expiry_date > $2";
+const LOGIN_USER: &str = "SELECT id, name, password_hash FROM login_user WHERE id = $1";
+const LOGIN_SAVE: &str = "INSERT INTO login_session (id, data, expiry_date) VALUES ($1, $2, $3)
+    ON CONFLICT (id) DO UPDATE SET data = excluded.data, expiry_date = excluded.expiry_date";
+
+/// What a request does about its session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Request {
+    Bare,
+    Resolve,
+    Check,
+    TouchEach,
+    TwoQueries,
+    SaveEach,
+}
+
+const REQUESTS: [Request; 6] =
+    [Request::Bare, Request::Resolve, Request::Check, Request::TouchEach, Request::TwoQueries, Request::SaveEach];
+
+/// One session in use.
+struct InUse {
+    token: SessionToken,
+    sid: Uuid,
+    user: Uuid,
+}
+
+struct Bench {
+    pool: PgPool,
+    store: PgStore,
+    auth: Auth,
+    sessions: Vec<InUse>,
+    digests: Vec<Digest>,
+}
+
+impl Bench {
+    async fn request(&self, request: Request, number: usize) {
+        let at = number.wrapping_mul(2_654_435_761) % self.sessions.len();
+        let InUse { token, sid, user } = self.sessions.get(at).expect("in range");
+        let (pool, now) = (&self.pool, Utc::now());
+        match request {
+            Request::Bare => drop(query(BARE).bind(sid).fetch_one(pool).await.expect("a row")),
+            Request::Resolve => {
+                let digest = self.digests.get(number % self.digests.len()).expect("in range");
+                self.store.resolve(digest, now).await.expect("an answer").expect("a session");
+            }
+            Request::Check => drop(self.auth.resolve(token).await.expect("an answer").expect("a session")),
+            Request::TouchEach => {
+                let digest = self.digests.get(number % self.digests.len()).expect("in range");
+                let found = self.store.resolve(digest, now).await.expect("an answer").expect("a session");
+                self.store.touch(found.sid, now, now).await.expect("an answer");
+            }
+            Request::TwoQueries => {
+                let id = sid.to_string();
+                query(LOGIN_SESSION).bind(id).bind(now).fetch_one(pool).await.expect("a row");
+                query(LOGIN_USER).bind(user).fetch_one(pool).await.expect("a row");
+            }
+            Request::SaveEach => {
+                let id = sid.to_string();
+                query(LOGIN_SESSION).bind(&id).bind(now).fetch_one(pool).await.expect("a row");
+                query(LOGIN_USER).bind(user).fetch_one(pool).await.expect("a row");
+                let expires: DateTime<Utc> = now + chrono::TimeDelta::days(14);
+                query(LOGIN_SAVE).bind(&id).bind(vec![7_u8; 64]).bind(expires).execute(pool).await.expect("a row");
+            }
+        }
+    }
+
+    /// Requests a second.
+    async fn rate(self: &Arc<Self>, request: Request, time: Duration) -> f64 {
+        let (began, count) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let mut tasks = JoinSet::new();
+        for task in 0..CONNECTIONS as usize {
+            let (bench, count) = (Arc::clone(self), Arc::clone(&count));
+            tasks.spawn(async move {
+                let mut number = task * 7_919;
+                while began.elapsed() < time {
+                    bench.request(request, number).await;
+                    number += 1;
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        tasks.join_all().await;
+        count.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64()
+    }
+
+    /// Bytes of log that this pool has written (PostgreSQL 18), or that the server has.
+    async fn log(&self) -> f64 {
+        let own: bool = query_scalar("SELECT current_setting('server_version_num')::int >= 180000")
+            .fetch_one(&self.pool)
+            .await
+            .expect("a version");
+        // Statistics of a backend are flushed once a second.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let sql = match own {
+            true => {
+                "SELECT coalesce(sum(w.wal_bytes), 0)::float8 FROM pg_stat_activity a, pg_stat_get_backend_wal(a.pid) w
+                 WHERE a.usename = 'bench_session'"
+            }
+            false => "SELECT (pg_current_wal_insert_lsn() - '0/0')::float8",
+        };
+        for _ in 0..CONNECTIONS {
+            self.pool.execute("SELECT 1").await.expect("a connection");
+        }
+        query_scalar(sql).fetch_one(&self.pool).await.expect("a number")
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
+}
+
+fn median(mut rounds: Vec<f64>) -> f64 {
+    rounds.sort_by(f64::total_cmp);
+    rounds.get(rounds.len() / 2).copied().expect("a round")
+}
+
+fn verdict(name: &str, ratio: f64, bar: Option<f64>) {
+    match bar {
+        Some(bar) if ratio >= bar => println!("  {name}: {ratio:.2} (bar {bar:.2}, met)"),
+        Some(bar) => println!("  {name}: {ratio:.2} (bar {bar:.2}, missed)"),
+        None => println!("  {name}: {ratio:.2}"),
+    }
+}
+
+async fn prepare(options: &PgConnectOptions, in_use: usize) -> Arc<Bench> {
+    let mut admin = PgConnection::connect_with(options).await.expect("a server");
+    migrator().run(&mut admin).await.expect("a schema");
+    for grant in [
+        "DO $$ BEGIN CREATE ROLE bench_session LOGIN IN ROLE stockade_auth; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "GRANT stockade_auth TO bench_session",
+        "GRANT pg_read_all_stats TO bench_session",
+    ] {
+        admin.execute(grant).await.expect("a role");
+    }
+    let pool = PgPoolOptions::new().min_connections(CONNECTIONS).max_connections(CONNECTIONS);
+    let pool = pool.connect_with(options.clone().username("bench_session")).await.expect("connections");
+
+    let one = std::num::NonZeroUsize::MIN;
+    let hashes = HashPoolConfig { params: Argon2Params::dangerously_weak(), workers: one, queue: 64 };
+    let mut key = [0_u8; 32];
+    getrandom::fill(&mut key).expect("random numbers");
+    let store = PgStore::new(pool.clone());
+    let auth = Auth::builder(store.clone(), KeyRing::single(1, key).expect("a key"));
+    let auth = auth.hash_pool(HashPool::new(hashes).expect("threads")).build().expect("an auth");
+    let (user, tenant) = (UserId::from(Uuid::from_u128(1)), TenantId::from(Uuid::from_u128(2)));
+    let new = NewAccount { user, tenant, identifier: "ana" };
+    auth.accounts().create(new, "correct horse battery".into()).await.expect("an account");
+    let client = ClientInfo { ip: [203, 0, 113, 7].into(), user_agent: None };
+    let mut sessions = Vec::new();
+    for _ in 0..in_use {
+        let flow = auth.begin("ana", &client).await.expect("a flow");
+        let Step::Done(flow) = flow.verify_password("correct horse battery".into()).await.expect("an answer") else {
+            continue;
+        };
+        let issued = auth.issue(flow).await.expect("a session");
+        let token = issued.token().expose().parse().expect("a token");
+        sessions.push(InUse { token, sid: issued.session().sid.as_uuid(), user: user.as_uuid() });
+    }
+    for statement in FILL.split(';') {
+        admin.execute(statement).await.expect("rows");
+    }
+    let mine = "SELECT digest FROM stockade.auth_session WHERE user_id = $1";
+    let digests: Vec<Vec<u8>> = query_scalar(mine).bind(user.as_uuid()).fetch_all(&mut admin).await.expect("digests");
+    let digests = digests.into_iter().map(|d| Digest::from(<[u8; 32]>::try_from(d).expect("32 bytes"))).collect();
+    Arc::new(Bench { pool, store, auth, sessions, digests })
+}
+
+async fn checks(bench: &Arc<Bench>, rounds: u64, time: Duration) {
+    let mut rates = vec![Vec::new(); REQUESTS.len()];
+    for round in 0..rounds {
+        let mut turns: Vec<_> = REQUESTS.iter().zip(&mut rates).collect();
+        let first = usize::try_from(round).expect("small") % turns.len();
+        turns.rotate_left(first);
+        for (request, rates) in turns {
+            rates.push(bench.rate(*request, time).await);
+        }
+    }
+    println!("\nrequests a second, medians of {rounds} rounds");
+    for (request, rates) in REQUESTS.iter().zip(&rates) {
+        println!("  {:<12} {:>8.0}", format!("{request:?}"), median(rates.clone()));
+    }
+    let ratio = |of: Request, over: Request| {
+        let at = |wanted| REQUESTS.iter().position(|request| *request == wanted).and_then(|at| rates.get(at));
+        let (of, over) = (at(of).expect("measured"), at(over).expect("measured"));
+        median(of.iter().zip(over).map(|(of, over)| of / over).collect())
+    };
+    verdict("look-up over a bare primary-key select", ratio(Request::Resolve, Request::Bare), Some(0.90));
+    verdict("check, uses recorded, over a bare select", ratio(Request::Check, Request::Bare), None);
+    verdict("check over axum-login's two queries", ratio(Request::Check, Request::TwoQueries), Some(1.9));
+    verdict("check over recording each use", ratio(Request::Check, Request::TouchEach), Some(3.5));
+    verdict("check over tower-sessions' save each time", ratio(Request::Check, Request::SaveEach), None);
+
+    let began = bench.log().await;
+    let rate = bench.rate(Request::Check, time * 10).await;
+    let bytes = (bench.log().await - began) / (rate * time.as_secs_f64() * 10.0);
+    let met = if bytes <= 5.0 { "met" } else { "missed" };
+    println!("  log of a check: {bytes:.2} bytes (bar 5, {met}; of the whole server before PostgreSQL 18)");
+}
+
+/// Everything of a user, with one session and with all that there are.
+async fn revocations(bench: &Bench, admin: &mut PgConnection, times: usize) {
+    let lonely: Uuid = query_scalar("SELECT md5('user20000')::uuid").fetch_one(&mut *admin).await.expect("an id");
+    let busy = Uuid::from_u128(1);
+    let move_all = "UPDATE stockade.auth_session SET user_id = $1 WHERE user_id <> $2";
+    query(move_all).bind(busy).bind(lonely).execute(&mut *admin).await.expect("rows");
+    admin.execute("VACUUM ANALYZE stockade.auth_session").await.expect("statistics");
+    let count = "SELECT count(*) FROM stockade.auth_session WHERE user_id = $1";
+    let of_busy: i64 = query_scalar(count).bind(busy).fetch_one(&mut *admin).await.expect("a count");
+    let of_lonely: i64 = query_scalar(count).bind(lonely).fetch_one(&mut *admin).await.expect("a count");
+    let (mut one, mut many) = (Vec::new(), Vec::new());
+    for _ in 0..times {
+        for (user, taken) in [(lonely, &mut one), (busy, &mut many)] {
+            let began = Instant::now();
+            bench.store.bump_version(Scope::User(user.into())).await.expect("an answer");
+            taken.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    let (one, many) = (median(one), median(many));
+    println!(
+        "\nrevoke all of a user: {of_lonely} sessions {one:.0} us, {of_busy} sessions {many:.0} us: {:.2}",
+        many / one
+    );
+}
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let (rounds, time) = if quick { (1, 50) } else { (number("ROUNDS", 15), number("SECONDS", 1) * 1_000) };
+    let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| {
+        println!("DATABASE_URL is not set: scripts/with-servers cargo bench -p stockade-benches --bench session_check");
+        std::process::exit(1)
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let server: PgConnectOptions = url.parse().expect("an address");
+        let mut admin = PgConnection::connect_with(&server).await.expect("a server");
+        let name = format!("bench_session_{}", std::process::id());
+        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
+        let options = server.database(&name);
+        let bench = prepare(&options, if quick { 20 } else { IN_USE }).await;
+        checks(&bench, rounds, Duration::from_millis(time)).await;
+        let mut inside = PgConnection::connect_with(&options).await.expect("a connection");
+        revocations(&bench, &mut inside, if quick { 2 } else { 500 }).await;
+        bench.pool.close().await;
+        drop(inside);
+        admin.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.expect("a dropped database");
+    });
+}

@@ -1,0 +1,140 @@
+//! Impersonations.
+
+use std::num::NonZeroU32;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Row, query, query_scalar, sqlite::SqliteRow};
+
+use super::{
+    SqliteStore,
+    store::failed,
+    value::{bytes, id, micros, optional_time, parsed, time, versions},
+};
+use crate::{
+    error::Result,
+    id::{SessionId, TenantId},
+    impersonation::ImpersonationPolicy,
+    store::{Digest, Ending, ImpersonationRecord, ImpersonationStore},
+};
+
+impl ImpersonationStore for SqliteStore {
+    async fn insert_impersonation(&self, digest: &Digest, record: &ImpersonationRecord) -> Result<bool> {
+        let insert = query(
+            "INSERT INTO main.stockade_auth_impersonation
+                 (id, digest, actor_id, session_id, target_id, tenant_id, user_version, tenant_version, global_version,
+                  reason, started_at, expires_at, ip)
+             SELECT ?1, ?2, s.user_id, s.sid, a.user_id, a.tenant_id, a.user_version, a.tenant_version, a.global_version,
+                    ?10, ?11, ?12, ?13
+             FROM main.stockade_auth_current_session s, main.stockade_auth_impersonable a
+             WHERE s.user_id = ?3 AND s.sid = ?4 AND s.expires_at > ?11
+               AND s.last_seen_at + s.idle_seconds * 1000000 > ?11
+               AND a.user_id = ?5 AND a.tenant_id = ?6
+               AND a.user_version = ?7 AND a.tenant_version = ?8 AND a.global_version = ?9 AND ?12 > ?11",
+        )
+        .bind(record.id.as_uuid())
+        .bind(bytes(digest))
+        .bind(record.actor.as_uuid())
+        .bind(record.session.as_uuid())
+        .bind(record.target.as_uuid())
+        .bind(record.tenant.as_uuid())
+        .bind(record.versions.user)
+        .bind(record.versions.tenant)
+        .bind(record.versions.global)
+        .bind(&record.reason)
+        .bind(micros(record.started_at))
+        .bind(micros(record.expires_at))
+        .bind(record.ip.to_string());
+        Ok(self.write(insert.execute(&self.pool)).await?.rows_affected() == 1)
+    }
+
+    async fn impersonation(
+        &self,
+        digest: &Digest,
+        session: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ImpersonationRecord>> {
+        let row = query(
+            "SELECT i.* FROM main.stockade_auth_current_impersonation i
+             WHERE i.digest = ?1 AND i.session_id = ?2 AND i.expires_at > ?3 AND i.session_ends_at > ?3",
+        )
+        .bind(bytes(digest))
+        .bind(session.as_uuid())
+        .bind(micros(now))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed)?;
+        row.as_ref().map(record).transpose().map_err(failed)
+    }
+
+    async fn end_impersonations(&self, ending: Ending, now: DateTime<Utc>) -> Result<Vec<ImpersonationRecord>> {
+        let (id, session) = match ending {
+            Ending::One(id) => (Some(id.as_uuid()), None),
+            Ending::OfSession(session) => (None, Some(session.as_uuid())),
+            Ending::Over => (None, None),
+        };
+        let end = query(
+            "UPDATE main.stockade_auth_impersonation AS i SET ended_at = min(i.expires_at, ?3)
+             WHERE i.ended_at IS NULL AND (?1 IS NULL OR i.id = ?1) AND (?2 IS NULL OR i.session_id = ?2)
+               AND (?1 IS NOT NULL OR ?2 IS NOT NULL OR NOT EXISTS (
+                   SELECT 1 FROM main.stockade_auth_current_impersonation c
+                   WHERE c.id = i.id AND c.expires_at > ?3 AND c.session_ends_at > ?3))
+             RETURNING *",
+        )
+        .bind(id)
+        .bind(session)
+        .bind(micros(now));
+        let rows = self.write(end.fetch_all(&self.pool)).await?;
+        rows.iter().map(record).collect::<sqlx::Result<_>>().map_err(failed)
+    }
+
+    async fn impersonations(&self, tenant: TenantId, most: NonZeroU32) -> Result<Vec<ImpersonationRecord>> {
+        let rows = query(
+            "SELECT i.* FROM main.stockade_auth_impersonation i WHERE i.tenant_id = ?1
+             ORDER BY i.started_at DESC, i.id DESC LIMIT ?2",
+        )
+        .bind(tenant.as_uuid())
+        .bind(most.get())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.iter().map(record).collect::<sqlx::Result<_>>().map_err(failed)
+    }
+
+    async fn impersonation_policy(&self, tenant: TenantId) -> Result<ImpersonationPolicy> {
+        let refused: bool = query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM main.stockade_auth_impersonation_refusal r WHERE r.tenant_id = ?1)",
+        )
+        .bind(tenant.as_uuid())
+        .fetch_one(&self.pool)
+        .await
+        .map_err(failed)?;
+        Ok(if refused { ImpersonationPolicy::Refused } else { ImpersonationPolicy::Allowed })
+    }
+
+    async fn set_impersonation_policy(&self, tenant: TenantId, policy: ImpersonationPolicy) -> Result<bool> {
+        let set = query(match policy {
+            ImpersonationPolicy::Refused => {
+                "INSERT INTO main.stockade_auth_impersonation_refusal (tenant_id) VALUES (?1) ON CONFLICT DO NOTHING"
+            }
+            ImpersonationPolicy::Allowed => "DELETE FROM main.stockade_auth_impersonation_refusal WHERE tenant_id = ?1",
+        })
+        .bind(tenant.as_uuid());
+        Ok(self.write(set.execute(&self.pool)).await?.rows_affected() == 1)
+    }
+}
+
+fn record(row: &SqliteRow) -> sqlx::Result<ImpersonationRecord> {
+    Ok(ImpersonationRecord {
+        id: id(row, "id")?,
+        actor: id(row, "actor_id")?,
+        session: id(row, "session_id")?,
+        target: id(row, "target_id")?,
+        tenant: id(row, "tenant_id")?,
+        versions: versions(row)?,
+        reason: row.try_get("reason")?,
+        started_at: time(row, "started_at")?,
+        expires_at: time(row, "expires_at")?,
+        ended_at: optional_time(row, "ended_at")?,
+        ip: parsed(row.try_get("ip")?)?,
+    })
+}
