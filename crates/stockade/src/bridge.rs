@@ -9,6 +9,8 @@ mod field_crypto;
 mod posture;
 #[cfg(feature = "ratelimit")]
 mod ratelimit;
+#[cfg(feature = "rbac")]
+mod rbac;
 #[cfg(feature = "session")]
 mod session;
 
@@ -27,6 +29,10 @@ pub use self::posture::{log_rules, log_verified};
 pub use self::ratelimit::limit_entry;
 #[cfg(all(feature = "ratelimit", any(feature = "postgres", feature = "redis")))]
 pub use self::ratelimit::store_entry;
+#[cfg(all(feature = "rbac", feature = "tenant-guard"))]
+pub use self::rbac::acting;
+#[cfg(all(feature = "rbac", feature = "rls-migrations"))]
+pub use self::rbac::row_policies;
 #[cfg(feature = "session")]
 pub use self::session::session_entry;
 
