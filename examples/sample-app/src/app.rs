@@ -13,7 +13,7 @@ use stockade::{
         CachePolicy, LocalKeyring, RotationPolicy, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore,
     },
     ratelimit::{Key, Reservation},
-    rbac::Policy,
+    rbac::{Policy, postgres::ActorCache},
     session::{Auth, BoxError, Cookies, SeedCipher, SeedOwner, postgres::PgStore},
     tenant_guard::TenantDb,
 };
@@ -44,6 +44,7 @@ pub struct App {
     pub vault: Vault<LocalKeyring, PgKeyStore>,
     /// Who may do what.
     pub policy: Policy<Perm>,
+    pub(crate) members: ActorCache<Perm>,
     /// Who may try how often.
     pub limits: Limits,
     /// How session cookies look.
@@ -105,12 +106,15 @@ impl App {
             .seed_cipher(seeds)
             .observer(recorder(trail.clone()))
             .build()?;
+        let policy = permissions::policy()?;
+        let members = ActorCache::new(policy.clone(), const { NonZeroUsize::new(10_000).unwrap() });
         let limits = Limits::open(counting, secrets.fingerprints, Arc::new(recorder(trail.clone()))).await?;
         Ok(Self {
             tenants,
             auth,
             vault,
-            policy: permissions::policy()?,
+            policy,
+            members,
             limits,
             cookies: Cookies::host(),
             watch: Watch::new(evidence, trail.clone()),

@@ -6,6 +6,7 @@ use maud::html;
 use uuid::Uuid;
 
 use super::layout::door;
+use crate::desk::{Overtaken, Refused};
 
 /// Why a handler did not answer with its page.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) enum Problem {
     SignedOut,
     /// The policy says no; the sentence says why.
     Refused(String),
+    /// What the person may do was changed while the request was on its way.
+    Overtaken,
     /// There is no such thing, or not in this tenant: the two look alike on purpose.
     NotFound,
     /// The form was not one of ours.
@@ -29,7 +32,14 @@ pub(crate) enum Problem {
 
 impl<E: Into<anyhow::Error>> From<E> for Problem {
     fn from(error: E) -> Self {
-        Self::Failed(error.into())
+        let error = error.into();
+        if error.is::<Overtaken>() { Self::Overtaken } else { Self::Failed(error) }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused.to_string())
     }
 }
 
@@ -38,6 +48,10 @@ impl IntoResponse for Problem {
         let (status, title, text) = match self {
             Self::SignedOut => return Redirect::to("/sign-in").into_response(),
             Self::Refused(why) => (StatusCode::FORBIDDEN, "Not permitted", why),
+            Self::Overtaken => {
+                let text = "What you may do was changed at this moment. Nothing was saved: try once more.".to_owned();
+                (StatusCode::CONFLICT, "Changed meanwhile", text)
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.".to_owned()),
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,

@@ -122,7 +122,7 @@ pub(crate) async fn sign_out(State(app): WebApp, headers: HeaderMap) -> Result<R
 
 /// `POST /sign-out/everywhere`: every session of the person, by one version.
 pub(crate) async fn sign_out_everywhere(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let entry = desk.entry(Perm::SessionRevoke.key()).entity("user", desk.user.id.to_string());
     desk.record(&entry).await?;
     desk.commit(&app).await?;
@@ -188,8 +188,8 @@ fn password_page(email: &str, error: Option<&str>) -> Markup {
                 summary { "Demonstration accounts" }
                 p.below { "Password: " code { (seed::PASSWORD) } }
                 ul {
-                    @for person in seed::PEOPLE {
-                        li { code { (seed::ACME.email(&person)) } " " (person.role) @if person.totp_seed.is_some() { ", with a one-time code" } }
+                    @for person in seed::ACME.people() {
+                        li { code { (seed::ACME.email(person)) } " " (person.role) @if person.totp_seed.is_some() { ", with a one-time code" } }
                     }
                 }
                 p { "The same at " code { "bright.test" } " and " code { "cedar.test" } ". A current code: " code { "cargo run -p sample-app -- code" } }

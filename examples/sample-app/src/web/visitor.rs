@@ -12,29 +12,39 @@ use axum::{
 use http::{HeaderMap, header, request::Parts};
 use stockade::{
     audit_chain::RequestContext,
-    session::{ClientInfo, PendingToken, Session, SessionToken},
+    session::{ClientInfo, PendingToken, SessionToken},
 };
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::app::App;
+use crate::{
+    app::App,
+    authority::{Viewer, Visitor},
+};
 
-/// A request of a signed-in person. Whoever is not is sent to the sign-in page.
-#[derive(Clone, Debug)]
-pub(crate) struct SignedIn {
-    pub(crate) session: Session,
-    pub(crate) request: RequestContext,
-}
+/// A person who works in their own name. Only a guarded route has one.
+pub(crate) type SignedIn = Visitor;
 
-impl FromRequestParts<Arc<App>> for SignedIn {
+impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        resolve(parts, app).await.map_err(IntoResponse::into_response)
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
+        let unguarded = || Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its visitor"));
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| unguarded().into_response())
     }
 }
 
-async fn resolve(parts: &Parts, app: &App) -> Result<SignedIn, Problem> {
+impl FromRequestParts<Arc<App>> for Viewer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
+        let unguarded = || Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its viewer"));
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| unguarded().into_response())
+    }
+}
+
+/// Who makes a request. Whoever is not signed in is sent to the sign-in page.
+pub(super) async fn resolve(parts: &Parts, app: &App) -> Result<Visitor, Problem> {
     let token = session_token(app, &parts.headers).ok_or(Problem::SignedOut)?;
     let session = app.auth.resolve(&token).await?.ok_or(Problem::SignedOut)?;
     let mut request = RequestContext::new().ip(address(parts)?).request_id(Uuid::now_v7().to_string());
@@ -44,7 +54,8 @@ async fn resolve(parts: &Parts, app: &App) -> Result<SignedIn, Problem> {
     if let Some(path) = parts.extensions.get::<MatchedPath>() {
         request = request.endpoint(parts.method.as_str(), path.as_str());
     }
-    Ok(SignedIn { session, request })
+    let visitor = app.visitor(session, request).await?;
+    visitor.ok_or_else(|| Problem::Refused("You are suspended, or no longer a member here.".to_owned()))
 }
 
 /// The connection of somebody who may not be signed in.
