@@ -104,6 +104,14 @@ impl<P: Permission, M: Mode> Actor<P, M> {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl<P: Permission> Actor<P, Direct> {
+    /// The same session of the same person, with what the person has now.
+    pub(crate) fn renewed(&self, now: ActorBuilder<P>) -> Self {
+        Self { authority: self.authority.renewed(now.build().authority), mode: Direct::new() }
+    }
+}
+
 impl<P: Permission> Actor<P, Impersonating> {
     /// Who is looking, why, and for how long.
     #[must_use]

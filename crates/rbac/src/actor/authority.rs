@@ -131,6 +131,17 @@ impl<P: Permission> Authority<P> {
         seen.resolved()
     }
 
+    /// What the person has now, within what limits this session: its second factor and its ceilings.
+    #[cfg(feature = "postgres")]
+    pub(super) fn renewed(&self, mut now: Self) -> Self {
+        for (ceiling, scopes) in &self.ceilings {
+            now.lower(*ceiling, scopes);
+        }
+        now.assurance = self.assurance;
+        now.reads_only |= self.reads_only;
+        now.resolved()
+    }
+
     /// What roles and allow-overrides give, whatever denies or limits it at present.
     pub(crate) fn entitled(&self) -> Scopes<P> {
         let mut entitled = self.roles().fold(Scopes::none(), |joined, role| joined.join(role.scopes()));

@@ -1,5 +1,7 @@
 //! What the database says of people, read in one query.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, Row as _};
@@ -59,21 +61,30 @@ const FACTS: &str = "
     WHERE f.tenant_id = (SELECT c.tenant_id FROM stockade.current_tenant c) AND f.user_id = ANY ($1)
     ORDER BY since, name, id";
 
-/// Reads the facts of these people, in their order.
+/// Reads the facts of these people, in their order. One may stand there twice.
 pub(super) async fn read<'e, const N: usize>(
     executor: impl PgExecutor<'e>,
     people: [UserId; N],
 ) -> Result<[Facts; N], Error> {
-    let rows = sqlx::query(FACTS).bind(people.map(UserId::as_uuid).to_vec()).fetch_all(executor).await?;
+    let (here, found) = read_all(executor, &people).await?;
+    Ok(people.map(|user| found.get(&user).cloned().unwrap_or_else(|| Facts::nothing(here, user))))
+}
+
+/// Reads the facts of these people, as far as there are any.
+pub(super) async fn read_all<'e>(
+    executor: impl PgExecutor<'e>,
+    people: &[UserId],
+) -> Result<(Here, HashMap<UserId, Facts>), Error> {
+    let people: Vec<_> = people.iter().map(|user| user.as_uuid()).collect();
+    let rows = sqlx::query(FACTS).bind(people).fetch_all(executor).await?;
     let here = Here::of(&rows)?;
-    let mut all = people.map(|user| Facts::nothing(here, user));
+    let mut found = HashMap::new();
     for row in &rows {
-        let person = row.try_get::<Option<Uuid>, _>("person")?.unwrap_or_default();
-        for facts in all.iter_mut().filter(|facts| facts.user.as_uuid() == person) {
-            facts.add(row)?;
+        if let Some(user) = row.try_get::<Option<Uuid>, _>("person")?.map(UserId::from) {
+            found.entry(user).or_insert_with(|| Facts::nothing(here, user)).add(row)?;
         }
     }
-    Ok(all)
+    Ok((here, found))
 }
 
 impl Here {
@@ -91,14 +102,13 @@ impl Here {
 
 impl Facts {
     /// Somebody of whom nothing is known.
-    pub(super) fn nothing(here: Here, user: UserId) -> Self {
+    fn nothing(here: Here, user: UserId) -> Self {
         let standing = Standing::default();
         Self { here, user, version: None, standing, teams: Vec::new(), offices: Vec::new() }
     }
 
     fn add(&mut self, row: &PgRow) -> Result<(), Error> {
         match row.try_get("part")? {
-            "here" => {}
             "member" => {
                 self.standing.status = Some(Status::named(row.try_get("name")?));
                 self.version = row.try_get::<Option<i64>, _>("version")?.map(SubjectVersion::from);

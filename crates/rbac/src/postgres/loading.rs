@@ -86,7 +86,8 @@ impl<P: Permission> Loaded<P> {
         if let Some(version) = facts.version {
             actor = actor.version(version);
         }
-        let mut loaded = Self { actor, version: facts.version, at: facts.here.at, valid_until: None, orphans: Vec::new() };
+        let mut loaded =
+            Self { actor, version: facts.version, at: facts.here.at, valid_until: None, orphans: Vec::new() };
         let holds = |expires_at: Option<DateTime<Utc>>| expires_at.is_none_or(|until| facts.here.at < until);
         for held in facts.standing.roles.iter().filter(|held| holds(held.expires_at)) {
             loaded.take_role(held);

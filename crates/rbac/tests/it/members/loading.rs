@@ -47,7 +47,7 @@ async fn a_member_is_loaded_with_roles_exceptions_teams_and_offices(pool: PgPool
 #[sqlx::test(migrations = false)]
 async fn whoever_is_absent_suspended_or_of_another_tenant_is_no_actor(pool: PgPoolOptions, login: PgConnectOptions) {
     let database = Database::install(pool, login).await;
-    let user = database.person("owner").await;
+    let user = database.person("viewer").await;
     let policy = policy();
     assert!(database.load(&policy, user).await.is_some());
     assert!(database.load(&policy, Uuid::now_v7()).await.is_none());

@@ -2,8 +2,8 @@
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
-use stockade_rbac::Policy;
-use stockade_rbac::postgres::{self, Loaded};
+use stockade_rbac::postgres::{self, Answer, Granting, Loaded, Members, Refused};
+use stockade_rbac::{Actor, Direct, Policy, Reason};
 use uuid::Uuid;
 
 stockade_rbac::permissions! {
@@ -39,8 +39,18 @@ pub(crate) const POLICY: &str = r#"
 
     [[role]]
     name = "owner"
+    owner = true
     inherits = ["admin", "accountant"]
     grants.tenant = ["ledger.close"]
+
+    [[role]]
+    name = "auditor"
+    grants.tenant = ["load.view"]
+
+    [[separation]]
+    name = "post-and-audit"
+    kind = "static"
+    roles = ["accountant", "auditor"]
 
     [[role]]
     name = "support"
@@ -70,8 +80,42 @@ impl Database {
         let superuser = pool.connect_with(login.clone()).await.unwrap();
         postgres::migrator().run(&superuser).await.unwrap();
         sqlx::raw_sql(LOGIN).execute(&superuser).await.unwrap();
+        let ownerless = postgres::sync(&mut *superuser.acquire().await.unwrap(), &policy()).await.unwrap();
+        assert_eq!(ownerless, []);
         let app = PgPoolOptions::new().max_connections(16).connect_lazy_with(login.username("stockade_rbac_test_app"));
         Self { superuser, app, tenant: Uuid::now_v7() }
+    }
+
+    /// The database of a tenant with an owner.
+    pub(crate) async fn founded(pool: PgPoolOptions, login: PgConnectOptions) -> (Self, Uuid) {
+        let database = Self::install(pool, login).await;
+        let owner = Uuid::now_v7();
+        let mut tx = database.begin().await;
+        let _ = database.members().found(&mut *tx, owner, "owner", why()).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        (database, owner)
+    }
+
+    pub(crate) fn members(&self) -> Members<Perm> {
+        Members::new(&policy(), Perm::Manage)
+    }
+
+    /// The person as an actor with a second factor.
+    pub(crate) async fn actor(&self, user: Uuid) -> Actor<Perm, Direct> {
+        self.load(&policy(), user).await.unwrap().actor().multi_factor().build()
+    }
+
+    /// Does something as a person, and commits it.
+    pub(crate) async fn as_person<T>(
+        &self,
+        user: Uuid,
+        work: impl AsyncFnOnce(Granting<'_, Perm, PgConnection>) -> Answer<T>,
+    ) -> Result<T, Refused> {
+        let (actor, members) = (self.actor(user).await, self.members());
+        let mut tx = self.begin().await;
+        let done = work(members.by(&actor, &mut *tx)).await.unwrap();
+        tx.commit().await.unwrap();
+        done
     }
 
     /// A transaction of the application in the tenant.
@@ -108,6 +152,10 @@ impl Database {
     }
 }
 
+pub(crate) fn why() -> Reason {
+    Reason::new("ticket 4711").unwrap()
+}
+
 pub(crate) async fn enter(connection: &mut PgConnection, tenant: Uuid) {
     let context = sqlx::query("SELECT set_config('stockade.tenant_id', $1, true)").bind(tenant.to_string());
     context.execute(connection).await.unwrap();
@@ -130,4 +178,9 @@ pub(crate) async fn add(connection: &mut PgConnection, tenant: Uuid, user: Uuid,
 
 pub(crate) fn sqlstate<T: std::fmt::Debug>(result: Result<T, sqlx::Error>) -> String {
     result.unwrap_err().into_database_error().unwrap().code().unwrap().into_owned()
+}
+
+/// How often a race is run; the environment can say otherwise.
+pub(crate) fn rounds(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
