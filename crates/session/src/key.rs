@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     Session,
     Pending,
     Attempt,
+    ApiToken,
+    Impersonation,
 }
 
 impl KeyRing {
@@ -81,6 +83,8 @@ struct Subkeys {
     session: HmacSha256,
     pending: HmacSha256,
     attempt: HmacSha256,
+    api_token: HmacSha256,
+    impersonation: HmacSha256,
 }
 
 impl Subkeys {
@@ -95,6 +99,8 @@ impl Subkeys {
             session: subkey(key, b"stockade-session/v1/session")?,
             pending: subkey(key, b"stockade-session/v1/pending")?,
             attempt: subkey(key, b"stockade-session/v1/attempt")?,
+            api_token: subkey(key, b"stockade-session/v1/api-token")?,
+            impersonation: subkey(key, b"stockade-session/v1/impersonation")?,
         })
     }
 
@@ -103,6 +109,8 @@ impl Subkeys {
             Purpose::Session => &self.session,
             Purpose::Pending => &self.pending,
             Purpose::Attempt => &self.attempt,
+            Purpose::ApiToken => &self.api_token,
+            Purpose::Impersonation => &self.impersonation,
         };
         Digest::from(<[u8; 32]>::from(mac.clone().chain_update(message).finalize().into_bytes()))
     }
@@ -152,13 +160,14 @@ mod tests {
     fn purposes_and_keys_differ() {
         let key: Vec<u8> = (0..32).collect();
         let ring = KeyRing::single(1, &key).unwrap().verify_only(2, [&key[..], b"x"].concat()).unwrap();
-        let mut digests: Vec<_> = [Purpose::Session, Purpose::Pending, Purpose::Attempt]
-            .into_iter()
-            .flat_map(|purpose| [1, 2].map(|id| *ring.digest(id, purpose, b"token").unwrap().as_bytes()))
-            .collect();
+        let mut digests: Vec<_> =
+            [Purpose::Session, Purpose::Pending, Purpose::Attempt, Purpose::ApiToken, Purpose::Impersonation]
+                .into_iter()
+                .flat_map(|purpose| [1, 2].map(|id| *ring.digest(id, purpose, b"token").unwrap().as_bytes()))
+                .collect();
         digests.sort_unstable();
         digests.dedup();
-        assert_eq!(digests.len(), 6);
+        assert_eq!(digests.len(), 10);
         assert!(ring.digest(3, Purpose::Session, b"token").is_none());
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod api_token;
 mod auth;
 mod client;
 mod clock;
@@ -9,6 +10,7 @@ mod error;
 mod event;
 mod flow;
 mod id;
+mod impersonation;
 mod key;
 mod lockout;
 mod password;
@@ -21,18 +23,22 @@ mod totp;
 pub mod postgres;
 pub mod store;
 
-pub use auth::{Accounts, Auth, AuthBuilder, NewAccount};
+pub use api_token::{ApiToken, ApiTokenPolicy, IssuedApiToken, NewApiToken, TokenLife};
+pub use auth::{Accounts, ApiTokens, Auth, AuthBuilder, Impersonations, NewAccount};
 pub use client::ClientInfo;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::Cookies;
 pub use error::{BoxError, Error, ErrorKind, Result};
-pub use event::{FailureReason, Observer, SecurityEvent, Severity};
+pub use event::{ApiTokenRefusal, FailureReason, Observer, SecurityEvent, Severity};
 pub use flow::{Flow, FullyVerified, Identified, PasswordVerified, Rejected, State, Step, TotpStep};
-pub use id::{SessionId, TenantId, UserId};
+pub use id::{ApiTokenId, ImpersonationId, SessionId, TenantId, UserId};
+pub use impersonation::{
+    Caller, Impersonation, ImpersonationPolicy, ImpersonationRefusal, ImpersonationStart, IssuedImpersonation,
+};
 pub use key::KeyRing;
 pub use lockout::LockoutPolicy;
 pub use password::{Argon2Params, HashPool, HashPoolConfig, Verdict};
 pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
 pub use store::{MemoryStore, Store};
-pub use token::{PendingToken, SessionToken};
+pub use token::{ImpersonationToken, PendingToken, SessionToken};
 pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedCipher, SeedOwner, TotpSeed};

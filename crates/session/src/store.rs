@@ -2,7 +2,9 @@
 //!
 //! An application needs nothing of this module; it is for those who write a [`Store`] of their own.
 
+mod api_token;
 mod erased;
+mod impersonation;
 mod memory;
 mod record;
 
@@ -17,7 +19,11 @@ use crate::{
     session::{Scope, Stats},
 };
 
+pub use api_token::{
+    ApiTokenLookup, ApiTokenRecord, ApiTokenStore, ApiTokenSuccessor, ApiTokenVerifier, FoundApiToken,
+};
 pub(crate) use erased::ErasedStore;
+pub use impersonation::{Ending, ImpersonationRecord, ImpersonationStore};
 pub use memory::MemoryStore;
 pub use record::{
     AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, TotpRecord, TotpState,
@@ -31,7 +37,7 @@ pub use record::{
 ///
 /// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody.
 /// Versions start at 0 and only grow.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: ApiTokenStore + ImpersonationStore + Send + Sync + 'static {
     /// Adds an account. False if its user or its identifier is there already.
     fn insert_account(&self, account: &NewAccountRecord) -> impl Future<Output = Result<bool>> + Send;
 

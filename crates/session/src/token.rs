@@ -64,6 +64,11 @@ token! {
     PendingToken, Purpose::Pending
 }
 
+token! {
+    /// The token of an impersonation. It shows nothing without the session that it was made for.
+    ImpersonationToken, Purpose::Impersonation
+}
+
 impl PendingToken {
     pub(crate) fn duplicate(&self) -> Self {
         Self(self.0.clone())

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::{Auth, Inner};
 use crate::{
+    api_token::ApiTokenPolicy,
     clock::{Clock, SystemClock},
     error::{Error, Result},
     event::Observer,
@@ -29,6 +30,7 @@ pub struct AuthBuilder {
     seeds: Option<Box<dyn SeedCipher>>,
     observer: Option<Box<dyn Observer>>,
     issuer: String,
+    api_tokens: Option<ApiTokenPolicy>,
 }
 
 impl AuthBuilder {
@@ -44,6 +46,7 @@ impl AuthBuilder {
             seeds: None,
             observer: None,
             issuer: "Stockade".to_owned(),
+            api_tokens: None,
         }
     }
 
@@ -95,6 +98,12 @@ impl AuthBuilder {
         Self { issuer: issuer.into(), ..self }
     }
 
+    /// What API tokens look like and may be for. Without it, making or using one fails with `Configuration`.
+    #[must_use]
+    pub fn api_tokens(self, policy: ApiTokenPolicy) -> Self {
+        Self { api_tokens: Some(policy), ..self }
+    }
+
     /// Checks the settings and starts the threads. Takes the time of one hash.
     ///
     /// # Errors
@@ -123,6 +132,7 @@ impl AuthBuilder {
             seeds: self.seeds,
             observer: self.observer,
             issuer: self.issuer,
+            api_tokens: self.api_tokens,
         })))
     }
 }

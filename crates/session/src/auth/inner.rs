@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::{
+    api_token::ApiTokenPolicy,
     clock::Clock,
     error::{Error, Result},
     event::{Observer, SecurityEvent},
@@ -30,6 +31,7 @@ pub(crate) struct Inner {
     pub(super) seeds: Option<Box<dyn SeedCipher>>,
     pub(super) observer: Option<Box<dyn Observer>>,
     pub(super) issuer: String,
+    pub(super) api_tokens: Option<ApiTokenPolicy>,
 }
 
 impl Inner {

@@ -26,6 +26,10 @@ impl PgStore {
     pub fn new(pool: PgPool) -> Self {
         Self(pool)
     }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.0
+    }
 }
 
 impl Store for PgStore {
@@ -116,7 +120,7 @@ impl Store for PgStore {
 }
 
 /// Connection trouble and conflicts between transactions may pass; anything else would repeat.
-fn failed(error: sqlx::Error) -> Error {
+pub(super) fn failed(error: sqlx::Error) -> Error {
     let passing = match &error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {

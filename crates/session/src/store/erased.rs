@@ -2,36 +2,40 @@
 //!
 //! The price is one allocation a query.
 
-use std::pin::Pin;
-
 use chrono::{DateTime, Utc};
 
 use super::{
     AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store, TotpRecord,
+    api_token::ErasedApiTokenStore, impersonation::ErasedImpersonationStore,
 };
 use crate::{
-    error::Result,
     id::{SessionId, UserId},
     lockout::LockoutPolicy,
     session::{Scope, Stats},
 };
 
+/// `erase! { trait Erased(Plain): Supertraits; fn ..; }` declares `Erased`, which is `Plain` with boxed futures.
 macro_rules! erase {
-    ($(fn $name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {
-        /// [`Store`] with boxed futures.
-        pub(crate) trait ErasedStore: Send + Sync {
-            $(fn $name<'a>(&'a self, $($arg: $type),*) -> Pin<Box<dyn Future<Output = Result<$output>> + Send + 'a>>;)*
+    (trait $erased:ident($store:ident)$(: $super:path $(, $more:path)*)?;
+     $(fn $name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {
+        #[doc = concat!("[`", stringify!($store), "`] with boxed futures.")]
+        pub(crate) trait $erased: Send + Sync $(+ $super $(+ $more)*)? {
+            $(fn $name<'a>(&'a self, $($arg: $type),*)
+                -> ::std::pin::Pin<Box<dyn Future<Output = $crate::error::Result<$output>> + Send + 'a>>;)*
         }
 
-        impl<S: Store> ErasedStore for S {
-            $(fn $name<'a>(&'a self, $($arg: $type),*) -> Pin<Box<dyn Future<Output = Result<$output>> + Send + 'a>> {
-                Box::pin(Store::$name(self, $($arg),*))
+        impl<S: $store> $erased for S {
+            $(fn $name<'a>(&'a self, $($arg: $type),*)
+                -> ::std::pin::Pin<Box<dyn Future<Output = $crate::error::Result<$output>> + Send + 'a>> {
+                Box::pin($store::$name(self, $($arg),*))
             })*
         }
     };
 }
+pub(super) use erase;
 
 erase! {
+    trait ErasedStore(Store): ErasedApiTokenStore, ErasedImpersonationStore;
     fn insert_account(account: &'a NewAccountRecord) -> bool;
     fn account(by: Lookup<'a>) -> Option<AccountRecord>;
     fn replace_password_hash(user: UserId, old: &'a str, new: &'a str) -> bool;

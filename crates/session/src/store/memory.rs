@@ -1,7 +1,10 @@
 //! A store for tests and demonstrations.
 
+mod api_token;
+mod impersonation;
+
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -9,12 +12,12 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store, TotpRecord,
-    TotpState, Versions,
+    AccountRecord, ApiTokenRecord, Digest, FlowRecord, ImpersonationRecord, Lookup, NewAccountRecord, Reservation,
+    SessionRecord, Store, TotpRecord, TotpState, Versions,
 };
 use crate::{
     error::{Error, Result},
-    id::{SessionId, TenantId, UserId},
+    id::{ApiTokenId, SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
     session::{Scope, Stats},
 };
@@ -33,6 +36,9 @@ struct State {
     flows: HashMap<Digest, FlowRecord>,
     sessions: HashMap<SessionId, StoredSession>,
     sids: HashMap<Digest, SessionId>,
+    api_tokens: HashMap<ApiTokenId, ApiTokenRecord>,
+    impersonations: Vec<(Digest, ImpersonationRecord)>,
+    closed_tenants: HashSet<TenantId>,
 }
 
 struct Account {
