@@ -9,6 +9,8 @@ mod field_crypto;
 mod posture;
 #[cfg(feature = "ratelimit")]
 mod ratelimit;
+#[cfg(all(feature = "rbac", feature = "postgres"))]
+mod members;
 #[cfg(feature = "rbac")]
 mod rbac;
 #[cfg(feature = "session")]
@@ -29,6 +31,8 @@ pub use self::posture::{log_rules, log_verified};
 pub use self::ratelimit::limit_entry;
 #[cfg(all(feature = "ratelimit", any(feature = "postgres", feature = "redis")))]
 pub use self::ratelimit::store_entry;
+#[cfg(all(feature = "rbac", feature = "postgres"))]
+pub use self::members::{invitation_entry, member_entry, share_entry};
 #[cfg(all(feature = "rbac", feature = "tenant-guard"))]
 pub use self::rbac::acting;
 #[cfg(all(feature = "rbac", feature = "rls-migrations"))]
