@@ -154,6 +154,7 @@ pub async fn fill(app: &App) -> Result<()> {
         accounts(app, &PLATFORM).await?;
         let mut tx = app.tenants.begin(company::mover(&PLATFORM)?).await?;
         company::found(&mut tx, &PLATFORM).await?;
+        company::staff(&mut tx).await?;
         tx.commit().await?;
     }
     app.seal_now().await?;
@@ -195,6 +196,7 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
     let subjects = app.vault.subjects(tenant.id.into(), &ids).await?;
     let mut tx = app.tenants.begin(company::mover(tenant)?).await?;
     company::found(&mut tx, tenant).await?;
+    company::admit(app, &mut tx, tenant).await?;
     company::customers(&mut tx, tenant).await?;
     loads(&mut tx, tenant).await?;
     for (index, (name, licence, phone, ssn, account)) in DRIVERS.iter().enumerate() {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
+use http::request::Parts;
 use stockade::{
-    audit_chain::{Outcome, Severity},
+    audit_chain::{self, Outcome, Severity},
     rbac::{Permission, Resource, Scope},
+    session::Caller,
 };
 
 use super::{problem::Problem, routes::Guard, visitor};
@@ -19,6 +21,9 @@ use crate::{
     permissions::Perm,
 };
 
+/// Where whoever looks after desks, and has none, begins.
+const STAFF: &str = "/staff";
+
 /// Lets a request through whose guard is satisfied, with who makes it.
 pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: Request, next: Next) -> Response {
     let permission = match guard {
@@ -27,37 +32,69 @@ pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: 
         Guard::Needs(permission) => Some(permission),
     };
     let (mut parts, body) = request.into_parts();
-    let entered = async {
-        let visitor = visitor::resolve(&parts, &app).await?;
-        if let Some(permission) = permission {
-            permit(&app, &visitor, permission, parts.extensions.get::<MatchedPath>()).await?;
-        }
-        Ok::<_, Problem>(visitor)
-    };
-    match entered.await {
-        Ok(visitor) => {
-            parts.extensions.insert(Viewer::from(visitor.clone()));
-            parts.extensions.insert(visitor);
-            next.run(Request::from_parts(parts, body)).await
-        }
+    match enter(&app, &mut parts, permission).await {
+        Ok(None) => next.run(Request::from_parts(parts, body)).await,
+        Ok(Some(answer)) => answer,
         Err(problem) => problem.into_response(),
     }
 }
 
-/// Whether the permission reaches anything. A refusal is recorded, as it is where it reaches too little.
-async fn permit(app: &App, visitor: &Visitor, permission: Perm, path: Option<&MatchedPath>) -> Result<(), Problem> {
-    if visitor.actor.scope(permission) != Scope::None {
-        return Ok(());
+/// Puts who makes the request into its extensions: [`Visitor`] and [`Viewer`] for a person who works, [`Viewer`] alone for staff who
+/// look. What takes a visitor cannot be reached by a look.
+async fn enter(app: &App, parts: &mut Parts, permission: Option<Perm>) -> Result<Option<Response>, Problem> {
+    let (caller, session, request) = visitor::resolve(parts, app).await?;
+    let viewer = match caller {
+        Caller::Own(session) => {
+            let visitor = app
+                .visitor(session, request)
+                .await?
+                .ok_or_else(|| refused("You are suspended, or no longer a member here."))?;
+            let viewer = Viewer::from(visitor.clone());
+            parts.extensions.insert(visitor);
+            viewer
+        }
+        Caller::Impersonating(look) => {
+            let viewer = app.looking(&session, &look, request).await?;
+            viewer.ok_or_else(|| refused("There is nobody to look as, or you may not look any more."))?
+        }
+        Caller::Over(_) => {
+            let cookie = [(http::header::SET_COOKIE, app.cookies.clear_impersonation().as_str().to_owned())];
+            return Ok(Some((cookie, Redirect::to(STAFF)).into_response()));
+        }
+    };
+    if let Some(permission) = permission
+        && viewer.actor.scope(permission) == Scope::None
+    {
+        if permission == Perm::LoadView && viewer.actor.scope(Perm::Impersonate) != Scope::None {
+            return Ok(Some(Redirect::to(STAFF).into_response()));
+        }
+        return Err(refuse(app, parts, &viewer, permission).await?);
     }
-    let reason = visitor.actor.decide(permission, &Resource::in_tenant(visitor.user.tenant_id)).to_string();
-    let mut desk = app.desk(visitor).await?;
-    let entry = desk
-        .entry(permission.key())
-        .entity("page", path.map_or("", MatchedPath::as_str))
+    parts.extensions.insert(viewer);
+    Ok(None)
+}
+
+/// Records that somebody asked for what reaches nothing.
+async fn refuse(app: &App, parts: &Parts, viewer: &Viewer, permission: Perm) -> Result<Problem, Problem> {
+    let own = Resource::in_tenant(viewer.user.tenant_id);
+    let reason = viewer.actor.decide(permission, &own).to_string();
+    let entry = audit_chain::Entry::new(viewer.user.tenant_id.into(), viewer.user.author(), permission.key())
+        .entity("page", parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str))
+        .request(viewer.request.clone())
         .outcome(Outcome::Denied)
         .severity(Severity::Notice)
         .after(serde_json::json!({ "reason": reason }));
-    desk.record(&entry).await?;
-    desk.commit(app).await?;
-    Err(Problem::Refused(reason))
+    match parts.extensions.get::<Visitor>() {
+        Some(visitor) => {
+            let mut desk = app.desk(visitor).await?;
+            desk.record(&entry).await?;
+            desk.commit(app).await?;
+        }
+        None => app.trail.send(viewer.user.tenant_id.into(), entry),
+    }
+    Ok(Problem::Refused(reason))
+}
+
+fn refused(why: &str) -> Problem {
+    Problem::Refused(why.to_owned())
 }

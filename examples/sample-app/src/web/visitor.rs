@@ -12,7 +12,7 @@ use axum::{
 use http::{HeaderMap, header, request::Parts};
 use stockade::{
     audit_chain::RequestContext,
-    session::{ClientInfo, PendingToken, SessionToken},
+    session::{Caller, ClientInfo, PendingToken, Session, SessionToken},
 };
 use uuid::Uuid;
 
@@ -29,8 +29,11 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
-        let unguarded = || Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its visitor"));
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| unguarded().into_response())
+        let nobody = || match parts.extensions.get::<Viewer>() {
+            Some(_) => Problem::Refused("You look at this desk as somebody else, and change nothing.".to_owned()),
+            None => Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its visitor")),
+        };
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| nobody().into_response())
     }
 }
 
@@ -44,7 +47,7 @@ impl FromRequestParts<Arc<App>> for Viewer {
 }
 
 /// Who makes a request. Whoever is not signed in is sent to the sign-in page.
-pub(super) async fn resolve(parts: &Parts, app: &App) -> Result<Visitor, Problem> {
+pub(super) async fn resolve(parts: &Parts, app: &App) -> Result<(Caller, Session, RequestContext), Problem> {
     let token = session_token(app, &parts.headers).ok_or(Problem::SignedOut)?;
     let session = app.auth.resolve(&token).await?.ok_or(Problem::SignedOut)?;
     let mut request = RequestContext::new().ip(address(parts)?).request_id(Uuid::now_v7().to_string());
@@ -54,8 +57,9 @@ pub(super) async fn resolve(parts: &Parts, app: &App) -> Result<Visitor, Problem
     if let Some(path) = parts.extensions.get::<MatchedPath>() {
         request = request.endpoint(parts.method.as_str(), path.as_str());
     }
-    let visitor = app.visitor(session, request).await?;
-    visitor.ok_or_else(|| Problem::Refused("You are suspended, or no longer a member here.".to_owned()))
+    let look = app.cookies.read_impersonation(cookies(&parts.headers));
+    let caller = app.auth.impersonations().caller(session.clone(), look.as_ref()).await?;
+    Ok((caller, session, request))
 }
 
 /// The connection of somebody who may not be signed in.
@@ -95,4 +99,16 @@ fn address(parts: &Parts) -> Result<IpAddr, Problem> {
 fn user_agent(headers: &HeaderMap) -> Option<&str> {
     let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
     agent.get(..agent.len().min(256))
+}
+
+/// The address of somebody who may not be signed in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address(pub(crate) IpAddr);
+
+impl FromRequestParts<Arc<App>> for Address {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
+        address(parts).map(Self).map_err(IntoResponse::into_response)
+    }
 }

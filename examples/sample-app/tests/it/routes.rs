@@ -10,13 +10,15 @@ use sqlx::PgPool;
 use crate::browser::{Browser, Page, app};
 
 /// What answers without a session. A route that joins them is a decision, and is written here as well.
-const PUBLIC: [(Method, &str); 9] = [
+const PUBLIC: [(Method, &str); 11] = [
     (Method::GET, "/"),
     (Method::GET, "/sign-in"),
     (Method::POST, "/sign-in"),
     (Method::GET, "/sign-in/code"),
     (Method::POST, "/sign-in/code"),
     (Method::POST, "/sign-out"),
+    (Method::GET, "/invitations/accept"),
+    (Method::POST, "/invitations/accept"),
     (Method::GET, "/style.css"),
     (Method::GET, "/posture.css"),
     (Method::GET, "/icon.svg"),
@@ -24,7 +26,9 @@ const PUBLIC: [(Method, &str); 9] = [
 
 /// A path with something in its places.
 fn filled(path: &str) -> String {
-    path.replace("{id}", "00000000-0000-0000-0000-000000000001").replace("{seq}", "1")
+    path.replace("{id}", "00000000-0000-0000-0000-000000000001")
+        .replace("{share}", "00000000-0000-0000-0000-000000000002")
+        .replace("{seq}", "1")
 }
 
 async fn ask(browser: &mut Browser, route: &Route) -> Page {
