@@ -4,27 +4,27 @@
 mod error;
 mod ident;
 mod permission;
+mod policy;
+mod problem;
 mod reason;
 mod scope;
 mod scopes;
+mod version;
 mod vocabulary;
 
-mod policy;
-mod problem;
-
+mod actor;
 mod clock;
+mod decision;
+mod mode;
 mod overrides;
 mod resource;
 mod share;
 mod subject;
 
-mod actor;
-mod decision;
 mod denied;
 mod guard;
 mod impersonation;
 mod matrix;
-mod mode;
 mod permit;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
@@ -32,13 +32,13 @@ pub mod postgres;
 mod record;
 mod visibility;
 
-pub use self::actor::{Actor, ActorBuilder, Ceiling};
+pub use self::actor::{Actor, ActorBuilder, Ceiling, Delegation};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::decision::{Decision, Refusal, Verdict, Via};
 pub use self::denied::Denied;
 pub use self::error::{Error, ErrorKind};
 pub use self::guard::{Change, GrantGuard, GrantRefusal, Target};
-pub use self::ident::{OfficeId, SubjectVersion, TeamId, TenantId, UserId};
+pub use self::ident::{OfficeId, TeamId, TenantId, UserId};
 pub use self::impersonation::Timebox;
 pub use self::matrix::{Matrix, MatrixRow};
 pub use self::mode::{Direct, Impersonating, Mode, Permits};
@@ -54,7 +54,7 @@ pub use self::scope::Scope;
 pub use self::scopes::Scopes;
 pub use self::share::ShareLevel;
 pub use self::subject::Subject;
+pub use self::version::{PolicyVersion, SubjectVersion};
 pub use self::visibility::{RowFilter, RowPolicies, RowPolicy, Rows};
-
 #[doc(hidden)]
 pub use self::vocabulary::__macro;

@@ -23,6 +23,7 @@ use crate::problem::{did_you_mean, shown};
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::PolicyVersion;
 
 /// The roles of an application, checked and compiled. Cloning is cheap: clones share the roles.
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ struct Roles<P: Permission> {
     in_order: Vec<Role<P>>,
     by_name: HashMap<String, usize>,
     separations: Vec<Separation<P>>,
+    version: PolicyVersion,
     limits_assigning: bool,
 }
 
@@ -71,6 +73,12 @@ impl<P: Permission> Policy<P> {
     pub fn compile(source: &str) -> Result<Self, Error> {
         let roles = compile::compile(source).map_err(Fault::Policy)?;
         Ok(Self { roles: Arc::new(roles), clock: Arc::new(SystemClock) })
+    }
+
+    /// Which text this is compiled from, for decisions and records to name.
+    #[must_use]
+    pub fn version(&self) -> PolicyVersion {
+        self.roles.version
     }
 
     /// The same policy with another clock, which its actors ask whether they have expired.
@@ -118,6 +126,14 @@ impl<P: Permission> Policy<P> {
 
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// The permissions that are kept from the maker of a row.
+    pub(crate) fn kept_from_makers(&self) -> impl Iterator<Item = P> {
+        self.separations().iter().filter_map(|separation| match separation.rule() {
+            SeparationRule::SameRecord { then, .. } => Some(*then),
+            SeparationRule::Static { .. } | SeparationRule::Dynamic { .. } => None,
+        })
     }
 
     /// These roles and all that they inherit.
@@ -176,6 +192,11 @@ impl<P: Permission> Role<P> {
     #[must_use]
     pub const fn is_assignable(&self) -> bool {
         self.assignable
+    }
+
+    /// It and all that it inherits.
+    pub(crate) const fn included(&self) -> &RoleSet {
+        &self.included
     }
 
     /// How far it reaches for `permission`.

@@ -58,6 +58,16 @@ impl<P: Permission> Separation<P> {
         matches!(self.rule, SeparationRule::Static { at_most, .. } if included.in_common(&self.members) > at_most)
     }
 
+    /// Whether `lent` has a role that is kept apart and that `held` has not.
+    pub(crate) fn adds_to(&self, held: &RoleSet, lent: &RoleSet) -> bool {
+        held.clone().join(lent).in_common(&self.members) > held.in_common(&self.members)
+    }
+
+    /// Whether one of these roles is among those that are kept apart.
+    pub(crate) fn concerns(&self, included: &RoleSet) -> bool {
+        included.in_common(&self.members) > 0
+    }
+
     /// Whether these roles together, with all that they inherit, are more than may be active. What nobody may hold is never
     /// active either.
     pub(crate) fn forbids_activating(&self, included: &RoleSet) -> bool {
