@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod clock;
 mod error;
 mod ident;
+mod overrides;
 mod permission;
 mod policy;
 mod problem;
@@ -13,10 +15,8 @@ mod version;
 mod vocabulary;
 
 mod actor;
-mod clock;
 mod decision;
 mod mode;
-mod overrides;
 mod resource;
 mod share;
 mod subject;
@@ -24,12 +24,12 @@ mod subject;
 mod denied;
 mod guard;
 mod impersonation;
-mod matrix;
 mod permit;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
 mod record;
+mod report;
 mod visibility;
 
 pub use self::actor::{Actor, ActorBuilder, Ceiling, Delegation};
@@ -40,7 +40,6 @@ pub use self::error::{Error, ErrorKind};
 pub use self::guard::{Change, GrantGuard, GrantRefusal, Target};
 pub use self::ident::{OfficeId, TeamId, TenantId, UserId};
 pub use self::impersonation::Timebox;
-pub use self::matrix::{Matrix, MatrixRow};
 pub use self::mode::{Direct, Impersonating, Mode, Permits};
 pub use self::overrides::Override;
 pub use self::permission::{Kind, Permission, PermissionInfo, Read, Tag, Write};
@@ -49,6 +48,8 @@ pub use self::policy::{Policy, Role, Separation, SeparationRule};
 pub use self::problem::Problem;
 pub use self::reason::Reason;
 pub use self::record::{AccessRecord, AuditSink, Unrecorded};
+pub use self::report::{AccessReview, AccessStatistics, Finding, GrantRow, Granted, Partial};
+pub use self::report::{Diff, Difference, Digest, Direction, Holder, KeptApart, Matrix, MatrixRow, Presence};
 pub use self::resource::Resource;
 pub use self::scope::Scope;
 pub use self::scopes::Scopes;

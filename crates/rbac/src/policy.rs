@@ -17,9 +17,9 @@ pub use self::separation::{Separation, SeparationRule};
 use crate::actor::ActorBuilder;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Fault};
-use crate::matrix::Matrix;
 use crate::permission::Permission;
 use crate::problem::{did_you_mean, shown};
+use crate::report::Matrix;
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
@@ -134,6 +134,23 @@ impl<P: Permission> Policy<P> {
             SeparationRule::SameRecord { then, .. } => Some(*then),
             SeparationRule::Static { .. } | SeparationRule::Dynamic { .. } => None,
         })
+    }
+
+    /// Whether a role is or inherits one of those that this separation keeps apart.
+    pub(crate) fn separates(&self, separation: &str, role: &str) -> bool {
+        let named = self.separations().iter().find(|one| one.name() == separation);
+        named.zip(self.role(role)).is_some_and(|(separation, role)| separation.count(role) > 0)
+    }
+
+    pub(crate) fn limits_assigning(&self) -> bool {
+        self.roles.limits_assigning
+    }
+
+    /// The roles that are kept apart from others and that a role is or inherits.
+    pub(crate) fn separated_within(&self, role: &Role<P>) -> Vec<&str> {
+        let kept = |index: usize| self.separations().iter().any(|separation| separation.names(index));
+        let roles = self.roles().iter().enumerate().filter(|(index, _)| role.included.contains(*index) && kept(*index));
+        roles.map(|(_, role)| role.name()).collect()
     }
 
     /// These roles and all that they inherit.

@@ -1,5 +1,6 @@
 //! Duties that are kept apart.
 
+use super::Role;
 use super::roleset::RoleSet;
 use crate::permission::Permission;
 
@@ -51,6 +52,16 @@ impl<P: Permission> Separation<P> {
     #[must_use]
     pub const fn rule(&self) -> &SeparationRule<P> {
         &self.rule
+    }
+
+    /// Whether the role at this position is kept apart from others.
+    pub(crate) fn names(&self, role: usize) -> bool {
+        self.members.contains(role)
+    }
+
+    /// How many of the roles that are kept apart a role is or inherits.
+    pub(crate) fn count(&self, role: &Role<P>) -> usize {
+        role.included().in_common(&self.members)
     }
 
     /// Whether these roles together, with all that they inherit, are more than one person may hold.

@@ -17,7 +17,6 @@ mod duties;
 mod guard;
 mod impersonation;
 mod laws;
-mod matrix;
 #[cfg(feature = "postgres")]
 mod members;
 mod model;
@@ -25,4 +24,5 @@ mod oracle;
 mod permits;
 mod presets;
 mod problems;
+mod report;
 mod wide;

@@ -1,5 +1,6 @@
 //! The crate against the model, on random policies, people and rows.
 
+mod diff;
 mod draw;
 mod guard;
 

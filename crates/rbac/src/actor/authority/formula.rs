@@ -20,6 +20,12 @@ impl<P: Permission> Authority<P> {
         self.limit(self.granted_by(self.active()))
     }
 
+    /// What a decision could allow, if the person showed a second factor.
+    pub(crate) fn attainable(&self) -> Scopes<P> {
+        let lent = self.delegated.iter().fold(Scopes::none(), |lent, one| lent.join(&one.scopes));
+        self.limit(self.granted_by(self.active()).join(&lent))
+    }
+
     fn granted_by<'a>(&'a self, roles: impl Iterator<Item = &'a Role<P>>) -> Scopes<P> {
         let mut granted = roles.fold(Scopes::none(), |joined, role| joined.join(role.scopes()));
         for exception in &self.overrides {

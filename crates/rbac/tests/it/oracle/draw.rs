@@ -98,6 +98,18 @@ impl Case {
         subject(&self.person)
     }
 
+    /// The same roles, with those separations of the other that they do not break.
+    pub(crate) fn with_separations_of(&self, other: &Self) -> Self {
+        let mut changed = self.clone();
+        let known = |one: &&model::Separation| one.roles.iter().all(|role| self.policy.roles.contains_key(role));
+        let sound =
+            |one: &&model::Separation| !self.policy.roles.keys().any(|role| one.breaks(&self.policy.lineage([role])));
+        changed.policy.separations = other.policy.separations.iter().filter(known).filter(sound).cloned().collect();
+        changed.policy.kept_from_makers = other.policy.kept_from_makers.clone();
+        changed.source = write(&changed.policy, self.policy.roles.keys().cloned().collect(), false);
+        changed
+    }
+
     /// Somebody without overrides and ceilings.
     pub(crate) fn other(&self, person: &model::Person) -> Actor<Perm, Direct> {
         let builder = self.policy().actor(subject(person)).roles(&person.roles).unwrap();
