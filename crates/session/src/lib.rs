@@ -15,11 +15,18 @@ mod password;
 mod session;
 mod token;
 mod totp;
+mod touch;
 
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod axum;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
 pub mod store;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub mod tower;
 
 pub use auth::{Accounts, Auth, AuthBuilder, NewAccount};
 pub use client::ClientInfo;
@@ -36,3 +43,4 @@ pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
 pub use store::{MemoryStore, Store};
 pub use token::{PendingToken, SessionToken};
 pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedCipher, SeedOwner, TotpSeed};
+pub use touch::Touch;

@@ -7,6 +7,7 @@ use crate::{
     id::{SessionId, UserId},
     session::{Issued, Scope, Session, touch_interval},
     token::SessionToken,
+    touch::Touch,
 };
 
 impl Auth {
@@ -17,11 +18,21 @@ impl Auth {
     ///
     /// `Store` if the store fails.
     pub async fn resolve(&self, token: &SessionToken) -> Result<Option<Session>> {
+        self.resolve_with(token, Touch::Throttled).await
+    }
+
+    /// The live session of a token, as [`resolve`](Self::resolve) finds it. With [`Touch::Never`] nothing is written, and the idle limit
+    /// goes on.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn resolve_with(&self, token: &SessionToken, touch: Touch) -> Result<Option<Session>> {
         let now = self.0.now();
         let Some(digest) = token.digest(&self.0.keys) else { return Ok(None) };
         let Some(record) = self.0.store.resolve(&digest, now).await? else { return Ok(None) };
         let unless_after = now - touch_interval(record.idle);
-        if record.last_seen_at <= unless_after {
+        if touch == Touch::Throttled && record.last_seen_at <= unless_after {
             self.0.store.touch(record.sid, now, unless_after).await?;
         }
         Ok(Some(Session::from_record(record)))

@@ -15,3 +15,5 @@ mod support;
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "axum")]
+mod web;

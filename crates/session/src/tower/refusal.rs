@@ -1,0 +1,63 @@
+//! Why a request was not answered.
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode};
+
+use crate::error::{Error, ErrorKind};
+
+/// Why a request was refused. The response has its status and no body, and the refusal in its extensions: an application that wants
+/// a page or a redirect there exchanges the response in a layer around this crate's.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No live session came with the request: 401.
+    #[error("nobody is signed in")]
+    SignedOut,
+    /// The session was opened by a password alone, and a second factor is asked for: 403.
+    #[error("the session was opened without a second factor")]
+    SecondFactorMissing,
+    /// Another site caused the request, or nothing proves that none did: 403.
+    #[error("the request may come from another site")]
+    CrossSite,
+    /// The question could not be answered.
+    #[error("{0}")]
+    Failed(#[source] Arc<Error>),
+}
+
+impl Refusal {
+    /// The status of the response.
+    ///
+    /// What failed is 503 if it may pass, 400, 404 or 409 if it was the caller's argument, 401 if a sign-in must start again, and 500
+    /// otherwise.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::SecondFactorMissing | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Failed(error) => match error.kind() {
+                _ if error.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
+                ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
+                ErrorKind::NotFound => StatusCode::NOT_FOUND,
+                ErrorKind::Conflict => StatusCode::CONFLICT,
+                ErrorKind::FlowEnded => StatusCode::UNAUTHORIZED,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+        }
+    }
+
+    /// The response: the status, no body, and the refusal in the extensions.
+    #[must_use]
+    pub fn response<B: Default>(self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = self.status();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Failed(Arc::new(error))
+    }
+}
