@@ -63,9 +63,6 @@ impl<S> Layer<S> for SessionLayer {
 
 impl fmt::Debug for SessionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionLayer")
-            .field("cookies", &self.cookies)
-            .field("csrf", &self.csrf)
-            .finish_non_exhaustive()
+        f.debug_struct("SessionLayer").field("cookies", &self.cookies).field("csrf", &self.csrf).finish_non_exhaustive()
     }
 }

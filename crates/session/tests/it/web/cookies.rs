@@ -87,7 +87,8 @@ async fn malformed_and_oversized_cookies_are_nobody() {
     let desk = Desk::with_ana(MemoryStore::default()).await;
     let mut browser = Browser::signed_in(&app(&desk.auth)).await;
     let token = browser.session();
-    for bad in ["", "x", &token[1..], &format!("{token}="), &"A".repeat(1 << 20), &format!("\"{token}\"")] {
+    let shorter: String = token.chars().skip(1).collect();
+    for bad in ["", "x", &shorter, &format!("{token}="), &"A".repeat(1 << 20), &format!("\"{token}\"")] {
         assert_eq!(browser.with(SESSION, bad).get("/me").await.status, StatusCode::UNAUTHORIZED, "{} bytes", bad.len());
     }
     // Names are whole and their case counts.
