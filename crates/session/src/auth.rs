@@ -2,18 +2,28 @@
 
 mod accounts;
 mod builder;
+mod housekeeping;
+mod identifier;
 mod inner;
+mod networks;
+mod password;
+mod policy;
+mod reset;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod totp;
 
 use std::{fmt, sync::Arc};
 
 use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
 
-pub use accounts::{Accounts, NewAccount};
+pub use accounts::{Account, Accounts, NewAccount};
 pub use builder::AuthBuilder;
+pub use identifier::{ConfirmBy, IdentifierChange};
 pub(crate) use inner::Inner;
+pub use password::PasswordChange;
+pub use reset::{Redemption, ResetMail, ResetRequest};
 
 /// Accounts, sign-ins and sessions over one store. Clones share everything.
 #[derive(Clone)]
@@ -26,7 +36,7 @@ impl Auth {
         AuthBuilder::new(store, keys)
     }
 
-    /// Creation of accounts.
+    /// Creation and administration of accounts.
     #[must_use]
     pub fn accounts(&self) -> Accounts<'_> {
         Accounts::new(&self.0)

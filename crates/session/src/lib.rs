@@ -1,18 +1,25 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod access;
 mod auth;
 mod client;
 mod clock;
 mod cookie;
+mod device;
 mod error;
 mod event;
 mod flow;
+mod fresh;
 mod id;
 mod key;
 mod lockout;
+mod network;
 mod password;
+mod policy;
+mod recovery;
 mod session;
+mod sweep;
 mod token;
 mod totp;
 mod touch;
@@ -28,19 +35,31 @@ pub mod store;
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub mod tower;
 
-pub use auth::{Accounts, Auth, AuthBuilder, NewAccount};
+pub use access::{Access, MustEnrol};
+pub use auth::{
+    Account, Accounts, Auth, AuthBuilder, ConfirmBy, IdentifierChange, NewAccount, PasswordChange, Redemption,
+    ResetMail, ResetRequest,
+};
 pub use client::ClientInfo;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::Cookies;
+pub use device::DeviceToken;
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use event::{FailureReason, Observer, SecurityEvent, Severity};
 pub use flow::{Flow, FullyVerified, Identified, PasswordVerified, Rejected, State, Step, TotpStep};
+pub use fresh::{Fresh, Proof, StepUp};
 pub use id::{SessionId, TenantId, UserId};
 pub use key::KeyRing;
 pub use lockout::LockoutPolicy;
-pub use password::{Argon2Params, HashPool, HashPoolConfig, Verdict};
+pub use network::{KnownNetwork, Network, NetworkStatus};
+pub use password::{
+    Argon2Params, BreachList, HashPool, HashPoolConfig, OnOutage, PasswordProblem, PasswordRules, Verdict,
+};
+pub use policy::{AccountStatus, MfaRule, TenantPolicy};
+pub use recovery::RecoveryCodes;
 pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
-pub use store::{MemoryStore, Store};
-pub use token::{PendingToken, SessionToken};
+pub use store::{IdentifierConfirmation, MemoryStore, Store};
+pub use sweep::Swept;
+pub use token::{IdentifierToken, PendingToken, ResetToken, SessionToken};
 pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedCipher, SeedOwner, TotpSeed};
 pub use touch::Touch;

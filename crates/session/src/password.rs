@@ -2,11 +2,13 @@
 
 mod phc;
 mod pool;
+mod rules;
 
 use crate::error::{Error, Result};
 
 pub(crate) use pool::Slot;
 pub use pool::{HashPool, HashPoolConfig, Verdict};
+pub use rules::{BreachList, OnOutage, PasswordProblem, PasswordRules};
 
 /// The fewest characters of a new password (ASVS 5.0, 6.2.1).
 pub(crate) const MIN_CHARS: usize = 8;

@@ -8,10 +8,15 @@
 
 mod account;
 mod attempt;
+mod credential;
 mod flow;
 mod migration;
+mod network;
+mod policy;
+mod recovery;
 mod session;
 mod store;
+mod sweep;
 
 pub use migration::{MIGRATIONS, migrator};
 pub use store::PgStore;

@@ -2,9 +2,14 @@
 //!
 //! An application needs nothing of this module; it is for those who write a [`Store`] of their own.
 
+mod credential;
 mod erased;
 mod memory;
+mod network;
+mod policy;
 mod record;
+mod recovery;
+mod sweep;
 
 use std::future::Future;
 
@@ -17,21 +22,26 @@ use crate::{
     session::{Scope, Stats},
 };
 
+pub use credential::{CredentialStore, IdentifierConfirmation};
 pub(crate) use erased::ErasedStore;
 pub use memory::MemoryStore;
+pub use network::NetworkStore;
+pub use policy::{PolicyStore, tombstone};
 pub use record::{
-    AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, TotpRecord, TotpState,
-    Versions,
+    AccountRecord, Digest, FlowRecord, IdentifierChangeRecord, Lookup, NewAccountRecord, Reservation, ResetRecord,
+    SessionRecord, TotpRecord, TotpState, Versions,
 };
+pub use recovery::{FactorStore, RecoveryStore};
+pub use sweep::{SweepBounds, SweepStore};
 
 /// The persistence of an [`Auth`](crate::Auth).
 ///
 /// Every method is one atomic step, and every change is a compare-and-swap: it states what must still be true and says whether it
 /// was, so that no caller reads, decides and then writes. Times come from the caller, in whole microseconds.
 ///
-/// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody.
-/// Versions start at 0 and only grow.
-pub trait Store: Send + Sync + 'static {
+/// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody, and the
+/// account is [`Active`](crate::AccountStatus::Active). Versions start at 0 and only grow.
+pub trait Store: RecoveryStore + FactorStore + PolicyStore + CredentialStore + NetworkStore + SweepStore {
     /// Adds an account. False if its user or its identifier is there already.
     fn insert_account(&self, account: &NewAccountRecord) -> impl Future<Output = Result<bool>> + Send;
 
@@ -85,6 +95,9 @@ pub trait Store: Send + Sync + 'static {
     fn insert_session(&self, digest: &Digest, session: &SessionRecord) -> impl Future<Output = Result<()>> + Send;
 
     /// A session that is live: current, not revoked, `last_seen_at + idle > now` and `expires_at > now`. One query.
+    ///
+    /// Here and wherever a session is given, `idle` and `expires_at` are the tighter of the session's own and those of the tenant's
+    /// [policy](crate::TenantPolicy), and `mfa_required_from` is the earlier of the account's and the tenant's.
     fn resolve(
         &self,
         digest: &Digest,
@@ -110,7 +123,7 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes a session for good. Nothing if there is none or it was revoked before.
     fn revoke(&self, sid: SessionId, now: DateTime<Utc>) -> impl Future<Output = Result<Option<SessionRecord>>> + Send;
 
-    /// Adds one to the version of a scope. False if it is a user without an account.
+    /// Adds one to the version of a scope. False if it is a user without an account, or with a deleted one.
     fn bump_version(&self, scope: Scope) -> impl Future<Output = Result<bool>> + Send;
 
     /// The live sessions of a user, newest first.

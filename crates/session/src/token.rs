@@ -64,6 +64,15 @@ token! {
     PendingToken, Purpose::Pending
 }
 
+token! {
+    /// Lets whoever has it choose a new password once. It belongs into a message to the owner of the account.
+    ResetToken, Purpose::Reset
+}
+token! {
+    /// Confirms one side of a change of identifier.
+    IdentifierToken, Purpose::Identifier
+}
+
 impl PendingToken {
     pub(crate) fn duplicate(&self) -> Self {
         Self(self.0.clone())

@@ -134,6 +134,15 @@ impl HashPool {
         self.admit()?.verify(password, stored).await
     }
 
+    /// The most bytes of a password that a new hash takes in full.
+    pub(crate) fn max_bytes(&self) -> usize {
+        MAX_BYTES
+    }
+
+    pub(crate) fn can_verify(&self, stored: &str) -> bool {
+        Stored::parse(stored).is_some()
+    }
+
     /// Takes a place or says at once that there is none.
     pub(crate) fn admit(&self) -> Result<Slot> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::unavailable())?;

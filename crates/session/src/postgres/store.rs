@@ -18,7 +18,7 @@ use crate::{
 ///
 /// Each method is one statement on one connection, outside any transaction of the application.
 #[derive(Debug, Clone)]
-pub struct PgStore(PgPool);
+pub struct PgStore(pub(super) PgPool);
 
 impl PgStore {
     /// A store over a pool whose login is a member of the role `stockade_auth`.
@@ -116,7 +116,7 @@ impl Store for PgStore {
 }
 
 /// Connection trouble and conflicts between transactions may pass; anything else would repeat.
-fn failed(error: sqlx::Error) -> Error {
+pub(super) fn failed(error: sqlx::Error) -> Error {
     let passing = match &error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {

@@ -7,31 +7,44 @@ use std::pin::Pin;
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store, TotpRecord,
+    AccountRecord, CredentialStore, Digest, FactorStore, FlowRecord, IdentifierChangeRecord, IdentifierConfirmation,
+    Lookup, NetworkStore, NewAccountRecord, PolicyStore, RecoveryStore, Reservation, ResetRecord, SessionRecord, Store,
+    SweepBounds, SweepStore, TotpRecord, Versions,
 };
 use crate::{
     error::Result,
-    id::{SessionId, UserId},
+    id::{SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
+    network::{KnownNetwork, Network, NetworkStatus},
+    policy::{MfaRule, TenantPolicy},
     session::{Scope, Stats},
+    sweep::Swept,
 };
 
 macro_rules! erase {
-    ($(fn $name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {
-        /// [`Store`] with boxed futures.
-        pub(crate) trait ErasedStore: Send + Sync {
+    ($store:ident as $erased:ident { $(fn $name:ident($($arg:ident: $type:ty),*) -> $output:ty;)* }) => {
+        #[doc = concat!("[`", stringify!($store), "`] with boxed futures.")]
+        pub(crate) trait $erased: Send + Sync {
             $(fn $name<'a>(&'a self, $($arg: $type),*) -> Pin<Box<dyn Future<Output = Result<$output>> + Send + 'a>>;)*
         }
 
-        impl<S: Store> ErasedStore for S {
+        impl<S: $store> $erased for S {
             $(fn $name<'a>(&'a self, $($arg: $type),*) -> Pin<Box<dyn Future<Output = Result<$output>> + Send + 'a>> {
-                Box::pin(Store::$name(self, $($arg),*))
+                Box::pin($store::$name(self, $($arg),*))
             })*
         }
     };
 }
 
-erase! {
+/// [`Store`] with its parts, with boxed futures.
+pub(crate) trait ErasedStore:
+    ErasedCore + ErasedRecovery + ErasedFactors + ErasedPolicy + ErasedCredentials + ErasedNetworks + ErasedSweep
+{
+}
+
+impl<S: Store> ErasedStore for S {}
+
+erase! { Store as ErasedCore {
     fn insert_account(account: &'a NewAccountRecord) -> bool;
     fn account(by: Lookup<'a>) -> Option<AccountRecord>;
     fn replace_password_hash(user: UserId, old: &'a str, new: &'a str) -> bool;
@@ -52,4 +65,47 @@ erase! {
     fn bump_version(scope: Scope) -> bool;
     fn sessions(user: UserId, now: DateTime<Utc>) -> Vec<SessionRecord>;
     fn stats(prefix: &'a str) -> Stats;
-}
+} }
+
+erase! { RecoveryStore as ErasedRecovery {
+    fn put_recovery_codes(user: UserId, codes: &'a [Digest]) -> bool;
+    fn consume_recovery_code(user: UserId, candidates: &'a [Digest]) -> Option<u32>;
+    fn recovery_codes_left(user: UserId) -> u32;
+} }
+
+erase! { FactorStore as ErasedFactors {
+    fn remove_totp(user: UserId) -> bool;
+    fn put_replacement_totp(user: UserId, sealed_seed: &'a [u8]) -> bool;
+    fn replacement_totp(user: UserId) -> Option<Vec<u8>>;
+    fn swap_totp(user: UserId, sealed_seed: &'a [u8], step: i64) -> bool;
+} }
+
+erase! { PolicyStore as ErasedPolicy {
+    fn tenant_policy(tenant: TenantId) -> TenantPolicy;
+    fn put_tenant_policy(tenant: TenantId, policy: &'a TenantPolicy) -> ();
+    fn put_mfa_rule(user: UserId, rule: MfaRule) -> bool;
+    fn suspend_account(user: UserId) -> bool;
+    fn reactivate_account(user: UserId) -> bool;
+    fn delete_account(user: UserId) -> bool;
+} }
+
+erase! { CredentialStore as ErasedCredentials {
+    fn step_up(old: &'a Digest, new: &'a Digest, now: DateTime<Utc>) -> Option<SessionRecord>;
+    fn change_password(user: UserId, old: &'a str, new: &'a str) -> Option<Versions>;
+    fn insert_reset(digest: &'a Digest, reset: &'a ResetRecord) -> ();
+    fn reset(digest: &'a Digest, now: DateTime<Utc>) -> Option<UserId>;
+    fn redeem_reset(digest: &'a Digest, new_hash: &'a str, now: DateTime<Utc>) -> bool;
+    fn put_identifier_change(change: &'a IdentifierChangeRecord) -> bool;
+    fn confirm_identifier_change(digest: &'a Digest, now: DateTime<Utc>) -> IdentifierConfirmation;
+} }
+
+erase! { NetworkStore as ErasedNetworks {
+    fn is_known_network(user: UserId, network: Network, since: DateTime<Utc>) -> bool;
+    fn note_network(user: UserId, network: Network, now: DateTime<Utc>, since: DateTime<Utc>, keep: u32) -> NetworkStatus;
+    fn networks(user: UserId) -> Vec<KnownNetwork>;
+    fn forget_networks(user: UserId, which: Option<Network>) -> u64;
+} }
+
+erase! { SweepStore as ErasedSweep {
+    fn sweep(bounds: &'a SweepBounds, batch: u32) -> Swept;
+} }

@@ -46,6 +46,7 @@ fn session(sid: u128) -> SessionRecord {
         expires_at: start() + TimeDelta::seconds(1000),
         ip: client().ip,
         user_agent: None,
+        mfa_required_from: None,
     }
 }
 
