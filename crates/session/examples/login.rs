@@ -72,8 +72,8 @@ async fn revoke(visit: Visit, Path(sid): Path<Uuid>) -> Result<Redirect, Refusal
     home_after(visit.revoke(sid.into()).await)
 }
 
-fn home_after<T>(done: stockade_session::Result<T>) -> Result<Redirect, Refusal> {
-    Ok(done.map(|_| Redirect::to("/"))?)
+fn home_after<T>(done: Result<T, impl Into<Refusal>>) -> Result<Redirect, Refusal> {
+    done.map(|_| Redirect::to("/")).map_err(Into::into)
 }
 
 fn form(path: &str, text: &str, fields: &[&str]) -> Markup {

@@ -1,9 +1,11 @@
 //! The entry point.
 
 mod accounts;
+mod api_tokens;
 mod builder;
 mod housekeeping;
 mod identifier;
+mod impersonations;
 mod inner;
 mod networks;
 mod password;
@@ -19,8 +21,10 @@ use std::{fmt, sync::Arc};
 use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
 
 pub use accounts::{Account, Accounts, NewAccount};
+pub use api_tokens::ApiTokens;
 pub use builder::AuthBuilder;
 pub use identifier::{ConfirmBy, IdentifierChange};
+pub use impersonations::Impersonations;
 pub(crate) use inner::Inner;
 pub use password::PasswordChange;
 pub use reset::{Redemption, ResetMail, ResetRequest};
@@ -40,6 +44,18 @@ impl Auth {
     #[must_use]
     pub fn accounts(&self) -> Accounts<'_> {
         Accounts::new(&self.0)
+    }
+
+    /// Tokens for programs.
+    #[must_use]
+    pub fn api_tokens(&self) -> ApiTokens<'_> {
+        ApiTokens::new(&self.0)
+    }
+
+    /// Staff who look at the product as a customer sees it.
+    #[must_use]
+    pub fn impersonations(&self) -> Impersonations<'_> {
+        Impersonations::new(&self.0)
     }
 
     /// Counts of accounts, second factors and up-to-date password hashes.

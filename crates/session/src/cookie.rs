@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     device::{DEVICE_DAYS, DeviceToken},
-    token::{PendingToken, SessionToken},
+    token::{ImpersonationToken, PendingToken, SessionToken},
 };
 
 /// How the tokens travel.
@@ -46,6 +46,12 @@ impl Cookies {
         self.build(self.pending_name(), &token.expose(), "")
     }
 
+    /// Sets the impersonation, beside the session. The cookie ends with the browser's session; the limit is the server's.
+    #[must_use]
+    pub fn impersonation(self, token: &ImpersonationToken) -> Zeroizing<String> {
+        self.build(self.impersonation_name(), &token.expose(), "")
+    }
+
     /// Removes the session cookie. This alone ends nothing: [`revoke`](crate::Auth::revoke) the session.
     #[must_use]
     pub fn clear_session(self) -> Zeroizing<String> {
@@ -56,6 +62,12 @@ impl Cookies {
     #[must_use]
     pub fn clear_pending(self) -> Zeroizing<String> {
         self.build(self.pending_name(), "", "; Max-Age=0")
+    }
+
+    /// Removes the cookie of the impersonation.
+    #[must_use]
+    pub fn clear_impersonation(self) -> Zeroizing<String> {
+        self.build(self.impersonation_name(), "", "; Max-Age=0")
     }
 
     /// The session in the request's `Cookie` headers. Nothing if there is none, if it is malformed, or if there is more than one: a
@@ -90,6 +102,12 @@ impl Cookies {
         }
     }
 
+    /// The impersonation in the request's `Cookie` headers, under the same rules.
+    #[must_use]
+    pub fn read_impersonation<'a>(self, headers: impl IntoIterator<Item = &'a str>) -> Option<ImpersonationToken> {
+        only(headers, self.impersonation_name())?.parse().ok()
+    }
+
     const fn session_name(self) -> &'static str {
         match self.0 {
             Kind::Host => "__Host-session",
@@ -101,6 +119,13 @@ impl Cookies {
         match self.0 {
             Kind::Host => "__Host-signin",
             Kind::InsecureLocalhost => "insecure-signin",
+        }
+    }
+
+    const fn impersonation_name(self) -> &'static str {
+        match self.0 {
+            Kind::Host => "__Host-impersonation",
+            Kind::InsecureLocalhost => "insecure-impersonation",
         }
     }
 

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     client::ClientInfo,
-    id::{SessionId, TenantId, UserId},
+    id::{ApiTokenId, ImpersonationId, SessionId, TenantId, UserId},
+    impersonation::{ImpersonationPolicy, ImpersonationRefusal},
     network::Network,
     policy::{AccountStatus, MfaRule, TenantPolicy},
     session::{Assurance, Scope},
@@ -225,6 +226,148 @@ pub enum SecurityEvent {
         /// Whose.
         scope: Scope,
     },
+    /// An API token was made.
+    #[non_exhaustive]
+    ApiTokenCreated {
+        /// The token.
+        id: ApiTokenId,
+        /// Its owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+    },
+    /// Another API token took the place of one.
+    #[non_exhaustive]
+    ApiTokenRotated {
+        /// The token that ends.
+        id: ApiTokenId,
+        /// The token that takes its place.
+        to: ApiTokenId,
+        /// Their owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+    },
+    /// Scopes of an API token were taken away.
+    #[non_exhaustive]
+    ApiTokenNarrowed {
+        /// The token.
+        id: ApiTokenId,
+        /// Its owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+    },
+    /// An API token was revoked.
+    #[non_exhaustive]
+    ApiTokenRevoked {
+        /// The token.
+        id: ApiTokenId,
+        /// Its owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+    },
+    /// All API tokens of a scope were revoked.
+    #[non_exhaustive]
+    ApiTokensRevoked {
+        /// Whose.
+        scope: Scope,
+        /// How many there were.
+        number: u64,
+    },
+    /// An API token that was used before came from another network for the first time.
+    #[non_exhaustive]
+    ApiTokenNewNetwork {
+        /// The token.
+        id: ApiTokenId,
+        /// Its owner.
+        user: UserId,
+        /// The tenant of the owner.
+        tenant: TenantId,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// A member of staff began to see what a user sees.
+    #[non_exhaustive]
+    ImpersonationStarted {
+        /// The impersonation.
+        id: ImpersonationId,
+        /// Who is looking.
+        actor: UserId,
+        /// As whom.
+        target: UserId,
+        /// The target's tenant.
+        tenant: TenantId,
+        /// Why, in the words of the actor.
+        reason: String,
+        /// When it ends by itself.
+        expires_at: DateTime<Utc>,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// An impersonation ended. If nobody ended it, this comes when somebody notices.
+    #[non_exhaustive]
+    ImpersonationEnded {
+        /// The impersonation.
+        id: ImpersonationId,
+        /// Who was looking.
+        actor: UserId,
+        /// As whom.
+        target: UserId,
+        /// The target's tenant.
+        tenant: TenantId,
+    },
+    /// An impersonation did not begin.
+    #[non_exhaustive]
+    ImpersonationRefused {
+        /// Who wanted to look.
+        actor: UserId,
+        /// As whom.
+        target: UserId,
+        /// The target's tenant, if that was looked at.
+        tenant: Option<TenantId>,
+        /// Why not.
+        reason: ImpersonationRefusal,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// A tenant allowed or refused impersonations of its users.
+    #[non_exhaustive]
+    ImpersonationPolicyChanged {
+        /// The tenant.
+        tenant: TenantId,
+        /// What it said.
+        policy: ImpersonationPolicy,
+    },
+    /// What looked like an API token was refused.
+    #[non_exhaustive]
+    ApiTokenRefused {
+        /// The token, its owner and the owner's tenant, if there is one with this id.
+        token: Option<(ApiTokenId, UserId, TenantId)>,
+        /// Why. The client must not learn it.
+        reason: ApiTokenRefusal,
+        /// From where.
+        client: ClientInfo,
+    },
+}
+
+/// Why an API token was refused. For the audit trail, never for the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApiTokenRefusal {
+    /// No token has its id.
+    Unknown,
+    /// There is a token with its id, and the secret is another: somebody knows or guesses ids, or a key of the ring is gone.
+    WrongSecret,
+    /// It was revoked: somebody uses what somebody took away.
+    Revoked,
+    /// It has expired, or was rotated and its overlap is over.
+    Expired,
+    /// Its owner's account is gone or may not be used.
+    OwnerInactive,
+    /// It is right, and came from outside of its networks: it may be stolen.
+    Network,
 }
 
 /// Why a sign-in was refused. For the audit trail, never for the client.
@@ -279,6 +422,13 @@ impl SecurityEvent {
             | Self::BreachListFailed
             | Self::IdentifierChanged { .. }
             | Self::StoredHashRefused { .. }
+            | Self::ImpersonationStarted { .. }
+            | Self::ImpersonationRefused { .. }
+            | Self::ApiTokenNewNetwork { .. }
+            | Self::ApiTokenRefused {
+                reason: ApiTokenRefusal::WrongSecret | ApiTokenRefusal::Revoked | ApiTokenRefusal::Network,
+                ..
+            }
             | Self::SignInFailed { reason: FailureReason::ReplayedCode, .. } => Severity::Warning,
             _ => Severity::Info,
         }

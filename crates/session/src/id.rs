@@ -54,11 +54,31 @@ id! {
     SessionId
 }
 
-impl SessionId {
-    pub(crate) fn generate(now: DateTime<Utc>) -> Result<Self> {
-        let mut random = [0; 10];
-        getrandom::fill(&mut random).map_err(Error::random)?;
-        let millis = u64::try_from(now.timestamp_millis()).unwrap_or(0);
-        Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
-    }
+id! {
+    /// The public name of an API token (a UUIDv7), for pages and audit entries. It opens nothing.
+    ApiTokenId
+}
+
+id! {
+    /// The public name of an impersonation (a UUIDv7), for pages and audit entries. It opens nothing.
+    ImpersonationId
+}
+
+macro_rules! generate {
+    ($($name:ident)*) => {$(
+        impl $name {
+            pub(crate) fn generate(now: DateTime<Utc>) -> Result<Self> {
+                uuid_v7(now).map(Self)
+            }
+        }
+    )*};
+}
+
+generate! { SessionId ApiTokenId ImpersonationId }
+
+fn uuid_v7(now: DateTime<Utc>) -> Result<Uuid> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(Error::random)?;
+    let millis = u64::try_from(now.timestamp_millis()).unwrap_or(0);
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }

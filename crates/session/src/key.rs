@@ -32,6 +32,8 @@ pub(crate) enum Purpose {
     Reset,
     Identifier,
     Device,
+    ApiToken,
+    Impersonation,
 }
 
 impl KeyRing {
@@ -95,6 +97,8 @@ struct Subkeys {
     reset: HmacSha256,
     identifier: HmacSha256,
     device: HmacSha256,
+    api_token: HmacSha256,
+    impersonation: HmacSha256,
 }
 
 impl Subkeys {
@@ -113,6 +117,8 @@ impl Subkeys {
             reset: subkey(key, b"stockade-session/v1/reset")?,
             identifier: subkey(key, b"stockade-session/v1/identifier")?,
             device: subkey(key, b"stockade-session/v1/device")?,
+            api_token: subkey(key, b"stockade-session/v1/api-token")?,
+            impersonation: subkey(key, b"stockade-session/v1/impersonation")?,
         })
     }
 
@@ -125,6 +131,8 @@ impl Subkeys {
             Purpose::Reset => &self.reset,
             Purpose::Identifier => &self.identifier,
             Purpose::Device => &self.device,
+            Purpose::ApiToken => &self.api_token,
+            Purpose::Impersonation => &self.impersonation,
         };
         Digest::from(<[u8; 32]>::from(mac.clone().chain_update(message).finalize().into_bytes()))
     }
@@ -182,6 +190,8 @@ mod tests {
             Purpose::Reset,
             Purpose::Identifier,
             Purpose::Device,
+            Purpose::ApiToken,
+            Purpose::Impersonation,
         ];
         let mut digests: Vec<_> = purposes
             .into_iter()
@@ -189,7 +199,7 @@ mod tests {
             .collect();
         digests.sort_unstable();
         digests.dedup();
-        assert_eq!(digests.len(), 14);
+        assert_eq!(digests.len(), 18);
         assert_eq!(ring.digests(Purpose::Recovery, b"token").len(), 2);
         assert!(ring.digest(3, Purpose::Session, b"token").is_none());
     }

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
+mod api_token;
 mod auth;
 mod client;
 mod clock;
@@ -12,6 +13,7 @@ mod event;
 mod flow;
 mod fresh;
 mod id;
+mod impersonation;
 mod key;
 mod lockout;
 mod network;
@@ -36,19 +38,23 @@ pub mod store;
 pub mod tower;
 
 pub use access::{Access, MustEnrol};
+pub use api_token::{ApiToken, ApiTokenPolicy, IssuedApiToken, NewApiToken, TokenLife};
 pub use auth::{
-    Account, Accounts, Auth, AuthBuilder, ConfirmBy, IdentifierChange, NewAccount, PasswordChange, Redemption,
-    ResetMail, ResetRequest,
+    Account, Accounts, ApiTokens, Auth, AuthBuilder, ConfirmBy, IdentifierChange, Impersonations, NewAccount,
+    PasswordChange, Redemption, ResetMail, ResetRequest,
 };
 pub use client::ClientInfo;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::Cookies;
 pub use device::DeviceToken;
 pub use error::{BoxError, Error, ErrorKind, Result};
-pub use event::{FailureReason, Observer, SecurityEvent, Severity};
+pub use event::{ApiTokenRefusal, FailureReason, Observer, SecurityEvent, Severity};
 pub use flow::{Flow, FullyVerified, Identified, PasswordVerified, Rejected, State, Step, TotpStep};
 pub use fresh::{Fresh, Proof, StepUp};
-pub use id::{SessionId, TenantId, UserId};
+pub use id::{ApiTokenId, ImpersonationId, SessionId, TenantId, UserId};
+pub use impersonation::{
+    Caller, Impersonation, ImpersonationPolicy, ImpersonationRefusal, ImpersonationStart, IssuedImpersonation,
+};
 pub use key::KeyRing;
 pub use lockout::LockoutPolicy;
 pub use network::{KnownNetwork, Network, NetworkStatus};
@@ -60,6 +66,6 @@ pub use recovery::RecoveryCodes;
 pub use session::{Assurance, Issued, Scope, Session, SessionLimits, Stats};
 pub use store::{IdentifierConfirmation, MemoryStore, Store};
 pub use sweep::Swept;
-pub use token::{IdentifierToken, PendingToken, ResetToken, SessionToken};
+pub use token::{IdentifierToken, ImpersonationToken, PendingToken, ResetToken, SessionToken};
 pub use totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedCipher, SeedOwner, TotpSeed};
 pub use touch::Touch;

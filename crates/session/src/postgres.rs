@@ -7,9 +7,11 @@
 //! Everything is in the schema `stockade`, in tables with row-level security that no role but `stockade_auth` may use.
 
 mod account;
+mod api_token;
 mod attempt;
 mod credential;
 mod flow;
+mod impersonation;
 mod migration;
 mod network;
 mod policy;

@@ -2,8 +2,10 @@
 //!
 //! An application needs nothing of this module; it is for those who write a [`Store`] of their own.
 
+mod api_token;
 mod credential;
 mod erased;
+mod impersonation;
 mod memory;
 mod network;
 mod policy;
@@ -22,8 +24,12 @@ use crate::{
     session::{Scope, Stats},
 };
 
+pub use api_token::{
+    ApiTokenLookup, ApiTokenRecord, ApiTokenStore, ApiTokenSuccessor, ApiTokenVerifier, FoundApiToken,
+};
 pub use credential::{CredentialStore, IdentifierConfirmation};
 pub(crate) use erased::ErasedStore;
+pub use impersonation::{Ending, ImpersonationRecord, ImpersonationStore};
 pub use memory::MemoryStore;
 pub use network::NetworkStore;
 pub use policy::{PolicyStore, tombstone};
@@ -41,7 +47,19 @@ pub use sweep::{SweepBounds, SweepStore};
 ///
 /// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody, and the
 /// account is [`Active`](crate::AccountStatus::Active). Versions start at 0 and only grow.
-pub trait Store: RecoveryStore + FactorStore + PolicyStore + CredentialStore + NetworkStore + SweepStore {
+pub trait Store:
+    ApiTokenStore
+    + CredentialStore
+    + FactorStore
+    + ImpersonationStore
+    + NetworkStore
+    + PolicyStore
+    + RecoveryStore
+    + SweepStore
+    + Send
+    + Sync
+    + 'static
+{
     /// Adds an account. False if its user or its identifier is there already.
     fn insert_account(&self, account: &NewAccountRecord) -> impl Future<Output = Result<bool>> + Send;
 

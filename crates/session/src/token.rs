@@ -72,6 +72,10 @@ token! {
     /// Confirms one side of a change of identifier.
     IdentifierToken, Purpose::Identifier
 }
+token! {
+    /// The token of an impersonation. It shows nothing without the session that it was made for.
+    ImpersonationToken, Purpose::Impersonation
+}
 
 impl PendingToken {
     pub(crate) fn duplicate(&self) -> Self {

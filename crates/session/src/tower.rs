@@ -22,8 +22,10 @@ mod outgoing;
 mod refusal;
 mod service;
 mod visit;
+mod visitor;
 
 pub use layer::SessionLayer;
 pub use refusal::Refusal;
 pub use service::Sessions;
 pub use visit::Visit;
+pub use visitor::Visitor;

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::{Auth, Inner, inner::Floor};
 use crate::{
+    api_token::ApiTokenPolicy,
     clock::{Clock, SystemClock},
     error::{Error, Result},
     event::Observer,
@@ -32,6 +33,7 @@ pub struct AuthBuilder {
     identifier_lockout: LockoutPolicy,
     rules: PasswordRules,
     floor: Option<Floor>,
+    api_tokens: Option<ApiTokenPolicy>,
 }
 
 impl AuthBuilder {
@@ -50,6 +52,7 @@ impl AuthBuilder {
             identifier_lockout: LockoutPolicy::of_identifiers(),
             rules: PasswordRules::default(),
             floor: None,
+            api_tokens: None,
         }
     }
 
@@ -128,6 +131,12 @@ impl AuthBuilder {
         Self { issuer: issuer.into(), ..self }
     }
 
+    /// What API tokens look like and may be for. Without it, making or using one fails with `Configuration`.
+    #[must_use]
+    pub fn api_tokens(self, policy: ApiTokenPolicy) -> Self {
+        Self { api_tokens: Some(policy), ..self }
+    }
+
     /// Checks the settings and starts the threads. Takes the time of one hash.
     ///
     /// # Errors
@@ -162,6 +171,7 @@ impl AuthBuilder {
             identifier_lockout: self.identifier_lockout,
             rules: self.rules,
             floor: self.floor,
+            api_tokens: self.api_tokens,
         })))
     }
 }

@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::{
+    api_token::ApiTokenPolicy,
     clock::Clock,
     error::{Error, Result},
     event::{Observer, SecurityEvent},
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) identifier_lockout: LockoutPolicy,
     pub(super) rules: PasswordRules,
     pub(super) floor: Option<Floor>,
+    pub(super) api_tokens: Option<ApiTokenPolicy>,
 }
 
 /// The least time that a refusal takes.

@@ -7,6 +7,7 @@ use crate::{
     event::SecurityEvent,
     id::{SessionId, UserId},
     session::{Issued, Scope, Session, touch_interval},
+    store::Ending,
     token::SessionToken,
     touch::Touch,
 };
@@ -82,6 +83,7 @@ impl Auth {
         if let Some(record) = self.0.store.revoke(sid, self.0.now()).await? {
             let (sid, user, tenant) = (record.sid, record.user, record.tenant);
             self.0.emit(&SecurityEvent::SessionRevoked { sid, user, tenant });
+            self.0.end_impersonations(Ending::OfSession(sid)).await?;
         }
         Ok(())
     }

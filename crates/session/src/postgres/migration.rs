@@ -11,6 +11,7 @@ use sqlx::{
 pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "session", include_str!("../../migrations/0001_session.sql")),
     (2, "accounts", include_str!("../../migrations/0002_accounts.sql")),
+    (3, "tokens", include_str!("../../migrations/0003_tokens.sql")),
 ];
 
 /// Creates or updates the schema: `migrator().run(&pool).await`.

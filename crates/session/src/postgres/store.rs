@@ -26,6 +26,10 @@ impl PgStore {
     pub fn new(pool: PgPool) -> Self {
         Self(pool)
     }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.0
+    }
 }
 
 impl Store for PgStore {

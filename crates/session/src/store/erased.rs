@@ -2,17 +2,15 @@
 //!
 //! The price is one allocation a query.
 
-use std::pin::Pin;
-
 use chrono::{DateTime, Utc};
 
 use super::{
     AccountRecord, CredentialStore, Digest, FactorStore, FlowRecord, IdentifierChangeRecord, IdentifierConfirmation,
     Lookup, NetworkStore, NewAccountRecord, PolicyStore, RecoveryStore, Reservation, ResetRecord, SessionRecord, Store,
-    SweepBounds, SweepStore, TotpRecord, Versions,
+    SweepBounds, SweepStore, TotpRecord, Versions, api_token::ErasedApiTokenStore,
+    impersonation::ErasedImpersonationStore,
 };
 use crate::{
-    error::Result,
     id::{SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
     network::{KnownNetwork, Network, NetworkStatus},
@@ -21,30 +19,29 @@ use crate::{
     sweep::Swept,
 };
 
+/// `erase! { trait Erased(Plain): Supertraits; fn ..; }` declares `Erased`, which is `Plain` with boxed futures.
 macro_rules! erase {
-    ($store:ident as $erased:ident { $(fn $name:ident($($arg:ident: $type:ty),*) -> $output:ty;)* }) => {
+    (trait $erased:ident($store:ident)$(: $super:path $(, $more:path)*)?;
+     $(fn $name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {
         #[doc = concat!("[`", stringify!($store), "`] with boxed futures.")]
-        pub(crate) trait $erased: Send + Sync {
-            $(fn $name<'a>(&'a self, $($arg: $type),*) -> Pin<Box<dyn Future<Output = Result<$output>> + Send + 'a>>;)*
+        pub(crate) trait $erased: Send + Sync $(+ $super $(+ $more)*)? {
+            $(fn $name<'a>(&'a self, $($arg: $type),*)
+                -> ::std::pin::Pin<Box<dyn Future<Output = $crate::error::Result<$output>> + Send + 'a>>;)*
         }
 
         impl<S: $store> $erased for S {
-            $(fn $name<'a>(&'a self, $($arg: $type),*) -> Pin<Box<dyn Future<Output = Result<$output>> + Send + 'a>> {
+            $(fn $name<'a>(&'a self, $($arg: $type),*)
+                -> ::std::pin::Pin<Box<dyn Future<Output = $crate::error::Result<$output>> + Send + 'a>> {
                 Box::pin($store::$name(self, $($arg),*))
             })*
         }
     };
 }
+pub(super) use erase;
 
-/// [`Store`] with its parts, with boxed futures.
-pub(crate) trait ErasedStore:
-    ErasedCore + ErasedRecovery + ErasedFactors + ErasedPolicy + ErasedCredentials + ErasedNetworks + ErasedSweep
-{
-}
-
-impl<S: Store> ErasedStore for S {}
-
-erase! { Store as ErasedCore {
+erase! {
+    trait ErasedStore(Store): ErasedApiTokenStore, ErasedCredentials, ErasedFactors, ErasedImpersonationStore, ErasedNetworks,
+        ErasedPolicy, ErasedRecovery, ErasedSweep;
     fn insert_account(account: &'a NewAccountRecord) -> bool;
     fn account(by: Lookup<'a>) -> Option<AccountRecord>;
     fn replace_password_hash(user: UserId, old: &'a str, new: &'a str) -> bool;
@@ -65,31 +62,35 @@ erase! { Store as ErasedCore {
     fn bump_version(scope: Scope) -> bool;
     fn sessions(user: UserId, now: DateTime<Utc>) -> Vec<SessionRecord>;
     fn stats(prefix: &'a str) -> Stats;
-} }
+}
 
-erase! { RecoveryStore as ErasedRecovery {
+erase! {
+    trait ErasedRecovery(RecoveryStore);
     fn put_recovery_codes(user: UserId, codes: &'a [Digest]) -> bool;
     fn consume_recovery_code(user: UserId, candidates: &'a [Digest]) -> Option<u32>;
     fn recovery_codes_left(user: UserId) -> u32;
-} }
+}
 
-erase! { FactorStore as ErasedFactors {
+erase! {
+    trait ErasedFactors(FactorStore);
     fn remove_totp(user: UserId) -> bool;
     fn put_replacement_totp(user: UserId, sealed_seed: &'a [u8]) -> bool;
     fn replacement_totp(user: UserId) -> Option<Vec<u8>>;
     fn swap_totp(user: UserId, sealed_seed: &'a [u8], step: i64) -> bool;
-} }
+}
 
-erase! { PolicyStore as ErasedPolicy {
+erase! {
+    trait ErasedPolicy(PolicyStore);
     fn tenant_policy(tenant: TenantId) -> TenantPolicy;
     fn put_tenant_policy(tenant: TenantId, policy: &'a TenantPolicy) -> ();
     fn put_mfa_rule(user: UserId, rule: MfaRule) -> bool;
     fn suspend_account(user: UserId) -> bool;
     fn reactivate_account(user: UserId) -> bool;
     fn delete_account(user: UserId) -> bool;
-} }
+}
 
-erase! { CredentialStore as ErasedCredentials {
+erase! {
+    trait ErasedCredentials(CredentialStore);
     fn step_up(old: &'a Digest, new: &'a Digest, now: DateTime<Utc>) -> Option<SessionRecord>;
     fn change_password(user: UserId, old: &'a str, new: &'a str) -> Option<Versions>;
     fn insert_reset(digest: &'a Digest, reset: &'a ResetRecord) -> ();
@@ -97,15 +98,17 @@ erase! { CredentialStore as ErasedCredentials {
     fn redeem_reset(digest: &'a Digest, new_hash: &'a str, now: DateTime<Utc>) -> bool;
     fn put_identifier_change(change: &'a IdentifierChangeRecord) -> bool;
     fn confirm_identifier_change(digest: &'a Digest, now: DateTime<Utc>) -> IdentifierConfirmation;
-} }
+}
 
-erase! { NetworkStore as ErasedNetworks {
+erase! {
+    trait ErasedNetworks(NetworkStore);
     fn is_known_network(user: UserId, network: Network, since: DateTime<Utc>) -> bool;
     fn note_network(user: UserId, network: Network, now: DateTime<Utc>, since: DateTime<Utc>, keep: u32) -> NetworkStatus;
     fn networks(user: UserId) -> Vec<KnownNetwork>;
     fn forget_networks(user: UserId, which: Option<Network>) -> u64;
-} }
+}
 
-erase! { SweepStore as ErasedSweep {
+erase! {
+    trait ErasedSweep(SweepStore);
     fn sweep(bounds: &'a SweepBounds, batch: u32) -> Swept;
-} }
+}

@@ -1,13 +1,15 @@
 //! A store for tests and demonstrations.
 
+mod api_token;
 mod credential;
+mod impersonation;
 mod network;
 mod policy;
 mod recovery;
 mod sweep;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -15,12 +17,12 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, Digest, FlowRecord, IdentifierChangeRecord, Lookup, NewAccountRecord, Reservation, ResetRecord,
-    SessionRecord, Store, TotpRecord, TotpState, Versions,
+    AccountRecord, ApiTokenRecord, Digest, FlowRecord, IdentifierChangeRecord, ImpersonationRecord, Lookup,
+    NewAccountRecord, Reservation, ResetRecord, SessionRecord, Store, TotpRecord, TotpState, Versions,
 };
 use crate::{
     error::{Error, Result},
-    id::{SessionId, TenantId, UserId},
+    id::{ApiTokenId, SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
     network::KnownNetwork,
     policy::{AccountStatus, MfaRule, TenantPolicy, earlier, tighter},
@@ -44,6 +46,9 @@ struct State {
     policies: HashMap<TenantId, TenantPolicy>,
     resets: HashMap<Digest, ResetRecord>,
     changes: HashMap<UserId, IdentifierChange>,
+    api_tokens: HashMap<ApiTokenId, ApiTokenRecord>,
+    impersonations: Vec<(Digest, ImpersonationRecord)>,
+    closed_tenants: HashSet<TenantId>,
 }
 
 struct Account {

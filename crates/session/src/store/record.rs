@@ -3,6 +3,7 @@
 use std::{fmt, net::IpAddr};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use subtle::ConstantTimeEq;
 
 use crate::{
     id::{SessionId, TenantId, UserId},
@@ -177,6 +178,11 @@ impl Digest {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Equality in constant time.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
     }
 }
 

@@ -11,22 +11,26 @@ use crate::error::{Error, Result};
 
 /// At most one of each; the last word counts.
 #[derive(Default)]
-pub(super) struct Outgoing(Mutex<[Option<HeaderValue>; 2]>);
+pub(super) struct Outgoing(Mutex<[Option<HeaderValue>; 4]>);
 
 #[derive(Clone, Copy)]
 pub(super) enum Slot {
     Session,
     Pending,
+    Impersonation,
+    Device,
 }
 
 impl Outgoing {
     pub(super) fn set(&self, slot: Slot, cookie: &str) -> Result<()> {
         let mut value = HeaderValue::try_from(cookie).map_err(|_| Error::configuration("a cookie is no header"))?;
         value.set_sensitive(true);
-        let [session, pending] = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let [session, pending, impersonation, device] = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *match slot {
             Slot::Session => session,
             Slot::Pending => pending,
+            Slot::Impersonation => impersonation,
+            Slot::Device => device,
         } = Some(value);
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! What every store must do, below `Auth`.
 
+mod api_token;
+mod impersonation;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -6,8 +6,10 @@
     reason = "a failed assumption in a test should stop the test"
 )]
 
+mod api_tokens;
 mod contract;
 mod enrolment;
+mod impersonation;
 mod lockout;
 mod sessions;
 mod sign_in;

@@ -9,9 +9,9 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use stockade_session::{
-    Argon2Params, Auth, AuthBuilder, ClientInfo, DangerouslyPlainSeeds, FailureReason, Flow, FullyVerified, HashPool,
-    HashPoolConfig, Issued, KeyRing, LockoutPolicy, ManualClock, NewAccount, Observer, PasswordVerified, SecurityEvent,
-    Step, Store, TenantId, TotpSeed, TotpStep, UserId,
+    ApiTokenPolicy, Argon2Params, Auth, AuthBuilder, ClientInfo, DangerouslyPlainSeeds, FailureReason, Flow,
+    FullyVerified, HashPool, HashPoolConfig, Issued, KeyRing, LockoutPolicy, ManualClock, NewAccount, Observer,
+    PasswordVerified, SecurityEvent, Step, Store, TenantId, TotpSeed, TotpStep, UserId,
 };
 use uuid::Uuid;
 
@@ -96,6 +96,7 @@ impl Desk {
             .clock(clock.clone())
             .hash_pool(pool.clone())
             .seed_cipher(DangerouslyPlainSeeds)
+            .api_tokens(api_token_policy())
             .observer(Arc::clone(&events));
         let auth = configure(builder).build().unwrap();
         Self { auth, clock, pool, events }
@@ -187,6 +188,19 @@ pub(crate) fn ana() -> NewAccount<'static> {
 
 pub(crate) fn client() -> ClientInfo {
     ClientInfo { ip: "203.0.113.7".parse().unwrap(), user_agent: Some("test".to_owned()) }
+}
+
+pub(crate) fn api_token_policy() -> ApiTokenPolicy {
+    ApiTokenPolicy::new("acme", |scope| ["drivers:read", "loads:read", "loads:write"].contains(&scope)).unwrap()
+}
+
+pub(crate) fn from(ip: &str) -> ClientInfo {
+    ClientInfo { ip: ip.parse().unwrap(), user_agent: None }
+}
+
+/// How many trials a race has: 50, or what `STOCKADE_RACES` says.
+pub(crate) fn races() -> usize {
+    std::env::var("STOCKADE_RACES").map_or(50, |number| number.parse().unwrap())
 }
 
 pub(crate) fn key(first: u8) -> Vec<u8> {

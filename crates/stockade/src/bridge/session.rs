@@ -32,7 +32,7 @@ pub fn session_entry(event: &SecurityEvent) -> (TenantId, Entry) {
     if !told.facts.is_null() {
         entry = entry.after(told.facts);
     }
-    if let Some(user) = told.user {
+    if let Some(user) = told.target.or(told.user) {
         entry = entry.entity("user", user.to_string());
     }
     if let Some(client) = told.client {
@@ -47,6 +47,8 @@ struct Told<'a> {
     outcome: Outcome,
     tenant: Option<Uuid>,
     user: Option<UserId>,
+    /// Whom it was done to, if not to the user.
+    target: Option<UserId>,
     client: Option<&'a ClientInfo>,
     facts: Value,
 }
@@ -54,11 +56,27 @@ struct Told<'a> {
 impl Told<'_> {
     /// An action that succeeded, of nobody in particular.
     const fn of(action: &'static str) -> Self {
-        Self { action, outcome: Outcome::Success, tenant: None, user: None, client: None, facts: Value::Null }
+        Self {
+            action,
+            outcome: Outcome::Success,
+            tenant: None,
+            user: None,
+            target: None,
+            client: None,
+            facts: Value::Null,
+        }
     }
 
     fn by(self, user: UserId, tenant: TenantOfSession) -> Self {
         Self { user: Some(user), tenant: Some(tenant.into()), ..self }
+    }
+
+    fn within(self, scope: Scope) -> Self {
+        match scope {
+            Scope::User(user) => Self { user: Some(user), ..self },
+            Scope::Tenant(tenant) => Self { tenant: Some(tenant.into()), ..self },
+            _ => self,
+        }
     }
 
     fn by_whom(self, account: Option<(UserId, TenantOfSession)>) -> Self {
@@ -100,12 +118,7 @@ impl<'a> From<&'a SecurityEvent> for Told<'a> {
                 Told { facts: json!({ "sid": sid.to_string() }), ..Told::of("session.revoke").by(*user, *tenant) }
             }
             SecurityEvent::AllRevoked { scope, .. } => {
-                let (tenant, user, reach) = match *scope {
-                    Scope::User(user) => (None, Some(user), "user"),
-                    Scope::Tenant(tenant) => (Some(tenant.into()), None, "tenant"),
-                    _ => (None, None, "everybody"),
-                };
-                Told { tenant, user, facts: json!({ "scope": reach }), ..Told::of("session.revoke_all") }
+                Told { facts: json!({ "scope": reach(*scope) }), ..Told::of("session.revoke_all").within(*scope) }
             }
             SecurityEvent::TotpReplaced { user, tenant, .. } => Told::of("session.totp_replace").by(*user, *tenant),
             SecurityEvent::TotpRemoved { user, tenant, by, .. } => {
@@ -159,6 +172,61 @@ impl<'a> From<&'a SecurityEvent> for Told<'a> {
                 }),
                 ..Told::of("session.tenant_policy")
             },
+            SecurityEvent::ApiTokenCreated { id, user, tenant, .. } => {
+                Told { facts: json!({ "token": id.to_string() }), ..Told::of("api_token.create").by(*user, *tenant) }
+            }
+            SecurityEvent::ApiTokenRotated { id, to, user, tenant, .. } => Told {
+                facts: json!({ "token": id.to_string(), "successor": to.to_string() }),
+                ..Told::of("api_token.rotate").by(*user, *tenant)
+            },
+            SecurityEvent::ApiTokenNarrowed { id, user, tenant, .. } => {
+                Told { facts: json!({ "token": id.to_string() }), ..Told::of("api_token.narrow").by(*user, *tenant) }
+            }
+            SecurityEvent::ApiTokenRevoked { id, user, tenant, .. } => {
+                Told { facts: json!({ "token": id.to_string() }), ..Told::of("api_token.revoke").by(*user, *tenant) }
+            }
+            SecurityEvent::ApiTokensRevoked { scope, number, .. } => Told {
+                facts: json!({ "scope": reach(*scope), "number": number }),
+                ..Told::of("api_token.revoke_all").within(*scope)
+            },
+            SecurityEvent::ApiTokenNewNetwork { id, user, tenant, client, .. } => Told {
+                client: Some(client),
+                facts: json!({ "token": id.to_string() }),
+                ..Told::of("api_token.new_network").by(*user, *tenant)
+            },
+            SecurityEvent::ApiTokenRefused { token, reason, client, .. } => Told {
+                outcome: Outcome::Denied,
+                client: Some(client),
+                facts: json!({ "token": token.map(|(id, ..)| id.to_string()), "reason": format!("{reason:?}") }),
+                ..Told::of("api_token.use").by_whom(token.map(|(_, user, tenant)| (user, tenant)))
+            },
+            SecurityEvent::ImpersonationStarted { id, actor, target, tenant, reason, expires_at, client, .. } => Told {
+                target: Some(*target),
+                client: Some(client),
+                facts: json!({
+                    "impersonation": id.to_string(), "reason": reason, "expires_at": expires_at.to_rfc3339(),
+                }),
+                ..Told::of("impersonation.start").by(*actor, *tenant)
+            },
+            SecurityEvent::ImpersonationEnded { id, actor, target, tenant, .. } => Told {
+                target: Some(*target),
+                facts: json!({ "impersonation": id.to_string() }),
+                ..Told::of("impersonation.end").by(*actor, *tenant)
+            },
+            SecurityEvent::ImpersonationRefused { actor, target, tenant, reason, client, .. } => Told {
+                outcome: Outcome::Denied,
+                tenant: tenant.map(Uuid::from),
+                user: Some(*actor),
+                target: Some(*target),
+                client: Some(client),
+                facts: json!({ "reason": format!("{reason:?}") }),
+                ..Told::of("impersonation.start")
+            },
+            SecurityEvent::ImpersonationPolicyChanged { tenant, policy, .. } => Told {
+                tenant: Some((*tenant).into()),
+                facts: json!({ "policy": format!("{policy:?}") }),
+                ..Told::of("impersonation.policy")
+            },
             // A kind of event that is newer than this function is still recorded, without what it says: that may be personal.
             _ => Told::of("session.event"),
         }
@@ -171,6 +239,14 @@ fn mfa(rule: MfaRule) -> String {
         MfaRule::Optional => "optional".to_owned(),
         MfaRule::Required => "required".to_owned(),
         MfaRule::RequiredFrom(time) => time.to_rfc3339(),
+    }
+}
+
+fn reach(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User(_) => "user",
+        Scope::Tenant(_) => "tenant",
+        _ => "everybody",
     }
 }
 

@@ -27,12 +27,13 @@ async fn cookies_have_every_attribute_and_their_responses_are_not_stored<S: Stor
     assert_eq!(waiting.header(header::CACHE_CONTROL), ["no-store"]);
 
     let issued = browser.post("/code", &[("code", &desk.code(0))]).await;
-    let session = browser.session();
+    let (session, device) = (browser.session(), browser.cookies["__Host-device"].clone());
     assert_eq!(
         issued.header(header::SET_COOKIE),
         [
             format!("__Host-session={session}; Path=/; Secure; HttpOnly; SameSite=Lax"),
             "__Host-signin=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0".to_owned(),
+            format!("__Host-device={device}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=15552000"),
         ]
     );
     assert_eq!(issued.header(header::CACHE_CONTROL), ["no-store"]);

@@ -1,0 +1,7 @@
+use stockade_session::{Impersonation, Session};
+
+fn build(session: Session, other: Impersonation) -> Impersonation {
+    Impersonation { target: session.user, ..other }
+}
+
+fn main() {}
