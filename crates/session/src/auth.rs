@@ -64,7 +64,7 @@ impl Auth {
     ///
     /// `Store` if the store fails.
     pub async fn stats(&self) -> Result<Stats> {
-        self.0.store.stats(&self.0.pool.params().prefix()).await
+        self.0.store.stats(&self.0.pool.prefix()).await
     }
 }
 

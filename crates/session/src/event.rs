@@ -154,7 +154,6 @@ pub enum SecurityEvent {
         client: ClientInfo,
     },
     /// The list of breached passwords could not be asked, and the password was accepted, as the settings say.
-    #[non_exhaustive]
     BreachListFailed,
     /// A user asked to change what is typed at sign-in.
     #[non_exhaustive]

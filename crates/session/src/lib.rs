@@ -59,7 +59,8 @@ pub use key::KeyRing;
 pub use lockout::LockoutPolicy;
 pub use network::{KnownNetwork, Network, NetworkStatus};
 pub use password::{
-    Argon2Params, BreachList, HashPool, HashPoolConfig, OnOutage, PasswordProblem, PasswordRules, Verdict,
+    Argon2Params, BcryptCost, BreachList, HashPool, HashPoolConfig, Hashing, OnOutage, PasswordProblem, PasswordRules,
+    Peppers, Verdict,
 };
 pub use policy::{AccountStatus, MfaRule, TenantPolicy};
 pub use recovery::RecoveryCodes;

@@ -1,6 +1,6 @@
 //! What a new password has to be.
 
-use std::{fmt, pin::Pin};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -96,7 +96,7 @@ impl PasswordRules {
             return Ok((Some(PasswordProblem::ContextWord), None));
         }
         let Some((list, on_outage)) = &self.breaches else { return Ok((None, None)) };
-        match (list.contains(password).await, on_outage) {
+        match (list.ask(password).await, on_outage) {
             (Ok(true), _) => Ok((Some(PasswordProblem::Breached), None)),
             (Ok(false), _) => Ok((None, None)),
             (Err(_), OnOutage::Accept) => Ok((None, Some(OnOutage::Accept))),
@@ -143,16 +143,22 @@ impl fmt::Debug for PasswordRules {
     }
 }
 
+impl<L: BreachList + ?Sized> BreachList for Arc<L> {
+    async fn contains(&self, password: &SecretString) -> Result<bool, BoxError> {
+        (**self).contains(password).await
+    }
+}
+
 /// [`BreachList`] with a boxed future.
 trait ErasedBreachList: Send + Sync {
-    fn contains<'a>(
+    fn ask<'a>(
         &'a self,
         password: &'a SecretString,
     ) -> Pin<Box<dyn Future<Output = Result<bool, BoxError>> + Send + 'a>>;
 }
 
 impl<L: BreachList> ErasedBreachList for L {
-    fn contains<'a>(
+    fn ask<'a>(
         &'a self,
         password: &'a SecretString,
     ) -> Pin<Box<dyn Future<Output = Result<bool, BoxError>> + Send + 'a>> {

@@ -1,7 +1,12 @@
 //! What every store must do, below `Auth`.
 
 mod api_token;
+mod credential;
 mod impersonation;
+mod network;
+mod policy;
+mod recovery;
+mod sweep;
 
 use std::{num::NonZeroU32, time::Duration};
 

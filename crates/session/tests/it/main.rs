@@ -9,10 +9,17 @@
 mod api_tokens;
 mod contract;
 mod enrolment;
+mod housekeeping;
 mod impersonation;
+mod known_clients;
 mod lockout;
+mod passwords;
+mod policy;
+mod recovery;
+mod reset;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod support;
 
 #[cfg(feature = "postgres")]
