@@ -229,11 +229,6 @@ pub(crate) fn from(ip: &str) -> ClientInfo {
     ClientInfo { ip: ip.parse().unwrap(), user_agent: None }
 }
 
-/// How many trials a race has: 50, or what `STOCKADE_RACES` says.
-pub(crate) fn races() -> usize {
-    std::env::var("STOCKADE_RACES").map_or(50, |number| number.parse().unwrap())
-}
-
 pub(crate) fn key(first: u8) -> Vec<u8> {
     (first..first + 32).collect()
 }

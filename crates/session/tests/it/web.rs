@@ -6,3 +6,4 @@ mod cross_site;
 mod example;
 mod extractors;
 mod sign_in;
+mod standing;

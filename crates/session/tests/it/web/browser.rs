@@ -14,7 +14,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use secrecy::SecretString;
 use stockade_session::{
-    Auth, Cookies, Session, Step, TotpStep, Touch,
+    ApiToken, Auth, Caller, Cookies, MustEnrol, Session, Step, TotpStep, Touch,
     axum::{SecondFactor, peer},
     tower::{Refusal, SessionLayer, Visit},
 };
@@ -40,6 +40,7 @@ pub(crate) fn app_at(
 }
 
 pub(crate) fn routes() -> Router<Auth> {
+    let bearer = async |token: ApiToken| token.scopes.join(" ");
     let who = async |session: Session| session.user.to_string();
     let maybe =
         async |session: Option<Session>| session.map_or("nobody".to_owned(), |session| session.user.to_string());
@@ -51,6 +52,13 @@ pub(crate) fn routes() -> Router<Auth> {
         .route("/payroll", get(async |SecondFactor(session): SecondFactor| session.user.to_string()))
         .route("/thrice", get(async |_: Session, _: Option<Session>, _: SecondFactor| "thrice"))
         .route("/cached", get(async |_: Session| ([(header::CACHE_CONTROL, "private, max-age=5")], "cached")))
+        .route("/enrol", get(async |must: MustEnrol| must.user().to_string()))
+        .route(
+            "/caller",
+            get(async |caller: Caller| format!("{caller:?}")).post(async |caller: Caller| format!("{caller:?}")),
+        )
+        .route("/api", get(bearer).post(bearer))
+        .route("/back", post(async |visit: Visit| answer(visit.end_impersonation().await)))
         .route("/client", get(async |visit: Visit| Ok::<_, Refusal>(visit.client()?.ip.to_string())))
         .route("/sign-in", post(sign_in))
         .route("/code", post(code))
