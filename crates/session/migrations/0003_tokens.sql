@@ -3,7 +3,7 @@
 
 -- Accounts that may be used.
 CREATE VIEW stockade.auth_active_account AS
-SELECT a.user_id, a.tenant_id, a.version FROM stockade.auth_account a;
+SELECT a.user_id, a.tenant_id, a.version FROM stockade.auth_account a WHERE a.status = 'active';
 
 -- The secret is a random text of 256 bits; digest is its HMAC under the key of the application's ring with the id key_id.
 CREATE TABLE stockade.auth_api_token (

@@ -3,21 +3,31 @@
 mod accounts;
 mod api_tokens;
 mod builder;
+mod housekeeping;
+mod identifier;
 mod impersonations;
 mod inner;
+mod networks;
+mod password;
+mod policy;
+mod reset;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod totp;
 
 use std::{fmt, sync::Arc};
 
 use crate::{error::Result, key::KeyRing, session::Stats, store::Store};
 
-pub use accounts::{Accounts, NewAccount};
+pub use accounts::{Account, Accounts, NewAccount};
 pub use api_tokens::ApiTokens;
 pub use builder::AuthBuilder;
+pub use identifier::{ConfirmBy, IdentifierChange};
 pub use impersonations::Impersonations;
 pub(crate) use inner::Inner;
+pub use password::PasswordChange;
+pub use reset::{Redemption, ResetMail, ResetRequest};
 
 /// Accounts, sign-ins and sessions over one store. Clones share everything.
 #[derive(Clone)]
@@ -30,7 +40,7 @@ impl Auth {
         AuthBuilder::new(store, keys)
     }
 
-    /// Creation of accounts.
+    /// Creation and administration of accounts.
     #[must_use]
     pub fn accounts(&self) -> Accounts<'_> {
         Accounts::new(&self.0)
@@ -54,7 +64,7 @@ impl Auth {
     ///
     /// `Store` if the store fails.
     pub async fn stats(&self) -> Result<Stats> {
-        self.0.store.stats(&self.0.pool.params().prefix()).await
+        self.0.store.stats(&self.0.pool.prefix()).await
     }
 }
 

@@ -2,7 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use crate::token::{ImpersonationToken, PendingToken, SessionToken};
+use crate::{
+    device::{DEVICE_DAYS, DeviceToken},
+    token::{ImpersonationToken, PendingToken, SessionToken},
+};
 
 /// How the tokens travel.
 ///
@@ -80,6 +83,25 @@ impl Cookies {
         only(headers, self.pending_name())?.parse().ok()
     }
 
+    /// Marks the browser as one that the user signed in on, for as long as the token counts.
+    #[must_use]
+    pub fn device(self, token: &DeviceToken) -> Zeroizing<String> {
+        self.build(self.device_name(), &token.expose(), &format!("; Max-Age={}", DEVICE_DAYS * 86_400))
+    }
+
+    /// The device in the request's `Cookie` headers, under the same rules.
+    #[must_use]
+    pub fn read_device<'a>(self, headers: impl IntoIterator<Item = &'a str>) -> Option<DeviceToken> {
+        only(headers, self.device_name())?.parse().ok()
+    }
+
+    const fn device_name(self) -> &'static str {
+        match self.0 {
+            Kind::Host => "__Host-device",
+            Kind::InsecureLocalhost => "insecure-device",
+        }
+    }
+
     /// The impersonation in the request's `Cookie` headers, under the same rules.
     #[must_use]
     pub fn read_impersonation<'a>(self, headers: impl IntoIterator<Item = &'a str>) -> Option<ImpersonationToken> {
@@ -147,6 +169,15 @@ mod tests {
             format!("__Host-signin={TEXT}; Path=/; Secure; HttpOnly; SameSite=Lax")
         );
         assert_eq!(*cookies.clear_session(), "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+    }
+
+    #[test]
+    fn device_cookie_stays() {
+        let text = "A".repeat(76);
+        let set = Cookies::host().device(&text.parse().unwrap());
+        assert_eq!(*set, format!("__Host-device={text}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=15552000"));
+        let read = Cookies::host().read_device([format!("__Host-device={text}").as_str()]).unwrap();
+        assert_eq!(*read.expose(), text);
     }
 
     #[test]

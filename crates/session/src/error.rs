@@ -34,6 +34,8 @@ pub enum ErrorKind {
     FlowEnded,
     /// The [`SeedCipher`](crate::SeedCipher) could not seal or open a seed.
     SeedCipher,
+    /// The list of breached passwords could not be asked, and the settings refuse passwords then.
+    BreachList,
     /// The operating system gave no random numbers.
     Random,
 }
@@ -61,6 +63,7 @@ impl Error {
             Repr::Configuration(_) => ErrorKind::Configuration,
             Repr::FlowEnded => ErrorKind::FlowEnded,
             Repr::SeedCipher(_) => ErrorKind::SeedCipher,
+            Repr::BreachList(_) => ErrorKind::BreachList,
             Repr::Random(_) => ErrorKind::Random,
         }
     }
@@ -68,7 +71,7 @@ impl Error {
     /// Whether the same call may succeed a little later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.0, Repr::Unavailable | Repr::StoreUnavailable(_))
+        matches!(self.0, Repr::Unavailable | Repr::StoreUnavailable(_) | Repr::BreachList(_))
     }
 
     pub(crate) fn unavailable() -> Self {
@@ -97,6 +100,10 @@ impl Error {
 
     pub(crate) fn seed_cipher(source: BoxError) -> Self {
         Self(Repr::SeedCipher(source))
+    }
+
+    pub(crate) fn breach_list(source: BoxError) -> Self {
+        Self(Repr::BreachList(source))
     }
 
     pub(crate) fn random(source: getrandom::Error) -> Self {
@@ -136,6 +143,8 @@ enum Repr {
     FlowEnded,
     #[error("the totp seed could not be sealed or opened")]
     SeedCipher(#[source] BoxError),
+    #[error("the list of breached passwords could not be asked")]
+    BreachList(#[source] BoxError),
     #[error("no random numbers: {0}")]
     Random(String),
 }

@@ -8,6 +8,8 @@ use crate::{
     client::ClientInfo,
     id::{ApiTokenId, ImpersonationId, SessionId, TenantId, UserId},
     impersonation::{ImpersonationPolicy, ImpersonationRefusal},
+    network::Network,
+    policy::{AccountStatus, MfaRule, TenantPolicy},
     session::{Assurance, Scope},
 };
 
@@ -64,6 +66,138 @@ pub enum SecurityEvent {
         user: UserId,
         /// The tenant of the account.
         tenant: TenantId,
+    },
+    /// A second factor was replaced by another one.
+    #[non_exhaustive]
+    TotpReplaced {
+        /// Whose factor it is.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+    },
+    /// A second factor was removed, and the recovery codes with it.
+    #[non_exhaustive]
+    TotpRemoved {
+        /// Whose factor it was.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+        /// Who removed it: the user, or an administrator.
+        by: UserId,
+    },
+    /// A user got new recovery codes; earlier ones are void.
+    #[non_exhaustive]
+    RecoveryCodesIssued {
+        /// Whose codes they are.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+    },
+    /// A recovery code was used in place of the second factor.
+    #[non_exhaustive]
+    RecoveryUsed {
+        /// Whose code it was.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+        /// How many are left.
+        left: u32,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// The user of a session proved again who they are.
+    #[non_exhaustive]
+    SteppedUp {
+        /// The session.
+        sid: SessionId,
+        /// Whose session it is.
+        user: UserId,
+        /// The tenant of the session.
+        tenant: TenantId,
+    },
+    /// A user signed in from a network that is none of the known ones.
+    #[non_exhaustive]
+    NewNetwork {
+        /// Who signed in.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+        /// The network.
+        network: Network,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// A user changed the password, which ended all sessions.
+    #[non_exhaustive]
+    PasswordChanged {
+        /// Whose password it is.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+    },
+    /// Somebody asked for a reset of a password.
+    #[non_exhaustive]
+    ResetRequested {
+        /// The account, if an active one has the identifier.
+        account: Option<(UserId, TenantId)>,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// A reset was used to choose a new password, which ended all sessions.
+    #[non_exhaustive]
+    PasswordReset {
+        /// Whose password it is.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+        /// From where.
+        client: ClientInfo,
+    },
+    /// The list of breached passwords could not be asked, and the password was accepted, as the settings say.
+    BreachListFailed,
+    /// A user asked to change what is typed at sign-in.
+    #[non_exhaustive]
+    IdentifierChangeRequested {
+        /// Whose identifier.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+    },
+    /// An account has a new identifier, and all sessions ended.
+    #[non_exhaustive]
+    IdentifierChanged {
+        /// Whose identifier.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+    },
+    /// An account was suspended, reactivated or deleted.
+    #[non_exhaustive]
+    AccountStatusChanged {
+        /// Whose account.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+        /// The status now.
+        status: AccountStatus,
+    },
+    /// It was changed whether an account needs a second factor.
+    #[non_exhaustive]
+    MfaRuleChanged {
+        /// Whose account.
+        user: UserId,
+        /// The tenant of the account.
+        tenant: TenantId,
+        /// The rule now.
+        rule: MfaRule,
+    },
+    /// The policy of a tenant was replaced.
+    #[non_exhaustive]
+    TenantPolicyChanged {
+        /// Whose policy.
+        tenant: TenantId,
+        /// The policy now.
+        policy: TenantPolicy,
     },
     /// The token of a session was replaced.
     #[non_exhaustive]
@@ -247,6 +381,10 @@ pub enum FailureReason {
     WrongCode,
     /// The code was right, and was used before: somebody may be looking over a shoulder.
     ReplayedCode,
+    /// The recovery code is wrong, or was used before.
+    WrongRecoveryCode,
+    /// The password is right, and the account is suspended or deleted.
+    NotActive,
     /// Too many attempts; this one was not evaluated.
     Locked,
     /// The pending sign-in ended while the code was checked.
@@ -276,7 +414,12 @@ impl SecurityEvent {
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
+            Self::TotpRemoved { user, by, .. } if user != by => Severity::Warning,
             Self::LockedOut { .. }
+            | Self::RecoveryUsed { .. }
+            | Self::NewNetwork { .. }
+            | Self::BreachListFailed
+            | Self::IdentifierChanged { .. }
             | Self::StoredHashRefused { .. }
             | Self::ImpersonationStarted { .. }
             | Self::ImpersonationRefused { .. }

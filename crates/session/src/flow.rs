@@ -1,5 +1,6 @@
 //! A sign-in, with its progress in its type.
 
+mod recovery;
 mod state;
 mod verify;
 
@@ -8,6 +9,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     auth::Inner,
     client::ClientInfo,
+    device::DeviceToken,
     store::{AccountRecord, Digest, FlowRecord},
     token::PendingToken,
 };
@@ -45,7 +47,7 @@ pub enum Step {
     Done(Flow<FullyVerified>),
 }
 
-/// The outcome of a code.
+/// The outcome of a code, be it the app's or a recovery code.
 #[derive(Debug)]
 #[must_use]
 pub enum TotpStep {
@@ -73,8 +75,15 @@ impl Flow<Identified> {
         identifier: String,
         account: Option<AccountRecord>,
     ) -> Self {
-        let state = Identified { identifier, account };
+        let state = Identified { identifier, account, device: None };
         Self { auth: Arc::clone(auth), client: client.clone(), state }
+    }
+
+    /// With what [`Cookies::read_device`](crate::Cookies::read_device) found. A device of this user keeps its own count of failures, so
+    /// that nobody else can lock it out; any other token changes nothing.
+    pub fn on_device(mut self, device: Option<DeviceToken>) -> Self {
+        self.state.device = device;
+        self
     }
 }
 

@@ -16,8 +16,8 @@ type HmacSha256 = Hmac<Sha256>;
 /// The keys that turn tokens into what the store holds (HMAC-SHA-256).
 ///
 /// One key makes new tokens; others may still verify, so that a rotation signs nobody out: put the new key first, keep the old
-/// one with [`verify_only`](Self::verify_only) for the absolute session limit, then drop it. A rotation also resets lockout
-/// counters. Each purpose has a subkey of its own (HKDF-Expand, RFC 5869).
+/// one with [`verify_only`](Self::verify_only) for the absolute session limit, then drop it; recovery codes that it made end with it. A
+/// rotation also resets lockout counters. Each purpose has a subkey of its own (HKDF-Expand, RFC 5869).
 pub struct KeyRing {
     active: (u8, Subkeys),
     verify_only: BTreeMap<u8, Subkeys>,
@@ -28,6 +28,10 @@ pub(crate) enum Purpose {
     Session,
     Pending,
     Attempt,
+    Recovery,
+    Reset,
+    Identifier,
+    Device,
     ApiToken,
     Impersonation,
 }
@@ -65,6 +69,12 @@ impl KeyRing {
         Some(subkeys.digest(purpose, message))
     }
 
+    /// The digest under every key of the ring, the active one first: for what carries no key's id because people type it.
+    pub(crate) fn digests(&self, purpose: Purpose, message: &[u8]) -> Vec<Digest> {
+        let all = std::iter::once(&self.active.1).chain(self.verify_only.values());
+        all.map(|subkeys| subkeys.digest(purpose, message)).collect()
+    }
+
     pub(crate) fn active_digest(&self, purpose: Purpose, message: &[u8]) -> Digest {
         self.active.1.digest(purpose, message)
     }
@@ -83,6 +93,10 @@ struct Subkeys {
     session: HmacSha256,
     pending: HmacSha256,
     attempt: HmacSha256,
+    recovery: HmacSha256,
+    reset: HmacSha256,
+    identifier: HmacSha256,
+    device: HmacSha256,
     api_token: HmacSha256,
     impersonation: HmacSha256,
 }
@@ -99,6 +113,10 @@ impl Subkeys {
             session: subkey(key, b"stockade-session/v1/session")?,
             pending: subkey(key, b"stockade-session/v1/pending")?,
             attempt: subkey(key, b"stockade-session/v1/attempt")?,
+            recovery: subkey(key, b"stockade-session/v1/recovery")?,
+            reset: subkey(key, b"stockade-session/v1/reset")?,
+            identifier: subkey(key, b"stockade-session/v1/identifier")?,
+            device: subkey(key, b"stockade-session/v1/device")?,
             api_token: subkey(key, b"stockade-session/v1/api-token")?,
             impersonation: subkey(key, b"stockade-session/v1/impersonation")?,
         })
@@ -109,6 +127,10 @@ impl Subkeys {
             Purpose::Session => &self.session,
             Purpose::Pending => &self.pending,
             Purpose::Attempt => &self.attempt,
+            Purpose::Recovery => &self.recovery,
+            Purpose::Reset => &self.reset,
+            Purpose::Identifier => &self.identifier,
+            Purpose::Device => &self.device,
             Purpose::ApiToken => &self.api_token,
             Purpose::Impersonation => &self.impersonation,
         };
@@ -160,14 +182,25 @@ mod tests {
     fn purposes_and_keys_differ() {
         let key: Vec<u8> = (0..32).collect();
         let ring = KeyRing::single(1, &key).unwrap().verify_only(2, [&key[..], b"x"].concat()).unwrap();
-        let mut digests: Vec<_> =
-            [Purpose::Session, Purpose::Pending, Purpose::Attempt, Purpose::ApiToken, Purpose::Impersonation]
-                .into_iter()
-                .flat_map(|purpose| [1, 2].map(|id| *ring.digest(id, purpose, b"token").unwrap().as_bytes()))
-                .collect();
+        let purposes = [
+            Purpose::Session,
+            Purpose::Pending,
+            Purpose::Attempt,
+            Purpose::Recovery,
+            Purpose::Reset,
+            Purpose::Identifier,
+            Purpose::Device,
+            Purpose::ApiToken,
+            Purpose::Impersonation,
+        ];
+        let mut digests: Vec<_> = purposes
+            .into_iter()
+            .flat_map(|purpose| [1, 2].map(|id| *ring.digest(id, purpose, b"token").unwrap().as_bytes()))
+            .collect();
         digests.sort_unstable();
         digests.dedup();
-        assert_eq!(digests.len(), 10);
+        assert_eq!(digests.len(), 18);
+        assert_eq!(ring.digests(Purpose::Recovery, b"token").len(), 2);
         assert!(ring.digest(3, Purpose::Session, b"token").is_none());
     }
 

@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
     id::UserId,
     key::{KeyRing, Purpose},
+    network::Network,
     store::Digest,
 };
 
@@ -62,6 +63,12 @@ impl LockoutPolicy {
         self.locks.get(index).or(self.locks.last()).copied()
     }
 
+    /// The default over all untrusted clients of an identifier: 20 attempts, then 15 minutes, doubling to 4 hours.
+    pub(crate) fn of_identifiers() -> Self {
+        let limit = NonZeroU32::MIN.saturating_add(19);
+        Self::build(limit, TimeDelta::minutes(15), TimeDelta::hours(4), TimeDelta::hours(24))
+    }
+
     fn build(limit: NonZeroU32, first: TimeDelta, longest: TimeDelta, memory: TimeDelta) -> Self {
         let doubled = std::iter::successors(Some(first), |lock| lock.checked_mul(2)).take_while(|lock| *lock < longest);
         let locks = doubled.chain([longest]).collect();
@@ -78,9 +85,53 @@ impl Default for LockoutPolicy {
     }
 }
 
-/// The bucket of an identifier's passwords. It exists whether or not the account does.
-pub(crate) fn password_bucket(keys: &KeyRing, identifier: &str) -> Digest {
-    keys.active_digest(Purpose::Attempt, &[b"password\0", identifier.as_bytes()].concat())
+/// What vouches for a client before its password is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Nothing.
+    Untrusted(Network),
+    /// The user signed in from the network lately.
+    KnownNetwork(Network),
+    /// The user signed in on the device lately.
+    KnownDevice([u8; 16]),
+}
+
+/// The two counts that a password must pass, with their policies. They exist whether or not the account does.
+pub(crate) struct PasswordBuckets<'a> {
+    /// Of the identifier and the network or device.
+    pub(crate) own: (Digest, &'a LockoutPolicy),
+    /// Of the identifier over all untrusted clients. Trusted ones count here alone, by the policy of the first: the work is the same, and
+    /// nobody else can lock it.
+    pub(crate) shared: (Digest, &'a LockoutPolicy),
+}
+
+impl<'a> PasswordBuckets<'a> {
+    pub(crate) fn new(keys: &KeyRing, identifier: &str, origin: Origin, [own, shared]: [&'a LockoutPolicy; 2]) -> Self {
+        let bucket = |name: &[u8], of: &[u8]| {
+            keys.active_digest(
+                Purpose::Attempt,
+                &[b"password\0", name, b"\0", of, b"\0", identifier.as_bytes()].concat(),
+            )
+        };
+        match origin {
+            Origin::Untrusted(network) => Self {
+                own: (bucket(b"net", network.to_string().as_bytes()), own),
+                shared: (bucket(b"any", b""), shared),
+            },
+            Origin::KnownNetwork(network) => {
+                let name = network.to_string();
+                Self { own: (bucket(b"net", name.as_bytes()), own), shared: (bucket(b"known", name.as_bytes()), own) }
+            }
+            Origin::KnownDevice(device) => {
+                Self { own: (bucket(b"device", &device), own), shared: (bucket(b"known", &device), own) }
+            }
+        }
+    }
+}
+
+/// The bucket of proofs by password within a session of the user.
+pub(crate) fn proof_bucket(keys: &KeyRing, user: UserId) -> Digest {
+    keys.active_digest(Purpose::Attempt, &[b"proof\0", user.as_uuid().as_bytes().as_slice()].concat())
 }
 
 /// The bucket of a user's codes. Apart from the passwords, because a right password empties that one.
@@ -116,7 +167,26 @@ mod tests {
     fn buckets_are_apart() {
         let keys = KeyRing::single(1, (0..32).collect::<Vec<u8>>()).unwrap();
         let user = UserId::from(uuid::Uuid::nil());
-        assert_ne!(password_bucket(&keys, "a").as_bytes(), password_bucket(&keys, "b").as_bytes());
-        assert_ne!(password_bucket(&keys, "a").as_bytes(), totp_bucket(&keys, user).as_bytes());
+        let network = |ip: &str| Network::from(ip.parse::<std::net::IpAddr>().unwrap());
+        let (own, shared) = (LockoutPolicy::default(), LockoutPolicy::of_identifiers());
+        let of = |identifier, origin| {
+            let buckets = PasswordBuckets::new(&keys, identifier, origin, [&own, &shared]);
+            [buckets.own.0, buckets.shared.0]
+        };
+        let (a, b) = (network("203.0.113.7"), network("203.0.113.8"));
+        assert_eq!(of("a", Origin::Untrusted(a))[1], of("a", Origin::Untrusted(b))[1], "one count over all networks");
+        assert_eq!(of("a", Origin::Untrusted(a))[0], of("a", Origin::KnownNetwork(a))[0]);
+        let mut all = [
+            of("a", Origin::Untrusted(a)),
+            of("b", Origin::Untrusted(a)),
+            [of("a", Origin::Untrusted(b))[0], of("a", Origin::KnownNetwork(a))[1]],
+            of("a", Origin::KnownDevice([1; 16])),
+            of("a", Origin::KnownDevice([2; 16])),
+            [totp_bucket(&keys, user), proof_bucket(&keys, user)],
+        ]
+        .concat();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 12);
     }
 }

@@ -1,12 +1,19 @@
 //! Password hashing: parameters and rules.
 
+mod hashing;
+mod pepper;
 mod phc;
 mod pool;
+mod rules;
+mod worker;
 
 use crate::error::{Error, Result};
 
+pub use hashing::{BcryptCost, Hashing};
+pub use pepper::Peppers;
 pub(crate) use pool::Slot;
 pub use pool::{HashPool, HashPoolConfig, Verdict};
+pub use rules::{BreachList, OnOutage, PasswordProblem, PasswordRules};
 
 /// The fewest characters of a new password (ASVS 5.0, 6.2.1).
 pub(crate) const MIN_CHARS: usize = 8;

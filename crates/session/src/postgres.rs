@@ -9,11 +9,16 @@
 mod account;
 mod api_token;
 mod attempt;
+mod credential;
 mod flow;
 mod impersonation;
 mod migration;
+mod network;
+mod policy;
+mod recovery;
 mod session;
 mod store;
+mod sweep;
 
 pub use migration::{MIGRATIONS, migrator};
 pub use store::PgStore;

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     error::{Error, Result},
     id::{SessionId, TenantId, UserId},
+    network::NetworkStatus,
     store::SessionRecord,
     token::SessionToken,
 };
@@ -23,7 +24,7 @@ pub struct Session {
     pub tenant: TenantId,
     /// What was checked at sign-in.
     pub assurance: Assurance,
-    /// When that was.
+    /// When that was, or when the user proved it again by [`Auth::step_up`](crate::Auth::step_up).
     pub authenticated_at: DateTime<Utc>,
     /// The last use, recorded at most once per min(60 s, idle/30).
     pub last_seen_at: DateTime<Utc>,
@@ -41,7 +42,7 @@ pub struct Session {
 pub enum Assurance {
     /// The password. The account had no second factor.
     Password,
-    /// The password and a code.
+    /// The password and a code, of the authenticator app or for recovery.
     PasswordAndTotp,
 }
 
@@ -62,6 +63,8 @@ pub enum Scope {
 pub struct Issued {
     pub(crate) token: SessionToken,
     pub(crate) session: Session,
+    pub(crate) must_enrol: bool,
+    pub(crate) network: Option<NetworkStatus>,
 }
 
 /// How long sessions live.
@@ -84,6 +87,14 @@ pub struct Stats {
 }
 
 impl Session {
+    /// Whether the user proved who they are, at sign-in or by [`Auth::step_up`](crate::Auth::step_up), not longer than `limit` before
+    /// `now`. What a dangerous operation of this crate demands is a [`Fresh`](crate::Fresh).
+    #[must_use]
+    pub fn authenticated_within(&self, limit: Duration, now: DateTime<Utc>) -> bool {
+        let limit = TimeDelta::from_std(limit).unwrap_or(TimeDelta::MAX);
+        now.signed_duration_since(self.authenticated_at) <= limit
+    }
+
     pub(crate) fn from_record(record: SessionRecord) -> Self {
         Self {
             sid: record.sid,
@@ -100,6 +111,16 @@ impl Session {
 }
 
 impl Issued {
+    pub(crate) fn new(
+        token: SessionToken,
+        record: SessionRecord,
+        now: DateTime<Utc>,
+        network: Option<NetworkStatus>,
+    ) -> Self {
+        let must_enrol = record.must_enrol(now);
+        Self { token, session: Session::from_record(record), must_enrol, network }
+    }
+
     /// The token, for the session cookie.
     #[must_use]
     pub fn token(&self) -> &SessionToken {
@@ -110,6 +131,20 @@ impl Issued {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Whether the policy demands a second factor that the account does not have:
+    /// [`Auth::access`](crate::Auth::access) will answer [`MustEnrol`](crate::Access::MustEnrol) until it has one.
+    #[must_use]
+    pub fn must_enrol(&self) -> bool {
+        self.must_enrol
+    }
+
+    /// What the network was to the user, if this came of a sign-in: a message to the user is due where it is
+    /// [`New`](NetworkStatus::New).
+    #[must_use]
+    pub fn network(&self) -> Option<NetworkStatus> {
+        self.network
     }
 }
 

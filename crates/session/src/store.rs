@@ -3,10 +3,15 @@
 //! An application needs nothing of this module; it is for those who write a [`Store`] of their own.
 
 mod api_token;
+mod credential;
 mod erased;
 mod impersonation;
 mod memory;
+mod network;
+mod policy;
 mod record;
+mod recovery;
+mod sweep;
 
 use std::future::Future;
 
@@ -22,22 +27,39 @@ use crate::{
 pub use api_token::{
     ApiTokenLookup, ApiTokenRecord, ApiTokenStore, ApiTokenSuccessor, ApiTokenVerifier, FoundApiToken,
 };
+pub use credential::{CredentialStore, IdentifierConfirmation};
 pub(crate) use erased::ErasedStore;
 pub use impersonation::{Ending, ImpersonationRecord, ImpersonationStore};
 pub use memory::MemoryStore;
+pub use network::NetworkStore;
+pub use policy::{PolicyStore, tombstone};
 pub use record::{
-    AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, TotpRecord, TotpState,
-    Versions,
+    AccountRecord, Digest, FlowRecord, IdentifierChangeRecord, Lookup, NewAccountRecord, Reservation, ResetRecord,
+    SessionRecord, TotpRecord, TotpState, Versions,
 };
+pub use recovery::{FactorStore, RecoveryStore};
+pub use sweep::{SweepBounds, SweepStore};
 
 /// The persistence of an [`Auth`](crate::Auth).
 ///
 /// Every method is one atomic step, and every change is a compare-and-swap: it states what must still be true and says whether it
 /// was, so that no caller reads, decides and then writes. Times come from the caller, in whole microseconds.
 ///
-/// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody.
-/// Versions start at 0 and only grow.
-pub trait Store: ApiTokenStore + ImpersonationStore + Send + Sync + 'static {
+/// A session or pending sign-in is **current** while the [`Versions`] it holds equal those of its user, its tenant and everybody, and the
+/// account is [`Active`](crate::AccountStatus::Active). Versions start at 0 and only grow.
+pub trait Store:
+    ApiTokenStore
+    + CredentialStore
+    + FactorStore
+    + ImpersonationStore
+    + NetworkStore
+    + PolicyStore
+    + RecoveryStore
+    + SweepStore
+    + Send
+    + Sync
+    + 'static
+{
     /// Adds an account. False if its user or its identifier is there already.
     fn insert_account(&self, account: &NewAccountRecord) -> impl Future<Output = Result<bool>> + Send;
 
@@ -91,6 +113,9 @@ pub trait Store: ApiTokenStore + ImpersonationStore + Send + Sync + 'static {
     fn insert_session(&self, digest: &Digest, session: &SessionRecord) -> impl Future<Output = Result<()>> + Send;
 
     /// A session that is live: current, not revoked, `last_seen_at + idle > now` and `expires_at > now`. One query.
+    ///
+    /// Here and wherever a session is given, `idle` and `expires_at` are the tighter of the session's own and those of the tenant's
+    /// [policy](crate::TenantPolicy), and `mfa_required_from` is the earlier of the account's and the tenant's.
     fn resolve(
         &self,
         digest: &Digest,
@@ -116,7 +141,7 @@ pub trait Store: ApiTokenStore + ImpersonationStore + Send + Sync + 'static {
     /// Revokes a session for good. Nothing if there is none or it was revoked before.
     fn revoke(&self, sid: SessionId, now: DateTime<Utc>) -> impl Future<Output = Result<Option<SessionRecord>>> + Send;
 
-    /// Adds one to the version of a scope. False if it is a user without an account.
+    /// Adds one to the version of a scope. False if it is a user without an account, or with a deleted one.
     fn bump_version(&self, scope: Scope) -> impl Future<Output = Result<bool>> + Send;
 
     /// The live sessions of a user, newest first.

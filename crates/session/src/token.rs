@@ -65,6 +65,14 @@ token! {
 }
 
 token! {
+    /// Lets whoever has it choose a new password once. It belongs into a message to the owner of the account.
+    ResetToken, Purpose::Reset
+}
+token! {
+    /// Confirms one side of a change of identifier.
+    IdentifierToken, Purpose::Identifier
+}
+token! {
     /// The token of an impersonation. It shows nothing without the session that it was made for.
     ImpersonationToken, Purpose::Impersonation
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 mod looking;
 
-pub use looking::Looking;
+pub use looking::{HOME, Looking};
 
 use crate::{
     app::App,
@@ -72,7 +72,7 @@ impl App {
     pub async fn visitor(&self, session: Session, request: RequestContext) -> Result<Option<Visitor>> {
         let (tenant, person) = (Uuid::from(session.tenant), Uuid::from(session.user));
         let Some((mut user, loaded)) = self.member(tenant, person).await? else { return Ok(None) };
-        let version = loaded.version();
+        let version = loaded.subject_version();
         let actor = match session.assurance {
             Assurance::PasswordAndTotp => loaded.actor().multi_factor().build(),
             _ => loaded.build(),

@@ -18,6 +18,7 @@ pub use company::{Desk, OFFICES, TEAMS};
 
 use crate::{
     app::App,
+    authority::HOME,
     columns::{DriverBankAccount, DriverSsn, DriverSsnIndex, IntegrationToken},
     domain::drivers,
 };
@@ -65,8 +66,7 @@ pub const CEDAR: Tenant =
 pub const TENANTS: [Tenant; 3] = [ACME, BRIGHT, CEDAR];
 
 /// The platform itself, to which its own staff belong.
-pub const PLATFORM: Tenant =
-    Tenant { id: Uuid::from_u128(0xf4e1 << 112 | 0xd), name: "Freight Desk", slug: "platform", prefix: "FD" };
+pub const PLATFORM: Tenant = Tenant { id: HOME, name: "Freight Desk", slug: "platform", prefix: "FD" };
 
 /// Owner, with a second factor.
 pub const OWNER: Person = Person {

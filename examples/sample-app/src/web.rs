@@ -33,12 +33,17 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Router,
     extract::{FromRequest, Request, State},
-    response::IntoResponse,
+    middleware::map_response,
+    response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
+use stockade::session::{
+    axum::peer,
+    tower::{Refusal, SessionLayer},
+};
 use tower::ServiceBuilder;
-use tower_http::{csrf::CsrfLayer, set_header::SetResponseHeaderLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use self::problem::Problem;
 pub use self::routes::{Guard, Route, routes};
@@ -58,7 +63,8 @@ pub fn router(app: Arc<App>) -> Router {
                 .layer(response_header("x-content-type-options", "nosniff"))
                 .layer(response_header("referrer-policy", "same-origin"))
                 .layer(response_header("cache-control", "no-store"))
-                .layer(CsrfLayer::new()),
+                .layer(map_response(refused))
+                .layer(SessionLayer::new(app.auth.clone(), app.cookies, peer)),
         )
         .with_state(app)
 }
@@ -81,13 +87,21 @@ pub async fn serve(
 pub(crate) struct Form<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
-    type Rejection = axum::response::Response;
+    type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         match axum::Form::from_request(request, state).await {
             Ok(axum::Form(value)) => Ok(Self(value)),
             Err(_) => Err(Problem::Malformed.into_response()),
         }
+    }
+}
+
+/// A page for what the session layer refuses by itself.
+async fn refused(response: Response) -> Response {
+    match response.extensions().get() {
+        Some(Refusal::CrossSite) => Problem::CrossSite.into_response(),
+        _ => response,
     }
 }
 

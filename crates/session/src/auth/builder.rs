@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 
-use super::{Auth, Inner};
+use super::{Auth, Inner, inner::Floor};
 use crate::{
     api_token::ApiTokenPolicy,
     clock::{Clock, SystemClock},
@@ -12,7 +12,7 @@ use crate::{
     event::Observer,
     key::KeyRing,
     lockout::LockoutPolicy,
-    password::{HashPool, HashPoolConfig},
+    password::{HashPool, HashPoolConfig, PasswordRules},
     session::SessionLimits,
     store::{ErasedStore, Store},
     totp::SeedCipher,
@@ -30,6 +30,9 @@ pub struct AuthBuilder {
     seeds: Option<Box<dyn SeedCipher>>,
     observer: Option<Box<dyn Observer>>,
     issuer: String,
+    identifier_lockout: LockoutPolicy,
+    rules: PasswordRules,
+    floor: Option<Floor>,
     api_tokens: Option<ApiTokenPolicy>,
 }
 
@@ -46,6 +49,9 @@ impl AuthBuilder {
             seeds: None,
             observer: None,
             issuer: "Stockade".to_owned(),
+            identifier_lockout: LockoutPolicy::of_identifiers(),
+            rules: PasswordRules::default(),
+            floor: None,
             api_tokens: None,
         }
     }
@@ -80,10 +86,37 @@ impl AuthBuilder {
         Self { limits, ..self }
     }
 
-    /// When failed attempts lock. The default is [`LockoutPolicy::default`].
+    /// When failed attempts lock an identifier for a network or a known device, and codes for a user. The default is
+    /// [`LockoutPolicy::default`].
     #[must_use]
     pub fn lockout(self, lockout: LockoutPolicy) -> Self {
         Self { lockout, ..self }
+    }
+
+    /// When failed attempts lock an identifier for every client that comes neither from a network nor on a device that its owner signed in
+    /// with. The default is 20 attempts, then 15 minutes, doubling to 4 hours, forgotten after 24 hours without an attempt.
+    #[must_use]
+    pub fn identifier_lockout(self, identifier_lockout: LockoutPolicy) -> Self {
+        Self { identifier_lockout, ..self }
+    }
+
+    /// What a new password has to be. The default is [`PasswordRules::default`].
+    #[must_use]
+    pub fn password_rules(self, rules: PasswordRules) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// The least time from a credential to its refusal, and for asking for a reset, so that the time of an answer does not tell which work
+    /// was done; at most 10 seconds. Choose more than the slowest stored hash takes when the pool is busy. `sleep` is the timer of the
+    /// runtime, such as `tokio::time::sleep`: this crate has none of its own. The default is no such time.
+    #[must_use]
+    pub fn refusal_floor<F, Fut>(self, least: Duration, sleep: F) -> Self
+    where
+        F: Fn(Duration) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let least = TimeDelta::from_std(least).unwrap_or(TimeDelta::MAX);
+        Self { floor: Some(Floor { least, sleep: Box::new(move |time| Box::pin(sleep(time))) }), ..self }
     }
 
     /// How long a sign-in waits for its second factor, between 1 second and 1 hour. The default is 10 minutes.
@@ -117,6 +150,9 @@ impl AuthBuilder {
         if pending_life < TimeDelta::seconds(1) || pending_life > TimeDelta::hours(1) {
             return Err(Error::configuration("a pending sign-in lives between 1 second and 1 hour"));
         }
+        if self.floor.as_ref().is_some_and(|floor| floor.least > TimeDelta::seconds(10)) {
+            return Err(Error::configuration("a refusal takes at most 10 seconds"));
+        }
         let pool = match self.pool {
             Some(pool) => pool,
             None => HashPool::new(HashPoolConfig::default())?,
@@ -132,6 +168,9 @@ impl AuthBuilder {
             seeds: self.seeds,
             observer: self.observer,
             issuer: self.issuer,
+            identifier_lockout: self.identifier_lockout,
+            rules: self.rules,
+            floor: self.floor,
             api_tokens: self.api_tokens,
         })))
     }

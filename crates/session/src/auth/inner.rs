@@ -1,6 +1,6 @@
 //! What the parts of an `Auth` share.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
@@ -11,9 +11,9 @@ use crate::{
     event::{Observer, SecurityEvent},
     key::KeyRing,
     lockout::LockoutPolicy,
-    password::HashPool,
+    password::{HashPool, PasswordRules},
     session::SessionLimits,
-    store::{ErasedStore, TotpRecord},
+    store::ErasedStore,
     totp::{SeedCipher, SeedOwner, TotpSeed, matching_step},
 };
 
@@ -31,7 +31,16 @@ pub(crate) struct Inner {
     pub(super) seeds: Option<Box<dyn SeedCipher>>,
     pub(super) observer: Option<Box<dyn Observer>>,
     pub(super) issuer: String,
+    pub(crate) identifier_lockout: LockoutPolicy,
+    pub(super) rules: PasswordRules,
+    pub(super) floor: Option<Floor>,
     pub(super) api_tokens: Option<ApiTokenPolicy>,
+}
+
+/// The least time that a refusal takes.
+pub(super) struct Floor {
+    pub(super) least: TimeDelta,
+    pub(super) sleep: Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>,
 }
 
 impl Inner {
@@ -55,16 +64,26 @@ impl Inner {
     pub(crate) fn matching_step(
         &self,
         owner: SeedOwner,
-        totp: &TotpRecord,
+        sealed_seed: &[u8],
         code: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>> {
-        let seed = self.seeds()?.open(owner, &totp.sealed_seed).map_err(Error::seed_cipher)?;
+        let seed = self.seeds()?.open(owner, sealed_seed).map_err(Error::seed_cipher)?;
         matching_step(&TotpSeed::from_bytes(seed.as_slice())?, code, now)
     }
 
     fn seeds(&self) -> Result<&dyn SeedCipher> {
         self.seeds.as_deref().ok_or_else(|| Error::configuration("totp needs a seed cipher"))
+    }
+
+    /// Waits until a refusal that began at `started` has taken its time. A clock that jumps cannot make it wait longer than that.
+    pub(crate) async fn hold(&self, started: DateTime<Utc>) {
+        let Some(floor) = &self.floor else { return };
+        let taken = self.clock.now().signed_duration_since(started);
+        let missing = (floor.least - taken).clamp(TimeDelta::zero(), floor.least);
+        if let Some(missing) = missing.to_std().ok().filter(|missing| !missing.is_zero()) {
+            (floor.sleep)(missing).await;
+        }
     }
 
     pub(super) fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {

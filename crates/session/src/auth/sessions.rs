@@ -2,30 +2,57 @@
 
 use super::Auth;
 use crate::{
+    access::{Access, MustEnrol},
     error::{Error, Result},
     event::SecurityEvent,
     id::{SessionId, UserId},
     session::{Issued, Scope, Session, touch_interval},
     store::Ending,
     token::SessionToken,
+    touch::Touch,
 };
 
 impl Auth {
-    /// The live session of a token, in one query. Records the use of it if the last record is older than min(60 s, idle/30); so a
-    /// session may end that much earlier than its idle limit, never later.
+    /// The live session of a token that satisfies the policy of its tenant: what [`access`](Self::access) grants.
     ///
     /// # Errors
     ///
     /// `Store` if the store fails.
     pub async fn resolve(&self, token: &SessionToken) -> Result<Option<Session>> {
+        Ok(match self.access(token).await? {
+            Access::Granted(session) => Some(session),
+            Access::MustEnrol(_) | Access::Denied => None,
+        })
+    }
+
+    /// What the holder of a token may do, in one query: the session's own state, the account's status and the tenant's policy as they are
+    /// now. Records the use of it if the last record is older than min(60 s, idle/30); so a session may end that much earlier than its
+    /// idle limit, never later.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn access(&self, token: &SessionToken) -> Result<Access> {
+        self.access_with(token, Touch::Throttled).await
+    }
+
+    /// As [`access`](Self::access). With [`Touch::Never`] nothing is written, and the idle limit goes on.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn access_with(&self, token: &SessionToken, touch: Touch) -> Result<Access> {
         let now = self.0.now();
-        let Some(digest) = token.digest(&self.0.keys) else { return Ok(None) };
-        let Some(record) = self.0.store.resolve(&digest, now).await? else { return Ok(None) };
+        let Some(digest) = token.digest(&self.0.keys) else { return Ok(Access::Denied) };
+        let Some(record) = self.0.store.resolve(&digest, now).await? else { return Ok(Access::Denied) };
         let unless_after = now - touch_interval(record.idle);
-        if record.last_seen_at <= unless_after {
+        if touch == Touch::Throttled && record.last_seen_at <= unless_after {
             self.0.store.touch(record.sid, now, unless_after).await?;
         }
-        Ok(Some(Session::from_record(record)))
+        Ok(match record.must_enrol(now) {
+            true => Access::MustEnrol(MustEnrol::new(Session::from_record(record))),
+            false => Access::Granted(Session::from_record(record)),
+        })
     }
 
     /// Replaces the token of a live session, for a change of authority after sign-in, such as another role. The old token is dead at
@@ -38,10 +65,11 @@ impl Auth {
         let Some(old) = token.digest(&self.0.keys) else { return Ok(None) };
         let token = SessionToken::generate(&self.0.keys)?;
         let new = token.digest(&self.0.keys).ok_or_else(|| Error::configuration("the key ring is empty"))?;
-        let Some(record) = self.0.store.rotate(&old, &new, self.0.now()).await? else { return Ok(None) };
+        let now = self.0.now();
+        let Some(record) = self.0.store.rotate(&old, &new, now).await? else { return Ok(None) };
         let (sid, user, tenant) = (record.sid, record.user, record.tenant);
         self.0.emit(&SecurityEvent::SessionRotated { sid, user, tenant });
-        Ok(Some(Issued { token, session: Session::from_record(record) }))
+        Ok(Some(Issued::new(token, record, now, None)))
     }
 
     /// Ends one session for good: a logout, or a line on a page of devices. Ending an unknown or ended session does nothing.

@@ -7,7 +7,8 @@ use crate::{
     event::SecurityEvent,
     flow::{Flow, FullyVerified, Identified, PasswordVerified},
     id::SessionId,
-    session::{Issued, Session},
+    network::{KEEP, Network, NetworkStatus, known_for},
+    session::Issued,
     store::{Lookup, SessionRecord},
     token::{PendingToken, SessionToken},
 };
@@ -49,6 +50,8 @@ impl Auth {
         }
         let (client, verified) = flow.into_verified();
         let now = self.0.now();
+        let network = Network::from(client.ip);
+        let status = self.0.store.note_network(verified.user, network, now, now - known_for(), KEEP).await?;
         let token = SessionToken::generate(&self.0.keys)?;
         let digest = token.digest(&self.0.keys).ok_or_else(Error::flow_ended)?;
         let record = SessionRecord {
@@ -63,15 +66,21 @@ impl Auth {
             expires_at: verified.at + self.0.limits.absolute(),
             ip: client.ip,
             user_agent: client.short_user_agent(),
+            mfa_required_from: verified.mfa_required_from,
         };
         self.0.store.insert_session(&digest, &record).await?;
-        self.0.emit(&SecurityEvent::SignedIn {
-            user: record.user,
-            tenant: record.tenant,
+        let (user, tenant) = (record.user, record.tenant);
+        let signed_in = SecurityEvent::SignedIn {
+            user,
+            tenant,
             sid: record.sid,
             assurance: record.assurance,
-            client,
-        });
-        Ok(Issued { token, session: Session::from_record(record) })
+            client: client.clone(),
+        };
+        self.0.emit(&signed_in);
+        if status == NetworkStatus::New {
+            self.0.emit(&SecurityEvent::NewNetwork { user, tenant, network, client });
+        }
+        Ok(Issued::new(token, record, now, Some(status)))
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::{
+    device::DeviceToken,
     id::{TenantId, UserId},
     session::Assurance,
     store::{AccountRecord, Digest, FlowRecord, Versions},
@@ -18,6 +19,7 @@ pub trait State: sealed::Sealed {}
 pub struct Identified {
     pub(super) identifier: String,
     pub(super) account: Option<AccountRecord>,
+    pub(super) device: Option<DeviceToken>,
 }
 
 /// The password was right, and a code is missing.
@@ -33,7 +35,16 @@ pub struct FullyVerified {
     pub(crate) tenant: TenantId,
     pub(crate) versions: Versions,
     pub(crate) assurance: Assurance,
+    pub(crate) mfa_required_from: Option<DateTime<Utc>>,
     pub(crate) at: DateTime<Utc>,
+}
+
+impl FullyVerified {
+    /// After a second factor, which every policy is content with.
+    pub(super) fn of_flow(record: &FlowRecord, assurance: Assurance, at: DateTime<Utc>) -> Self {
+        let FlowRecord { user, tenant, versions, .. } = *record;
+        Self { user, tenant, versions, assurance, mfa_required_from: None, at }
+    }
 }
 
 mod sealed {

@@ -2,15 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::{Flow, FullyVerified, Identified, PasswordVerified, Rejected, Step, TotpStep};
 use crate::{
     auth::Inner,
     client::ClientInfo,
+    device::DeviceToken,
     error::{Error, Result},
     event::{FailureReason, SecurityEvent},
     id::{TenantId, UserId},
-    lockout::{password_bucket, totp_bucket},
+    lockout::{Origin, PasswordBuckets, totp_bucket},
+    network::{Network, known_for},
     password::{Slot, Verdict},
     session::Assurance,
     store::{AccountRecord, FlowRecord, Reservation, TotpState},
@@ -29,9 +32,11 @@ impl Flow<Identified> {
         let account = state.account.as_ref().map(|account| (account.user, account.tenant));
         // A place first, then the count, then the hash: overload counts nothing, and no guess is evaluated before it counts.
         let slot = auth.pool.admit()?;
-        let bucket = password_bucket(&auth.keys, &state.identifier);
         let now = auth.now();
-        let reservation = auth.store.reserve_attempt(&bucket, &auth.lockout, now).await?;
+        let origin = auth.origin(account.map(|(user, _)| user), state.device.as_ref(), &client, now).await?;
+        let policies = [&auth.lockout, &auth.identifier_lockout];
+        let buckets = PasswordBuckets::new(&auth.keys, &state.identifier, origin, policies);
+        let reservation = auth.reserve(&buckets, now).await?;
         let checked = check(slot, reservation, state.account, &password).await?;
         let (account, verdict) = match checked {
             Ok(right) => right,
@@ -39,10 +44,11 @@ impl Flow<Identified> {
                 if let (Verdict::Refused, Some((user, tenant))) = (verdict, account) {
                     auth.emit(&SecurityEvent::StoredHashRefused { user, tenant });
                 }
-                return Ok(Step::Rejected(auth.reject(account, reason, reservation, client)));
+                return Ok(Step::Rejected(auth.reject(now, account, reason, reservation, client).await));
             }
         };
-        auth.store.clear_attempts(&bucket).await?;
+        auth.store.clear_attempts(&buckets.own.0).await?;
+        auth.store.clear_attempts(&buckets.shared.0).await?;
         if verdict == Verdict::MatchOutdated {
             auth.upgrade(&account, password).await?;
         }
@@ -52,6 +58,7 @@ impl Flow<Identified> {
                 tenant: account.tenant,
                 versions: account.versions,
                 assurance: Assurance::Password,
+                mfa_required_from: account.mfa_required_from,
                 at: now,
             };
             return Ok(Step::Done(Flow { auth, client, state }));
@@ -86,11 +93,11 @@ impl Flow<PasswordVerified> {
         let now = auth.now();
         let reservation = auth.store.reserve_attempt(&bucket, &auth.lockout, now).await?;
         if let Err(reason) = auth.consume_code(reservation, &state, code, now).await? {
-            return Ok(TotpStep::Rejected(auth.reject(Some((user, tenant)), reason, reservation, client)));
+            let rejected = auth.reject(now, Some((user, tenant)), reason, reservation, client).await;
+            return Ok(TotpStep::Rejected(rejected));
         }
         auth.store.clear_attempts(&bucket).await?;
-        let (versions, assurance) = (state.record.versions, Assurance::PasswordAndTotp);
-        let state = FullyVerified { user, tenant, versions, assurance, at: now };
+        let state = FullyVerified::of_flow(&state.record, Assurance::PasswordAndTotp, now);
         Ok(TotpStep::Done(Flow { auth, client, state }))
     }
 }
@@ -108,7 +115,8 @@ async fn check(
     let stored = evaluated.as_ref().map(|account| account.password_hash.clone());
     let verdict = slot.verify(password.clone(), stored).await?;
     Ok(match (evaluated, verdict) {
-        (Some(account), Verdict::Match | Verdict::MatchOutdated) => Ok((account, verdict)),
+        (Some(account), Verdict::Match | Verdict::MatchOutdated) if account.is_active() => Ok((account, verdict)),
+        (Some(_), Verdict::Match | Verdict::MatchOutdated) => Err((FailureReason::NotActive, verdict)),
         (Some(_), Verdict::Mismatch | Verdict::Refused) => Err((FailureReason::WrongPassword, verdict)),
         (None, _) if reservation == Reservation::Locked => Err((FailureReason::Locked, verdict)),
         (None, _) => Err((FailureReason::UnknownIdentifier, verdict)),
@@ -127,7 +135,7 @@ impl Inner {
         let owner = SeedOwner { tenant: state.record.tenant, user: state.record.user };
         let totp = self.store.totp(owner.user).await?.filter(|totp| totp.state == TotpState::Active);
         let Some(totp) = totp else { return Ok(Err(FailureReason::FlowEnded)) };
-        let step = self.matching_step(owner, &totp, code, now)?;
+        let step = self.matching_step(owner, &totp.sealed_seed, code, now)?;
         if reservation == Reservation::Locked {
             return Ok(Err(FailureReason::Locked));
         }
@@ -139,8 +147,42 @@ impl Inner {
         Ok(if finished { Ok(()) } else { Err(FailureReason::FlowEnded) })
     }
 
-    fn reject(
+    /// What vouches for a client. The store is asked for unknown users too.
+    async fn origin(
         &self,
+        user: Option<UserId>,
+        device: Option<&DeviceToken>,
+        client: &ClientInfo,
+        now: DateTime<Utc>,
+    ) -> Result<Origin> {
+        let network = Network::from(client.ip);
+        let asked = user.unwrap_or_else(|| UserId::from(Uuid::nil()));
+        let known = self.store.is_known_network(asked, network, now - known_for()).await?;
+        let device = device.and_then(|device| device.device_of(&self.keys, asked, now));
+        Ok(match (user, device) {
+            (Some(_), Some(device)) => Origin::KnownDevice(device),
+            (Some(_), None) if known => Origin::KnownNetwork(network),
+            _ => Origin::Untrusted(network),
+        })
+    }
+
+    /// Counts an attempt in both buckets. One that the first refuses asks the first again, so that it does not count in the second.
+    async fn reserve(&self, buckets: &PasswordBuckets<'_>, now: DateTime<Utc>) -> Result<Reservation> {
+        let first = self.store.reserve_attempt(&buckets.own.0, buckets.own.1, now).await?;
+        let (bucket, policy) = if first == Reservation::Locked { buckets.own } else { buckets.shared };
+        let second = self.store.reserve_attempt(&bucket, policy, now).await?;
+        Ok(match (first, second) {
+            (Reservation::Granted { locked_until: own }, Reservation::Granted { locked_until: shared }) => {
+                Reservation::Granted { locked_until: own.max(shared) }
+            }
+            _ => Reservation::Locked,
+        })
+    }
+
+    /// Tells why, waits for the floor, and gives what the client may know.
+    pub(crate) async fn reject(
+        &self,
+        started: DateTime<Utc>,
         account: Option<(UserId, TenantId)>,
         reason: FailureReason,
         reservation: Reservation,
@@ -150,6 +192,7 @@ impl Inner {
         if let Reservation::Granted { locked_until: Some(until) } = reservation {
             self.emit(&SecurityEvent::LockedOut { account, until, client });
         }
+        self.hold(started).await;
         Rejected
     }
 

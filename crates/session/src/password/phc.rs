@@ -64,6 +64,11 @@ impl Scratch {
         Ok(Self { blocks, computed: Arc::clone(computed) })
     }
 
+    /// Counts a computation that was made elsewhere.
+    pub(super) fn note(&self) {
+        self.computed.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn compute(&mut self, params: &Params, password: &[u8], salt: &[u8], output: &mut [u8]) -> Option<()> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
         let mut extra;
@@ -77,7 +82,7 @@ impl Scratch {
         let blocks = blocks.get_mut(..params.block_count())?;
         let result = argon2.hash_password_into_with_memory(password, salt, output, &mut *blocks);
         blocks.iter_mut().for_each(Zeroize::zeroize);
-        self.computed.fetch_add(1, Ordering::Relaxed);
+        self.note();
         result.ok()
     }
 }

@@ -4,7 +4,7 @@ use std::{
     fmt,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -13,11 +13,12 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use zeroize::Zeroizing;
 
 use super::{
-    Argon2Params, MAX_BYTES, check_new,
-    phc::{self, Scratch, Stored},
+    Argon2Params, check_new,
+    hashing::{Hasher, Hashing},
+    phc::Scratch,
+    worker::{Job, Work, Worker, dummy},
 };
 use crate::error::{Error, Result};
 
@@ -41,15 +42,16 @@ pub struct HashPool {
     jobs: mpsc::Sender<Job>,
     places: Arc<Semaphore>,
     params: Argon2Params,
+    hasher: Arc<Hasher>,
     computed: Arc<AtomicU64>,
 }
 
 /// What comparing a password with a stored hash gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It matches, and the hash has the parameters of the pool.
+    /// It matches, and the hash is what the pool would make.
     Match,
-    /// It matches, and the hash has other parameters: hash the password again.
+    /// It matches, and the hash has other parameters, another scheme or another pepper: hash the password again.
     MatchOutdated,
     /// It does not match.
     Mismatch,
@@ -82,17 +84,23 @@ impl HashPool {
     ///
     /// `Configuration` if the system gives no threads, `Random` if it gives no random numbers.
     pub fn new(config: HashPoolConfig) -> Result<Self> {
+        Self::with(config, Hashing::default())
+    }
+
+    /// As [`new`](Self::new), with another way to hash new passwords.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with(config: HashPoolConfig, hashing: Hashing) -> Result<Self> {
         let params = config.params;
-        let dummy = dummy(params)?;
+        let hasher = Arc::new(Hasher::new(params, hashing));
+        let dummy = dummy(&hasher, params)?;
         let (jobs, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
         let computed = Arc::default();
         for _ in 0..config.workers.get() {
-            let worker = Worker {
-                params,
-                dummy: Stored::parse(&dummy).ok_or_else(|| Error::configuration("the dummy hash is unusable"))?,
-                scratch: Scratch::new(params, &computed)?,
-            };
+            let worker = Worker::new(&hasher, &dummy, Scratch::new(params, &computed)?)?;
             let queue = Arc::clone(&queue);
             thread::Builder::new()
                 .name("stockade-hash".to_owned())
@@ -100,10 +108,10 @@ impl HashPool {
                 .map_err(|_| Error::configuration("no thread for the hash pool"))?;
         }
         let places = config.workers.get().saturating_add(config.queue).min(Semaphore::MAX_PERMITS);
-        Ok(Self { jobs, places: Arc::new(Semaphore::new(places)), params, computed })
+        Ok(Self { jobs, places: Arc::new(Semaphore::new(places)), params, hasher, computed })
     }
 
-    /// The cost of a new hash.
+    /// The cost of a new hash of argon2id.
     #[must_use]
     pub fn params(&self) -> Argon2Params {
         self.params
@@ -115,23 +123,38 @@ impl HashPool {
         self.computed.load(Ordering::Relaxed)
     }
 
-    /// Hashes a new password to a PHC string.
+    /// Hashes a new password to the text that is stored.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the password has fewer than 8 characters or more than 1024 bytes, `Unavailable` if the pool is full.
+    /// `InvalidInput` if the password has fewer than 8 characters or more than 1024 bytes (71 with bcrypt and without a pepper),
+    /// `Unavailable` if the pool is full.
     pub async fn hash(&self, password: SecretString) -> Result<String> {
         check_new(password.expose_secret())?;
         self.rehash(password).await
     }
 
-    /// Compares a password with a stored PHC string, or with the dummy hash of the pool if there is none. The dummy never matches.
+    /// Compares a password with a stored hash, of argon2id or bcrypt, or with the dummy hash of the pool if there is none. The dummy never matches.
     ///
     /// # Errors
     ///
     /// `Unavailable` if the pool is full.
     pub async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<Verdict> {
         self.admit()?.verify(password, stored).await
+    }
+
+    /// The most bytes of a password that a new hash takes in full.
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.hasher.max_bytes()
+    }
+
+    /// What an up-to-date hash begins with.
+    pub(crate) fn prefix(&self) -> String {
+        self.hasher.prefix()
+    }
+
+    pub(crate) fn can_verify(&self, stored: &str) -> bool {
+        self.hasher.parse(stored).is_some()
     }
 
     /// Takes a place or says at once that there is none.
@@ -169,72 +192,6 @@ impl fmt::Debug for HashPool {
             .field("free_places", &self.places.available_permits())
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Debug)]
-struct Job {
-    work: Work,
-    _place: OwnedSemaphorePermit,
-}
-
-#[derive(Debug)]
-enum Work {
-    Hash { password: SecretString, reply: oneshot::Sender<Result<String>> },
-    Verify { password: SecretString, stored: Option<String>, reply: oneshot::Sender<Verdict> },
-}
-
-struct Worker {
-    params: Argon2Params,
-    dummy: Stored,
-    scratch: Scratch,
-}
-
-impl Worker {
-    fn run(mut self, queue: &Mutex<mpsc::Receiver<Job>>) {
-        loop {
-            let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Job { work, _place }) = job else { return };
-            // A caller who stopped waiting is no error.
-            match work {
-                Work::Hash { password, reply } => {
-                    let hash = phc::hash(self.params, password.expose_secret().as_bytes(), &mut self.scratch);
-                    let _ = reply.send(hash);
-                }
-                Work::Verify { password, stored, reply } => {
-                    let _ = reply.send(self.verify(password.expose_secret().as_bytes(), stored.as_deref()));
-                }
-            }
-        }
-    }
-
-    fn verify(&mut self, password: &[u8], stored: Option<&str>) -> Verdict {
-        let (bytes, fits) = match password.get(..MAX_BYTES) {
-            Some(start) => (start, password.len() == MAX_BYTES),
-            None => (password, true),
-        };
-        match stored.filter(|_| fits).map(|text| (text, Stored::parse(text))) {
-            Some((text, Some(hash))) => match hash.verify(bytes, &mut self.scratch) {
-                true if text.starts_with(&self.params.prefix()) => Verdict::Match,
-                true => Verdict::MatchOutdated,
-                false => Verdict::Mismatch,
-            },
-            Some((_, None)) => {
-                self.dummy.verify(bytes, &mut self.scratch);
-                Verdict::Refused
-            }
-            None => {
-                self.dummy.verify(bytes, &mut self.scratch);
-                Verdict::Mismatch
-            }
-        }
-    }
-}
-
-/// The hash of a password that nobody knows, made by the live hasher so that it costs what a real one costs.
-fn dummy(params: Argon2Params) -> Result<String> {
-    let mut password = Zeroizing::new([0; 32]);
-    getrandom::fill(password.as_mut_slice()).map_err(Error::random)?;
-    phc::hash(params, password.as_slice(), &mut Scratch::new(params, &Arc::default())?)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     id::UserId,
+    policy::AccountStatus,
     session::{Scope, Stats},
     store::{AccountRecord, Lookup, NewAccountRecord, TotpRecord, TotpState, Versions},
 };
@@ -32,8 +33,10 @@ pub(super) async fn find(pool: &PgPool, by: Lookup<'_>) -> Result<Option<Account
     };
     let row = query(
         "SELECT a.user_id, a.tenant_id, a.identifier, a.password_hash, f.active, a.version AS user_version,
-                coalesce(t.version, 0) AS tenant_version, coalesce(g.version, 0) AS global_version
+                coalesce(t.version, 0) AS tenant_version, coalesce(g.version, 0) AS global_version,
+                a.status, least(a.mfa_required_from, p.mfa_required_from) AS mfa_required_from
          FROM stockade.auth_account a
+         LEFT JOIN stockade.auth_tenant_policy p ON p.tenant_id = a.tenant_id
          LEFT JOIN stockade.auth_totp f ON f.user_id = a.user_id
          LEFT JOIN stockade.auth_version t ON t.scope = 'tenant' AND t.id = a.tenant_id
          LEFT JOIN stockade.auth_version g ON g.scope = 'global' AND g.id = '00000000-0000-0000-0000-000000000000'
@@ -51,6 +54,13 @@ pub(super) async fn find(pool: &PgPool, by: Lookup<'_>) -> Result<Option<Account
             password_hash: row.try_get("password_hash")?,
             totp: row.try_get::<Option<bool>, _>("active")?.map(totp_state),
             versions: versions(&row)?,
+            // An unknown word gives the least.
+            status: match row.try_get("status")? {
+                "active" => AccountStatus::Active,
+                "deleted" => AccountStatus::Deleted,
+                _ => AccountStatus::Suspended,
+            },
+            mfa_required_from: row.try_get("mfa_required_from")?,
         })
     })
     .transpose()
@@ -127,10 +137,12 @@ pub(super) async fn consume_totp_step(pool: &PgPool, user: UserId, sealed_seed: 
 pub(super) async fn bump_version(pool: &PgPool, scope: Scope) -> Result<bool> {
     let (scope, id) = match scope {
         Scope::User(user) => {
-            let done = query("UPDATE stockade.auth_account SET version = version + 1 WHERE user_id = $1")
-                .bind(user.as_uuid())
-                .execute(pool)
-                .await?;
+            let done = query(
+                "UPDATE stockade.auth_account SET version = version + 1 WHERE user_id = $1 AND status <> 'deleted'",
+            )
+            .bind(user.as_uuid())
+            .execute(pool)
+            .await?;
             return Ok(done.rows_affected() == 1);
         }
         Scope::Tenant(tenant) => ("tenant", tenant.as_uuid()),

@@ -10,6 +10,7 @@ use sqlx::{
 /// The released migrations as version, name and SQL, for teams that use another migration tool. A released one never changes.
 pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "session", include_str!("../../migrations/0001_session.sql")),
+    (2, "accounts", include_str!("../../migrations/0002_accounts.sql")),
     (3, "tokens", include_str!("../../migrations/0003_tokens.sql")),
 ];
 

@@ -76,10 +76,16 @@ pub(super) async fn rotate(
     now: DateTime<Utc>,
 ) -> Result<Option<SessionRecord>> {
     let row = query(
-        "UPDATE stockade.auth_session s SET digest = $2, last_seen_at = $3
-         WHERE s.digest = $1 AND s.revoked_at IS NULL
-           AND EXISTS (SELECT FROM stockade.auth_resolve($1, $3) live WHERE live.sid = s.sid)
-         RETURNING s.*",
+        "WITH live AS MATERIALIZED (SELECT * FROM stockade.auth_resolve($1, $3)),
+              changed AS (
+                  UPDATE stockade.auth_session s SET digest = $2, last_seen_at = $3 FROM live
+                  WHERE s.sid = live.sid AND s.digest = $1 AND s.revoked_at IS NULL
+                  RETURNING s.sid, s.last_seen_at AS seen_at
+              )
+         SELECT live.sid, live.user_id, live.tenant_id, live.user_version, live.tenant_version, live.global_version,
+                live.assurance, live.authenticated_at, changed.seen_at AS last_seen_at, live.idle_seconds, live.expires_at,
+                live.ip, live.user_agent, live.mfa_required_from
+         FROM live JOIN changed ON changed.sid = live.sid",
     )
     .bind(old.as_bytes().as_slice())
     .bind(new.as_bytes().as_slice())
@@ -91,7 +97,8 @@ pub(super) async fn rotate(
 
 pub(super) async fn revoke(pool: &PgPool, sid: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
     let row = query(
-        "UPDATE stockade.auth_session s SET revoked_at = $2 WHERE s.sid = $1 AND s.revoked_at IS NULL RETURNING s.*",
+        "UPDATE stockade.auth_session s SET revoked_at = $2 WHERE s.sid = $1 AND s.revoked_at IS NULL
+         RETURNING s.*, NULL::timestamptz AS mfa_required_from",
     )
     .bind(sid.as_uuid())
     .bind(now)
@@ -114,7 +121,7 @@ pub(super) async fn of_user(pool: &PgPool, user: UserId, now: DateTime<Utc>) -> 
     rows.iter().map(record).collect()
 }
 
-fn record(row: &PgRow) -> Result<SessionRecord> {
+pub(super) fn record(row: &PgRow) -> Result<SessionRecord> {
     let ip: String = row.try_get("ip")?;
     let assurance: &str = row.try_get("assurance")?;
     Ok(SessionRecord {
@@ -130,5 +137,6 @@ fn record(row: &PgRow) -> Result<SessionRecord> {
         expires_at: row.try_get("expires_at")?,
         ip: ip.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         user_agent: row.try_get("user_agent")?,
+        mfa_required_from: row.try_get("mfa_required_from")?,
     })
 }

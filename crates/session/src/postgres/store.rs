@@ -18,7 +18,7 @@ use crate::{
 ///
 /// Each method is one statement on one connection, outside any transaction of the application.
 #[derive(Debug, Clone)]
-pub struct PgStore(PgPool);
+pub struct PgStore(pub(super) PgPool);
 
 impl PgStore {
     /// A store over a pool whose login is a member of the role `stockade_auth`.

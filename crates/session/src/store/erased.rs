@@ -5,13 +5,18 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, Digest, FlowRecord, Lookup, NewAccountRecord, Reservation, SessionRecord, Store, TotpRecord,
-    api_token::ErasedApiTokenStore, impersonation::ErasedImpersonationStore,
+    AccountRecord, CredentialStore, Digest, FactorStore, FlowRecord, IdentifierChangeRecord, IdentifierConfirmation,
+    Lookup, NetworkStore, NewAccountRecord, PolicyStore, RecoveryStore, Reservation, ResetRecord, SessionRecord, Store,
+    SweepBounds, SweepStore, TotpRecord, Versions, api_token::ErasedApiTokenStore,
+    impersonation::ErasedImpersonationStore,
 };
 use crate::{
-    id::{SessionId, UserId},
+    id::{SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
+    network::{KnownNetwork, Network, NetworkStatus},
+    policy::{MfaRule, TenantPolicy},
     session::{Scope, Stats},
+    sweep::Swept,
 };
 
 /// `erase! { trait Erased(Plain): Supertraits; fn ..; }` declares `Erased`, which is `Plain` with boxed futures.
@@ -35,7 +40,8 @@ macro_rules! erase {
 pub(super) use erase;
 
 erase! {
-    trait ErasedStore(Store): ErasedApiTokenStore, ErasedImpersonationStore;
+    trait ErasedStore(Store): ErasedApiTokenStore, ErasedCredentials, ErasedFactors, ErasedImpersonationStore, ErasedNetworks,
+        ErasedPolicy, ErasedRecovery, ErasedSweep;
     fn insert_account(account: &'a NewAccountRecord) -> bool;
     fn account(by: Lookup<'a>) -> Option<AccountRecord>;
     fn replace_password_hash(user: UserId, old: &'a str, new: &'a str) -> bool;
@@ -56,4 +62,53 @@ erase! {
     fn bump_version(scope: Scope) -> bool;
     fn sessions(user: UserId, now: DateTime<Utc>) -> Vec<SessionRecord>;
     fn stats(prefix: &'a str) -> Stats;
+}
+
+erase! {
+    trait ErasedRecovery(RecoveryStore);
+    fn put_recovery_codes(user: UserId, codes: &'a [Digest]) -> bool;
+    fn consume_recovery_code(user: UserId, candidates: &'a [Digest]) -> Option<u32>;
+    fn recovery_codes_left(user: UserId) -> u32;
+}
+
+erase! {
+    trait ErasedFactors(FactorStore);
+    fn remove_totp(user: UserId) -> bool;
+    fn put_replacement_totp(user: UserId, sealed_seed: &'a [u8]) -> bool;
+    fn replacement_totp(user: UserId) -> Option<Vec<u8>>;
+    fn swap_totp(user: UserId, sealed_seed: &'a [u8], step: i64) -> bool;
+}
+
+erase! {
+    trait ErasedPolicy(PolicyStore);
+    fn tenant_policy(tenant: TenantId) -> TenantPolicy;
+    fn put_tenant_policy(tenant: TenantId, policy: &'a TenantPolicy) -> ();
+    fn put_mfa_rule(user: UserId, rule: MfaRule) -> bool;
+    fn suspend_account(user: UserId) -> bool;
+    fn reactivate_account(user: UserId) -> bool;
+    fn delete_account(user: UserId) -> bool;
+}
+
+erase! {
+    trait ErasedCredentials(CredentialStore);
+    fn step_up(old: &'a Digest, new: &'a Digest, now: DateTime<Utc>) -> Option<SessionRecord>;
+    fn change_password(user: UserId, old: &'a str, new: &'a str) -> Option<Versions>;
+    fn insert_reset(digest: &'a Digest, reset: &'a ResetRecord) -> ();
+    fn reset(digest: &'a Digest, now: DateTime<Utc>) -> Option<UserId>;
+    fn redeem_reset(digest: &'a Digest, new_hash: &'a str, now: DateTime<Utc>) -> bool;
+    fn put_identifier_change(change: &'a IdentifierChangeRecord) -> bool;
+    fn confirm_identifier_change(digest: &'a Digest, now: DateTime<Utc>) -> IdentifierConfirmation;
+}
+
+erase! {
+    trait ErasedNetworks(NetworkStore);
+    fn is_known_network(user: UserId, network: Network, since: DateTime<Utc>) -> bool;
+    fn note_network(user: UserId, network: Network, now: DateTime<Utc>, since: DateTime<Utc>, keep: u32) -> NetworkStatus;
+    fn networks(user: UserId) -> Vec<KnownNetwork>;
+    fn forget_networks(user: UserId, which: Option<Network>) -> u64;
+}
+
+erase! {
+    trait ErasedSweep(SweepStore);
+    fn sweep(bounds: &'a SweepBounds, batch: u32) -> Swept;
 }

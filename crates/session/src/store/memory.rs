@@ -1,7 +1,12 @@
 //! A store for tests and demonstrations.
 
 mod api_token;
+mod credential;
 mod impersonation;
+mod network;
+mod policy;
+mod recovery;
+mod sweep;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,13 +17,15 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountRecord, ApiTokenRecord, Digest, FlowRecord, ImpersonationRecord, Lookup, NewAccountRecord, Reservation,
-    SessionRecord, Store, TotpRecord, TotpState, Versions,
+    AccountRecord, ApiTokenRecord, Digest, FlowRecord, IdentifierChangeRecord, ImpersonationRecord, Lookup,
+    NewAccountRecord, Reservation, ResetRecord, SessionRecord, Store, TotpRecord, TotpState, Versions,
 };
 use crate::{
     error::{Error, Result},
     id::{ApiTokenId, SessionId, TenantId, UserId},
     lockout::LockoutPolicy,
+    network::KnownNetwork,
+    policy::{AccountStatus, MfaRule, TenantPolicy, earlier, tighter},
     session::{Scope, Stats},
 };
 
@@ -36,6 +43,9 @@ struct State {
     flows: HashMap<Digest, FlowRecord>,
     sessions: HashMap<SessionId, StoredSession>,
     sids: HashMap<Digest, SessionId>,
+    policies: HashMap<TenantId, TenantPolicy>,
+    resets: HashMap<Digest, ResetRecord>,
+    changes: HashMap<UserId, IdentifierChange>,
     api_tokens: HashMap<ApiTokenId, ApiTokenRecord>,
     impersonations: Vec<(Digest, ImpersonationRecord)>,
     closed_tenants: HashSet<TenantId>,
@@ -45,6 +55,17 @@ struct Account {
     account: NewAccountRecord,
     version: i64,
     totp: Option<TotpRecord>,
+    replacement: Option<Vec<u8>>,
+    recovery: Vec<Digest>,
+    status: AccountStatus,
+    mfa: MfaRule,
+    networks: Vec<KnownNetwork>,
+}
+
+struct IdentifierChange {
+    record: IdentifierChangeRecord,
+    old_confirmed: bool,
+    new_confirmed: bool,
 }
 
 struct Attempts {
@@ -55,7 +76,8 @@ struct Attempts {
 
 struct StoredSession {
     record: SessionRecord,
-    revoked: bool,
+    stepped_up_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
 }
 
 impl MemoryStore {
@@ -80,25 +102,52 @@ impl State {
     }
 
     fn is_current(&self, user: UserId, tenant: TenantId, versions: Versions) -> bool {
+        let account = self.accounts.get(&user).filter(|account| account.status == AccountStatus::Active);
         let now = Versions {
-            user: self.accounts.get(&user).map_or(-1, |account| account.version),
+            user: account.map_or(-1, |account| account.version),
             tenant: self.tenant_versions.get(&tenant).copied().unwrap_or(0),
             global: self.global_version,
         };
         versions == now
     }
 
-    fn is_live(&self, session: &StoredSession, now: DateTime<Utc>) -> bool {
-        let record = &session.record;
-        !session.revoked
-            && record.expires_at > now
-            && record.last_seen_at + record.idle > now
-            && self.is_current(record.user, record.tenant, record.versions)
+    fn mfa_required_from(&self, user: UserId, tenant: TenantId) -> Option<DateTime<Utc>> {
+        let own = self.accounts.get(&user).and_then(|account| account.mfa.begins());
+        earlier(own, self.policies.get(&tenant).and_then(|policy| policy.mfa.begins()))
     }
 
-    fn live(&self, digest: &Digest, now: DateTime<Utc>) -> Option<&SessionRecord> {
-        let session = self.sessions.get(self.sids.get(digest)?)?;
-        self.is_live(session, now).then_some(&session.record)
+    /// The session under the policy of its tenant.
+    fn seen(&self, session: &StoredSession) -> SessionRecord {
+        let mut record = session.record.clone();
+        let limits = self.policies.get(&record.tenant).and_then(|policy| policy.limits);
+        record.idle = tighter(record.idle, limits.map(|limits| limits.idle()));
+        let absolute = limits.map(|limits| record.authenticated_at + limits.absolute());
+        record.expires_at = absolute.map_or(record.expires_at, |at| record.expires_at.min(at));
+        record.authenticated_at = session.stepped_up_at.unwrap_or(record.authenticated_at);
+        record.mfa_required_from = self.mfa_required_from(record.user, record.tenant);
+        record
+    }
+
+    fn live_record(&self, session: &StoredSession, now: DateTime<Utc>) -> Option<SessionRecord> {
+        let record = self.seen(session);
+        let live = session.revoked_at.is_none()
+            && record.expires_at > now
+            && record.last_seen_at + record.idle > now
+            && self.is_current(record.user, record.tenant, record.versions);
+        live.then_some(record)
+    }
+
+    fn live(&self, digest: &Digest, now: DateTime<Utc>) -> Option<SessionRecord> {
+        self.live_record(self.sessions.get(self.sids.get(digest)?)?, now)
+    }
+
+    fn rotate(&mut self, old: &Digest, new: &Digest, now: DateTime<Utc>) -> Option<&mut StoredSession> {
+        let sid = self.live(old, now)?.sid;
+        self.sids.remove(old);
+        self.sids.insert(*new, sid);
+        let session = self.sessions.get_mut(&sid)?;
+        session.record.last_seen_at = now;
+        Some(session)
     }
 
     fn live_flow(&self, digest: &Digest, now: DateTime<Utc>) -> Option<&FlowRecord> {
@@ -119,7 +168,16 @@ impl Store for MemoryStore {
             return Ok(false);
         }
         state.users.insert(account.identifier.clone(), account.user);
-        let stored = Account { account: account.clone(), version: 0, totp: None };
+        let stored = Account {
+            account: account.clone(),
+            version: 0,
+            totp: None,
+            replacement: None,
+            recovery: Vec::new(),
+            status: AccountStatus::Active,
+            mfa: MfaRule::Optional,
+            networks: Vec::new(),
+        };
         state.accounts.insert(account.user, stored);
         Ok(true)
     }
@@ -137,6 +195,8 @@ impl Store for MemoryStore {
             password_hash: account.account.password_hash.clone(),
             totp: account.totp.as_ref().map(|totp| totp.state),
             versions: state.versions(account),
+            status: account.status,
+            mfa_required_from: state.mfa_required_from(account.account.user, account.account.tenant),
         }))
     }
 
@@ -217,45 +277,44 @@ impl Store for MemoryStore {
             return Err(Error::store("the session exists"));
         }
         state.sids.insert(*digest, session.sid);
-        state.sessions.insert(session.sid, StoredSession { record: session.clone(), revoked: false });
+        state
+            .sessions
+            .insert(session.sid, StoredSession { record: session.clone(), stepped_up_at: None, revoked_at: None });
         Ok(())
     }
 
     async fn resolve(&self, digest: &Digest, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
-        Ok(self.state().live(digest, now).cloned())
+        Ok(self.state().live(digest, now))
     }
 
     async fn touch(&self, sid: SessionId, now: DateTime<Utc>, unless_after: DateTime<Utc>) -> Result<bool> {
         let mut state = self.state();
         let session = state.sessions.get_mut(&sid);
-        let stale = session.filter(|session| !session.revoked && session.record.last_seen_at <= unless_after);
+        let stale =
+            session.filter(|session| session.revoked_at.is_none() && session.record.last_seen_at <= unless_after);
         Ok(stale.map(|session| session.record.last_seen_at = now).is_some())
     }
 
     async fn rotate(&self, old: &Digest, new: &Digest, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
         let mut state = self.state();
-        let Some(sid) = state.live(old, now).map(|record| record.sid) else { return Ok(None) };
-        state.sids.remove(old);
-        state.sids.insert(*new, sid);
-        Ok(state.sessions.get_mut(&sid).map(|session| {
-            session.record.last_seen_at = now;
-            session.record.clone()
-        }))
+        let rotated = state.rotate(old, new, now).is_some();
+        Ok(rotated.then(|| state.live(new, now)).flatten())
     }
 
-    async fn revoke(&self, sid: SessionId, _: DateTime<Utc>) -> Result<Option<SessionRecord>> {
+    async fn revoke(&self, sid: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRecord>> {
         let mut state = self.state();
-        let session = state.sessions.get_mut(&sid).filter(|session| !session.revoked);
-        Ok(session.map(|session| {
-            session.revoked = true;
-            session.record.clone()
-        }))
+        let session = state.sessions.get_mut(&sid).filter(|session| session.revoked_at.is_none());
+        let revoked = session.map(|session| session.revoked_at = Some(now)).is_some();
+        Ok(state.sessions.get(&sid).filter(|_| revoked).map(|session| state.seen(session)))
     }
 
     async fn bump_version(&self, scope: Scope) -> Result<bool> {
         let mut state = self.state();
         let version = match scope {
-            Scope::User(user) => state.accounts.get_mut(&user).map(|account| &mut account.version),
+            Scope::User(user) => {
+                let account = state.accounts.get_mut(&user).filter(|account| account.status != AccountStatus::Deleted);
+                account.map(|account| &mut account.version)
+            }
             Scope::Tenant(tenant) => Some(state.tenant_versions.entry(tenant).or_default()),
             Scope::Global => Some(&mut state.global_version),
         };
@@ -265,7 +324,7 @@ impl Store for MemoryStore {
     async fn sessions(&self, user: UserId, now: DateTime<Utc>) -> Result<Vec<SessionRecord>> {
         let state = self.state();
         let all = state.sessions.values().filter(|session| session.record.user == user);
-        let mut live: Vec<_> = all.filter(|s| state.is_live(s, now)).map(|s| s.record.clone()).collect();
+        let mut live: Vec<_> = all.filter_map(|session| state.live_record(session, now)).collect();
         live.sort_unstable_by_key(|record| std::cmp::Reverse((record.authenticated_at, record.sid)));
         Ok(live)
     }

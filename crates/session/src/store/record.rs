@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     id::{SessionId, TenantId, UserId},
+    policy::AccountStatus,
     session::Assurance,
 };
 
@@ -42,6 +43,10 @@ pub struct AccountRecord {
     pub totp: Option<TotpState>,
     /// The versions now.
     pub versions: Versions,
+    /// Whether the account can be used.
+    pub status: AccountStatus,
+    /// From when on the account or its tenant demands a second factor.
+    pub mfa_required_from: Option<DateTime<Utc>>,
 }
 
 /// How to find an account.
@@ -124,7 +129,7 @@ pub struct SessionRecord {
     pub versions: Versions,
     /// What was checked.
     pub assurance: Assurance,
-    /// When it was checked.
+    /// When it was checked, or checked again by a step-up.
     pub authenticated_at: DateTime<Utc>,
     /// The last recorded use.
     pub last_seen_at: DateTime<Utc>,
@@ -136,6 +141,36 @@ pub struct SessionRecord {
     pub ip: IpAddr,
     /// The `User-Agent` at sign-in.
     pub user_agent: Option<String>,
+    /// From when on the account or its tenant demands a second factor, as the store reads it now. Not part of what is inserted.
+    pub mfa_required_from: Option<DateTime<Utc>>,
+}
+
+/// A reset that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResetRecord {
+    /// Whose password it may replace; nobody's if no active account has the identifier, so that asking does the same work.
+    pub user: Option<UserId>,
+    /// The user's version then.
+    pub user_version: i64,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A change of identifier that waits for its confirmations.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdentifierChangeRecord {
+    /// Whose.
+    pub user: UserId,
+    /// The user's version then.
+    pub user_version: i64,
+    /// The normalised new identifier.
+    pub identifier: String,
+    /// What the old address confirms with; nothing if it need not.
+    pub old: Option<Digest>,
+    /// What the new address confirms with.
+    pub new: Digest,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
 }
 
 impl Digest {
@@ -157,9 +192,19 @@ impl From<[u8; 32]> for Digest {
     }
 }
 
+impl SessionRecord {
+    pub(crate) fn must_enrol(&self, now: DateTime<Utc>) -> bool {
+        self.assurance < Assurance::PasswordAndTotp && self.mfa_required_from.is_some_and(|from| from <= now)
+    }
+}
+
 impl AccountRecord {
     pub(crate) fn has_totp(&self) -> bool {
         self.totp == Some(TotpState::Active)
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.status == AccountStatus::Active
     }
 }
 
@@ -178,6 +223,12 @@ impl fmt::Debug for NewAccountRecord {
 impl fmt::Debug for AccountRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccountRecord").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for IdentifierChangeRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentifierChangeRecord").field("user", &self.user).finish_non_exhaustive()
     }
 }
 

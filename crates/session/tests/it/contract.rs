@@ -1,7 +1,12 @@
 //! What every store must do, below `Auth`.
 
 mod api_token;
+mod credential;
 mod impersonation;
+mod network;
+mod policy;
+mod recovery;
+mod sweep;
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -49,6 +54,7 @@ fn session(sid: u128) -> SessionRecord {
         expires_at: start() + TimeDelta::seconds(1000),
         ip: client().ip,
         user_agent: None,
+        mfa_required_from: None,
     }
 }
 

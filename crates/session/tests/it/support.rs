@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use stockade_session::{
-    ApiTokenPolicy, Argon2Params, Auth, AuthBuilder, ClientInfo, DangerouslyPlainSeeds, FailureReason, Flow,
+    ApiTokenPolicy, Argon2Params, Auth, AuthBuilder, ClientInfo, DangerouslyPlainSeeds, FailureReason, Flow, Fresh,
     FullyVerified, HashPool, HashPoolConfig, Issued, KeyRing, LockoutPolicy, ManualClock, NewAccount, Observer,
     PasswordVerified, SecurityEvent, Step, Store, TenantId, TotpSeed, TotpStep, UserId,
 };
@@ -127,6 +127,12 @@ impl Desk {
         flow.verify_password(SecretString::from(password)).await.unwrap()
     }
 
+    /// Ana's password from another address.
+    pub(crate) async fn password_from(&self, ip: impl Into<std::net::IpAddr>, password: &str) -> Step {
+        let client = ClientInfo { ip: ip.into(), user_agent: None };
+        self.auth.begin(ANA, &client).await.unwrap().verify_password(SecretString::from(password)).await.unwrap()
+    }
+
     pub(crate) async fn pending(&self) -> Flow<PasswordVerified> {
         match self.password(ANA, PASSWORD).await {
             Step::TotpRequired(flow) => flow,
@@ -139,6 +145,20 @@ impl Desk {
             Step::Done(flow) => flow,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Signs Ana in with a second factor, by the code of the step that is `offset` steps from now.
+    pub(crate) async fn sign_in_with(&self, offset: i64) -> Issued {
+        let TotpStep::Done(flow) = self.pending().await.verify_totp(&self.code(offset)).await.unwrap() else {
+            panic!("refused")
+        };
+        self.auth.issue(flow).await.unwrap()
+    }
+
+    /// A session of Ana's, by a second factor if she has one, that proves her presence.
+    pub(crate) async fn fresh(&self, issued: &Issued) -> Fresh {
+        let session = self.auth.resolve(issued.token()).await.unwrap().unwrap();
+        self.auth.fresh(&session, Duration::from_secs(300)).unwrap()
     }
 
     /// Signs Ana in, without a second factor.
@@ -155,6 +175,17 @@ impl Desk {
     pub(crate) async fn is_live(&self, issued: &Issued) -> bool {
         self.auth.resolve(issued.token()).await.unwrap().is_some()
     }
+}
+
+/// How often a race is run: a few seconds' worth, or what `STOCKADE_RACES` says.
+pub(crate) fn races(usual: usize) -> usize {
+    std::env::var("STOCKADE_RACES").ok().map_or(usual, |count| count.parse().unwrap())
+}
+
+/// Runs all calls at once and counts those that answered true.
+pub(crate) async fn wins<F: Future<Output = bool> + Send + 'static>(calls: impl IntoIterator<Item = F>) -> usize {
+    let tasks: tokio::task::JoinSet<bool> = calls.into_iter().collect();
+    tasks.join_all().await.into_iter().filter(|won| *won).count()
 }
 
 pub(crate) fn code_at(seed: &[u8], time: DateTime<Utc>) -> String {
@@ -196,11 +227,6 @@ pub(crate) fn api_token_policy() -> ApiTokenPolicy {
 
 pub(crate) fn from(ip: &str) -> ClientInfo {
     ClientInfo { ip: ip.parse().unwrap(), user_agent: None }
-}
-
-/// How many trials a race has: 50, or what `STOCKADE_RACES` says.
-pub(crate) fn races() -> usize {
-    std::env::var("STOCKADE_RACES").map_or(50, |number| number.parse().unwrap())
 }
 
 pub(crate) fn key(first: u8) -> Vec<u8> {

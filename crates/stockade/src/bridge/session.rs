@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 use stockade_audit_chain::{Actor, Entry, Outcome, RequestContext, Severity, TenantId};
-use stockade_session::{ClientInfo, Observer, Scope, SecurityEvent, TenantId as TenantOfSession, UserId};
+use stockade_session::{ClientInfo, MfaRule, Observer, Scope, SecurityEvent, TenantId as TenantOfSession, UserId};
 use uuid::Uuid;
 
 use super::{PLATFORM, Recorder};
@@ -120,6 +120,58 @@ impl<'a> From<&'a SecurityEvent> for Told<'a> {
             SecurityEvent::AllRevoked { scope, .. } => {
                 Told { facts: json!({ "scope": reach(*scope) }), ..Told::of("session.revoke_all").within(*scope) }
             }
+            SecurityEvent::TotpReplaced { user, tenant, .. } => Told::of("session.totp_replace").by(*user, *tenant),
+            SecurityEvent::TotpRemoved { user, tenant, by, .. } => {
+                Told { facts: json!({ "by": by.to_string() }), ..Told::of("session.totp_remove").by(*user, *tenant) }
+            }
+            SecurityEvent::RecoveryCodesIssued { user, tenant, .. } => {
+                Told::of("session.recovery_issue").by(*user, *tenant)
+            }
+            SecurityEvent::RecoveryUsed { user, tenant, left, client, .. } => Told {
+                client: Some(client),
+                facts: json!({ "left": left }),
+                ..Told::of("session.recovery_use").by(*user, *tenant)
+            },
+            SecurityEvent::SteppedUp { sid, user, tenant, .. } => {
+                Told { facts: json!({ "sid": sid.to_string() }), ..Told::of("session.step_up").by(*user, *tenant) }
+            }
+            SecurityEvent::NewNetwork { user, tenant, network, client, .. } => Told {
+                client: Some(client),
+                facts: json!({ "network": network.to_string() }),
+                ..Told::of("session.new_network").by(*user, *tenant)
+            },
+            SecurityEvent::PasswordChanged { user, tenant, .. } => {
+                Told::of("session.password_change").by(*user, *tenant)
+            }
+            SecurityEvent::ResetRequested { account, client, .. } => {
+                Told { client: Some(client), ..Told::of("session.reset_request").by_whom(*account) }
+            }
+            SecurityEvent::PasswordReset { user, tenant, client, .. } => {
+                Told { client: Some(client), ..Told::of("session.password_reset").by(*user, *tenant) }
+            }
+            SecurityEvent::BreachListFailed => Told { outcome: Outcome::Failure, ..Told::of("session.breach_list") },
+            SecurityEvent::IdentifierChangeRequested { user, tenant, .. } => {
+                Told::of("session.identifier_change_request").by(*user, *tenant)
+            }
+            SecurityEvent::IdentifierChanged { user, tenant, .. } => {
+                Told::of("session.identifier_change").by(*user, *tenant)
+            }
+            SecurityEvent::AccountStatusChanged { user, tenant, status, .. } => Told {
+                facts: json!({ "status": format!("{status:?}") }),
+                ..Told::of("session.account_status").by(*user, *tenant)
+            },
+            SecurityEvent::MfaRuleChanged { user, tenant, rule, .. } => {
+                Told { facts: json!({ "mfa": mfa(*rule) }), ..Told::of("session.mfa_rule").by(*user, *tenant) }
+            }
+            SecurityEvent::TenantPolicyChanged { tenant, policy, .. } => Told {
+                tenant: Some((*tenant).into()),
+                facts: json!({
+                    "mfa": mfa(policy.mfa),
+                    "idle_seconds": policy.limits.map(|limits| limits.idle().num_seconds()),
+                    "absolute_seconds": policy.limits.map(|limits| limits.absolute().num_seconds()),
+                }),
+                ..Told::of("session.tenant_policy")
+            },
             SecurityEvent::ApiTokenCreated { id, user, tenant, .. } => {
                 Told { facts: json!({ "token": id.to_string() }), ..Told::of("api_token.create").by(*user, *tenant) }
             }
@@ -178,6 +230,15 @@ impl<'a> From<&'a SecurityEvent> for Told<'a> {
             // A kind of event that is newer than this function is still recorded, without what it says: that may be personal.
             _ => Told::of("session.event"),
         }
+    }
+}
+
+/// When a second factor is demanded.
+fn mfa(rule: MfaRule) -> String {
+    match rule {
+        MfaRule::Optional => "optional".to_owned(),
+        MfaRule::Required => "required".to_owned(),
+        MfaRule::RequiredFrom(time) => time.to_rfc3339(),
     }
 }
 

@@ -11,7 +11,7 @@ use http::request::Parts;
 use stockade::{
     audit_chain::{self, Outcome, Severity},
     rbac::{Permission, Resource, Scope},
-    session::Caller,
+    session::{self, tower::Visit},
 };
 
 use super::{problem::Problem, routes::Guard, visitor};
@@ -42,24 +42,24 @@ pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: 
 /// Puts who makes the request into its extensions: [`Visitor`] and [`Viewer`] for a person who works, [`Viewer`] alone for staff who
 /// look. What takes a visitor cannot be reached by a look.
 async fn enter(app: &App, parts: &mut Parts, permission: Option<Perm>) -> Result<Option<Response>, Problem> {
-    let (caller, session, request) = visitor::resolve(parts, app).await?;
-    let viewer = match caller {
-        Caller::Own(session) => {
-            let visitor = app
-                .visitor(session, request)
-                .await?
-                .ok_or_else(|| refused("You are suspended, or no longer a member here."))?;
+    let visit = Visit::of(&parts.extensions)?;
+    let request = visitor::request(parts, &visit)?;
+    let viewer = match visit.visitor().await? {
+        session::tower::Visitor::Nobody => return Err(Problem::SignedOut),
+        session::tower::Visitor::Own(session) => {
+            let visitor = app.visitor(session.clone(), request).await?;
+            let visitor = visitor.ok_or_else(|| refused("You are suspended, or no longer a member here."))?;
             let viewer = Viewer::from(visitor.clone());
             parts.extensions.insert(visitor);
             viewer
         }
-        Caller::Impersonating(look) => {
-            let viewer = app.looking(&session, &look, request).await?;
+        session::tower::Visitor::Impersonating(look) => {
+            let viewer = app.looking(look, request).await?;
             viewer.ok_or_else(|| refused("There is nobody to look as, or you may not look any more."))?
         }
-        Caller::Over(_) => {
-            let cookie = [(http::header::SET_COOKIE, app.cookies.clear_impersonation().as_str().to_owned())];
-            return Ok(Some((cookie, Redirect::to(STAFF)).into_response()));
+        session::tower::Visitor::Over(_) => return Ok(Some(Redirect::to(STAFF).into_response())),
+        session::tower::Visitor::MustEnrol(_) => {
+            return Err(refused("Your company asks for a second factor: set one up first."));
         }
     };
     if let Some(permission) = permission

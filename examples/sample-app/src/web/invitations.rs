@@ -13,7 +13,7 @@ use stockade::{
     bridge,
     ratelimit::{Decision, Key},
     rbac::postgres::{Email, invited_to},
-    session::{ErrorKind, NewAccount},
+    session::{ErrorKind, NewAccount, tower::Visit},
     tenant_guard::{Principal, TenantId},
 };
 use uuid::Uuid;
@@ -43,12 +43,8 @@ pub(crate) struct Newcomer {
 }
 
 /// `POST /invitations/accept`: a membership with the invited role, and an account to sign in with.
-pub(crate) async fn accept(
-    State(app): WebApp,
-    client: super::visitor::Address,
-    Form(sent): Form<Newcomer>,
-) -> Result<Response, Problem> {
-    let decision: Decision = app.limits.check(&[(CODE_ADDRESS, Key::ip(client.0))]).await?;
+pub(crate) async fn accept(State(app): WebApp, visit: Visit, Form(sent): Form<Newcomer>) -> Result<Response, Problem> {
+    let decision: Decision = app.limits.check(&[(CODE_ADDRESS, Key::ip(visit.client()?.ip))]).await?;
     if !decision.allowed {
         return Err(Problem::TooMany { retry_after: decision.retry_after_secs() });
     }

@@ -21,6 +21,8 @@ pub(crate) enum Problem {
     NotFound,
     /// The form was not one of ours.
     Malformed,
+    /// Another site sent the request, or nothing proves that none did.
+    CrossSite,
     /// Too many attempts.
     TooMany {
         /// Seconds until another attempt can succeed.
@@ -57,6 +59,11 @@ impl IntoResponse for Problem {
                 StatusCode::BAD_REQUEST,
                 "Not understood",
                 "The form could not be read. Go back and try again.".to_owned(),
+            ),
+            Self::CrossSite => (
+                StatusCode::FORBIDDEN,
+                "Not from here",
+                "The form was not sent by a page of this site. Nothing was changed.".to_owned(),
             ),
             Self::TooMany { retry_after } => {
                 let text = format!("Too many attempts. Try again in {}.", wait(retry_after));

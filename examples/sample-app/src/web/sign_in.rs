@@ -2,25 +2,19 @@
 
 use axum::{
     extract::State,
-    response::{AppendHeaders, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE};
+use http::StatusCode;
 use maud::{Markup, html};
 use secrecy::SecretString;
 use serde::Deserialize;
 use stockade::{
     ratelimit::{Key, Reservation},
     rbac::Permission,
-    session::{ErrorKind, Flow, FullyVerified, Step, TotpStep},
+    session::{Step, TotpStep, tower::Visit},
 };
-use zeroize::Zeroizing;
 
-use super::{
-    Form, SignedIn, WebApp,
-    layout::door,
-    problem::Problem,
-    visitor::{Client, pending_token, session_token},
-};
+use super::{Form, SignedIn, WebApp, layout::door, problem::Problem};
 use crate::{
     app::App,
     limits::{CODE_ADDRESS, Permit},
@@ -47,32 +41,33 @@ pub(crate) struct Password {
 /// `POST /sign-in`
 pub(crate) async fn password(
     State(app): WebApp,
-    Client(client): Client,
-    headers: HeaderMap,
+    visit: Visit,
     Form(sent): Form<Password>,
 ) -> Result<Response, Problem> {
     // Charged before the hash is computed, and given back when the password was right.
-    let permit = granted(&app, app.reserve_sign_in(&sent.email, client.ip).await?)?;
-    let flow = app.auth.begin(&sent.email, &client).await?;
-    match flow.verify_password(sent.password).await? {
+    let permit = granted(&app, app.reserve_sign_in(&sent.email, visit.client()?.ip).await?)?;
+    match visit.begin(&sent.email).await?.verify_password(sent.password).await? {
         Step::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, password_page(&sent.email, Some(REFUSED))).into_response()),
         Step::TotpRequired(flow) => {
             permit.refund().await;
-            Ok((set_cookies(&[app.cookies.pending(&flow.token())]), Redirect::to("/sign-in/code")).into_response())
+            visit.wait(&flow)?;
+            Ok(Redirect::to("/sign-in/code").into_response())
         }
         Step::Done(flow) => {
             permit.refund().await;
-            issue(&app, flow, &headers).await
+            visit.issue(flow).await?;
+            app.seal_soon();
+            Ok(Redirect::to("/loads").into_response())
         }
     }
 }
 
 /// `GET /sign-in/code`
-pub(crate) async fn code_form(State(app): WebApp, headers: HeaderMap) -> Response {
-    match pending_token(&app, &headers) {
+pub(crate) async fn code_form(visit: Visit) -> Result<Response, Problem> {
+    Ok(match visit.resume().await? {
         Some(_) => code_page(None).into_response(),
         None => Redirect::to("/sign-in").into_response(),
-    }
+    })
 }
 
 /// What the code form sends.
@@ -82,52 +77,42 @@ pub(crate) struct Code {
 }
 
 /// `POST /sign-in/code`
-pub(crate) async fn code(
-    State(app): WebApp,
-    Client(client): Client,
-    headers: HeaderMap,
-    Form(sent): Form<Code>,
-) -> Result<Response, Problem> {
-    let permit = granted(&app, app.limits.reserve(&[(CODE_ADDRESS, Key::ip(client.ip))]).await?)?;
-    let Some(pending) = pending_token(&app, &headers) else {
-        return Ok(Redirect::to("/sign-in").into_response());
-    };
-    let flow = match app.auth.resume(&pending, &client).await {
-        Ok(flow) => flow,
-        Err(error) if error.kind() == ErrorKind::FlowEnded => {
-            let page = password_page("", Some("That took too long, or too many attempts. Sign in again."));
-            return Ok((set_cookies(&[app.cookies.clear_pending()]), page).into_response());
-        }
-        Err(error) => return Err(error.into()),
+pub(crate) async fn code(State(app): WebApp, visit: Visit, Form(sent): Form<Code>) -> Result<Response, Problem> {
+    let permit = granted(&app, app.limits.reserve(&[(CODE_ADDRESS, Key::ip(visit.client()?.ip))]).await?)?;
+    let Some(flow) = visit.resume().await? else {
+        return Ok(password_page("", Some("That took too long, or too many attempts. Sign in again.")).into_response());
     };
     match flow.verify_totp(&sent.code).await? {
         TotpStep::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, code_page(Some(WRONG_CODE))).into_response()),
         TotpStep::Done(flow) => {
             permit.refund().await;
-            issue(&app, flow, &headers).await
+            visit.issue(flow).await?;
+            app.seal_soon();
+            Ok(Redirect::to("/loads").into_response())
         }
     }
 }
 
 /// `POST /sign-out`
-pub(crate) async fn sign_out(State(app): WebApp, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = session_token(&app, &headers)
-        && let Some(session) = app.auth.resolve(&token).await?
-    {
-        app.auth.revoke(session.sid).await?;
-        app.seal_soon();
-    }
-    Ok(gone(&app))
+pub(crate) async fn sign_out(State(app): WebApp, visit: Visit) -> Result<Redirect, Problem> {
+    visit.sign_out().await?;
+    app.seal_soon();
+    Ok(Redirect::to("/sign-in"))
 }
 
 /// `POST /sign-out/everywhere`: every session of the person, by one version.
-pub(crate) async fn sign_out_everywhere(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
+pub(crate) async fn sign_out_everywhere(
+    State(app): WebApp,
+    visit: Visit,
+    visitor: SignedIn,
+) -> Result<Redirect, Problem> {
     let mut desk = app.desk(&visitor).await?;
     let entry = desk.entry(Perm::SessionRevoke.key()).entity("user", desk.user.id.to_string());
     desk.record(&entry).await?;
     desk.commit(&app).await?;
     app.auth.revoke_all(visitor.session.user).await?;
-    Ok(gone(&app))
+    visit.sign_out().await?;
+    Ok(Redirect::to("/sign-in"))
 }
 
 fn granted(app: &App, reservation: Reservation<Permit>) -> Result<Permit, Problem> {
@@ -138,33 +123,6 @@ fn granted(app: &App, reservation: Reservation<Permit>) -> Result<Permit, Proble
             Err(Problem::TooMany { retry_after: decision.retry_after_secs() })
         }
     }
-}
-
-/// A new session in a new cookie. The one that the browser came with, if any, ends.
-async fn issue(app: &App, flow: Flow<FullyVerified>, headers: &HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = session_token(app, headers)
-        && let Some(old) = app.auth.resolve(&token).await?
-    {
-        app.auth.revoke(old.sid).await?;
-    }
-    let issued = app.auth.issue(flow).await?;
-    app.seal_soon();
-    let cookies = set_cookies(&[app.cookies.session(issued.token()), app.cookies.clear_pending()]);
-    Ok((cookies, Redirect::to("/loads")).into_response())
-}
-
-fn gone(app: &App) -> Response {
-    (set_cookies(&[app.cookies.clear_session()]), Redirect::to("/sign-in")).into_response()
-}
-
-/// One `Set-Cookie` line each. Marked sensitive, so that nothing below prints them.
-fn set_cookies<const N: usize>(cookies: &[Zeroizing<String>; N]) -> AppendHeaders<Vec<(HeaderName, HeaderValue)>> {
-    let headers = cookies.iter().filter_map(|cookie| {
-        let mut value = HeaderValue::from_str(cookie).ok()?;
-        value.set_sensitive(true);
-        Some((SET_COOKIE, value))
-    });
-    AppendHeaders(headers.collect())
 }
 
 fn password_page(email: &str, error: Option<&str>) -> Markup {

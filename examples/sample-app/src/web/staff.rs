@@ -6,13 +6,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use http::header::SET_COOKIE;
 use maud::{Markup, html};
 use serde::Deserialize;
 use stockade::{
     audit_chain::Severity,
     rbac::{Permission, Resource, Scope},
-    session::{ClientInfo, Impersonation, ImpersonationPolicy, ImpersonationStart, TenantId, UserId},
+    session::{Impersonation, ImpersonationPolicy, ImpersonationStart, TenantId, UserId, tower::Visit},
 };
 use uuid::Uuid;
 
@@ -20,7 +19,6 @@ use super::{
     Form, SignedIn, WebApp,
     layout::{Place, page},
     problem::Problem,
-    visitor::Address,
 };
 use crate::{
     app::App,
@@ -48,7 +46,7 @@ pub(crate) struct Wish {
 pub(crate) async fn look(
     State(app): WebApp,
     visitor: SignedIn,
-    Address(ip): Address,
+    visit: Visit,
     Form(wish): Form<Wish>,
 ) -> Result<Response, Problem> {
     let again = |text: &str| Ok(render(&visitor.user, Some(text)).into_response());
@@ -63,28 +61,25 @@ pub(crate) async fn look(
     if !(1..=30).contains(&wish.minutes) || crate::domain::membership::reason(&wish.reason).is_none() {
         return again("Give a reason of one line, and at most 30 minutes.");
     }
-    let client = ClientInfo { ip, user_agent: None };
+    let client = visit.client()?;
     let length = Duration::from_secs(u64::from(wish.minutes) * 60);
     let started =
         app.auth.impersonations().start(&visitor.session, UserId::from(person), &wish.reason, length, &client).await?;
     app.seal_soon();
     match started {
         ImpersonationStart::Started(issued) => {
-            let cookie = [(SET_COOKIE, app.cookies.impersonation(issued.token()).as_str().to_owned())];
-            Ok((cookie, Redirect::to("/")).into_response())
+            visit.impersonate(&issued)?;
+            Ok(Redirect::to("/").into_response())
         }
         ImpersonationStart::Refused(why) => again(&format!("Refused: {why}.")),
     }
 }
 
 /// `POST /staff/end`: the button of the banner.
-pub(crate) async fn end(State(app): WebApp, viewer: Viewer) -> Result<Response, Problem> {
-    if let Some(looking) = &viewer.looking {
-        app.auth.impersonations().end(looking.id).await?;
-        app.seal_soon();
-    }
-    let cookie = [(SET_COOKIE, app.cookies.clear_impersonation().as_str().to_owned())];
-    Ok((cookie, Redirect::to("/staff")).into_response())
+pub(crate) async fn end(State(app): WebApp, visit: Visit, _: Viewer) -> Result<Redirect, Problem> {
+    visit.end_impersonation().await?;
+    app.seal_soon();
+    Ok(Redirect::to("/staff"))
 }
 
 /// `GET /administration/impersonations`: who of the platform looked at the tenant, as whom, when and why.

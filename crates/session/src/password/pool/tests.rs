@@ -1,5 +1,5 @@
 use super::*;
-use crate::ErrorKind;
+use crate::{BcryptCost, ErrorKind};
 
 fn pool(workers: usize, queue: usize) -> HashPool {
     HashPool::new(HashPoolConfig {
@@ -45,10 +45,13 @@ async fn every_byte_counts() {
 #[test]
 fn dummy_is_live() {
     let params = Argon2Params::new(7_168, 5, 1).unwrap();
-    let (a, b) = (dummy(params).unwrap(), dummy(params).unwrap());
-    assert!(a.starts_with(&params.prefix()));
-    assert!(Stored::parse(&a).is_some());
-    assert_ne!(a, b);
+    for hashing in [Hashing::default(), Hashing::bcrypt(BcryptCost::dangerously_weak())] {
+        let hasher = Hasher::new(params, hashing);
+        let (a, b) = (dummy(&hasher, params).unwrap(), dummy(&hasher, params).unwrap());
+        assert!(a.starts_with(&hasher.prefix()));
+        assert!(hasher.parse(&a).is_some());
+        assert_ne!(a, b);
+    }
 }
 
 #[tokio::test]
@@ -68,7 +71,8 @@ async fn abandoned_work_keeps_its_place() {
     let (jobs, queue) = mpsc::channel();
     let places = Arc::new(Semaphore::new(1));
     let params = Argon2Params::dangerously_weak();
-    let pool = HashPool { jobs, places, params, computed: Arc::default() };
+    let hasher = Arc::new(Hasher::new(params, Hashing::default()));
+    let pool = HashPool { jobs, places, params, hasher, computed: Arc::default() };
 
     let mut waiting = Box::pin(pool.verify(secret("x"), None));
     assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);

@@ -9,6 +9,7 @@ use super::{MemoryStore, State};
 use crate::{
     error::Result,
     id::{ApiTokenId, TenantId, UserId},
+    policy::AccountStatus,
     session::Scope,
     store::{ApiTokenLookup, ApiTokenRecord, ApiTokenStore, ApiTokenSuccessor, ApiTokenVerifier, FoundApiToken},
 };
@@ -16,7 +17,8 @@ use crate::{
 impl State {
     /// Whether the user has an account in the tenant that may be used.
     pub(super) fn is_active(&self, user: UserId, tenant: TenantId) -> bool {
-        self.accounts.get(&user).is_some_and(|account| account.account.tenant == tenant)
+        let account = self.accounts.get(&user).filter(|account| account.status == AccountStatus::Active);
+        account.is_some_and(|account| account.account.tenant == tenant)
     }
 
     fn unrevoked(&mut self, within: Scope, id: ApiTokenId) -> Option<&mut ApiTokenRecord> {

@@ -17,7 +17,8 @@ impl State {
         let session = self.sessions.get(&record.session);
         record.ended_at.is_none()
             && record.expires_at > now
-            && session.is_some_and(|session| session.record.user == record.actor && self.is_live(session, now))
+            && session
+                .is_some_and(|session| session.record.user == record.actor && self.live_record(session, now).is_some())
             && self.is_active(record.target, record.tenant)
             && self.is_current(record.target, record.tenant, record.versions)
             && !self.closed_tenants.contains(&record.tenant)

@@ -192,7 +192,7 @@ async fn rotation_leaves_a_successor<S: Store>(store: S) {
 
 async fn rotation_of_a_token_has_one_winner<S: Store + Clone>(store: S) {
     with_ana(&store, &[]).await;
-    for trial in 0..races() {
+    for trial in 0..races(50) {
         let bytes = |n: u8| {
             Digest::from({
                 let mut bytes = [n; 32];
@@ -223,7 +223,7 @@ async fn rotation_of_a_token_has_one_winner<S: Store + Clone>(store: S) {
         assert_eq!(wins.await, 1);
     }
     let live = store.api_tokens(Scope::Global).await.unwrap();
-    assert_eq!(live.iter().filter(|token| token.rotated_to.is_none()).count(), races());
+    assert_eq!(live.iter().filter(|token| token.rotated_to.is_none()).count(), races(50));
 }
 
 async fn scopes_only_narrow<S: Store>(store: S) {
