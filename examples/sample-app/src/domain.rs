@@ -13,6 +13,7 @@ pub mod membership;
 pub mod money;
 pub mod people;
 pub mod retention;
+pub mod review;
 pub mod sharing;
 pub mod shredding;
 pub mod tampering;

@@ -60,10 +60,11 @@ impl App {
         user.seen_by = Some(SeenBy {
             id: staff.id,
             name: staff.name,
+            look: impersonation.id.to_string(),
             reason: impersonation.reason.clone(),
             until: impersonation.expires_at,
         });
-        let mut log = Log { app: self, user: &user, request: &request, impersonation };
+        let mut log = Log { app: self, user: &user, request: &request };
         let actor = Authority::Impersonating(unrecorded.record(&mut log).await?);
         let looking = Looking {
             id: impersonation.id,
@@ -83,7 +84,6 @@ struct Log<'a> {
     app: &'a App,
     user: &'a User,
     request: &'a RequestContext,
-    impersonation: &'a Impersonation,
 }
 
 impl AuditSink for Log<'_> {
@@ -92,10 +92,7 @@ impl AuditSink for Log<'_> {
     async fn record(&mut self, record: AccessRecord) -> Result<()> {
         let entry = Entry::new(self.user.tenant_id.into(), self.user.author(), "impersonation.look")
             .entity("user", self.user.id)
-            .after(json!({
-                "impersonation": self.impersonation.id.to_string(),
-                "reason": record.reason.as_ref().map_or("", Reason::as_str),
-            }))
+            .after(json!({ "reason": record.reason.as_ref().map_or("", Reason::as_str) }))
             .severity(Severity::Notice)
             .request(self.request.clone())
             .occurred_at(Utc::now());

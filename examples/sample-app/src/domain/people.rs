@@ -32,6 +32,8 @@ pub struct SeenBy {
     pub id: Uuid,
     /// Their name.
     pub name: String,
+    /// Which look it is.
+    pub look: String,
     /// Why they look.
     pub reason: String,
     /// When it ends.
@@ -49,7 +51,10 @@ impl User {
     #[must_use]
     pub fn author(&self) -> audit_chain::Actor {
         match &self.seen_by {
-            Some(staff) => audit_chain::Actor::user(staff.id).named(&staff.name).with_role("platform support"),
+            Some(staff) => {
+                let support = audit_chain::Actor::user(staff.id).named(&staff.name).with_role("support");
+                support.on_behalf_of(self.id).in_impersonation(&staff.look)
+            }
             None => audit_chain::Actor::user(self.id).named(&self.name).with_role(self.role()),
         }
     }

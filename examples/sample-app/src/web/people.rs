@@ -2,7 +2,7 @@
 
 mod person;
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::collections::BTreeMap;
 
 use axum::{
     extract::{Path, State},
@@ -31,15 +31,12 @@ use crate::{
     app::App,
     authority::Viewer,
     desk::Desk,
-    domain::{membership, people},
+    domain::{membership, people, review::MOST},
     permissions::Perm,
 };
 
 /// Where the list is.
 const PAGE: &str = "/administration/people";
-/// As many members as the page shows.
-const MOST: NonZeroU32 = NonZeroU32::new(500).unwrap();
-
 /// `GET /administration/people`
 pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
     let mut look = app.look(&viewer).await?;

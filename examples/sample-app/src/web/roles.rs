@@ -1,7 +1,5 @@
 //! Roles: the matrix with its scope letters, who can do what, and files for a reviewer.
 
-use std::num::NonZeroU32;
-
 use axum::{
     extract::{Query, State},
     response::{IntoResponse, Response},
@@ -10,17 +8,24 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
-use stockade::rbac::{Matrix, Permission, Scope, postgres};
+use stockade::rbac::{
+    AccessReview, Holder, Matrix, Permission, Resource, Scope,
+    postgres::{self, Loaded},
+};
+use uuid::Uuid;
 
 use super::{
     SignedIn, WebApp,
     layout::{Place, page},
     problem::Problem,
 };
-use crate::{app::App, authority::Viewer, desk::Desk, domain::people, permissions::Perm};
-
-/// As many members as are looked through.
-const MOST: NonZeroU32 = NonZeroU32::new(500).unwrap();
+use crate::{
+    app::App,
+    authority::Viewer,
+    desk::Desk,
+    domain::{people, review},
+    permissions::Perm,
+};
 
 /// Whose powers are asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -49,7 +54,7 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Query(who): Query<W
             a.button.quiet href="/roles.csv" { "Matrix as CSV" }
             a.button.quiet href="/roles.md" { "Matrix as Markdown" }
             a.button.quiet href="/roles.json" { "Matrix as JSON" }
-            @if look_may_review(&viewer) { a.button.quiet href="/roles/review.csv" { "Access review" } }
+            @if look_may_review(&viewer) { a.button.quiet href="/roles/review.csv" { "Access review as CSV" } a.button.quiet href="/roles/review.json" { "Access review, sealed" } }
         }
         @if may_ask { (question(asked, able.as_ref())) }
     };
@@ -60,21 +65,19 @@ fn look_may_review(viewer: &Viewer) -> bool {
     viewer.user.seen_by.is_none() && viewer.actor.scope(Perm::AccessReview) != Scope::None
 }
 
-/// Everybody who can use a permission now, and how far.
-async fn who_can<A>(app: &App, desk: &mut Desk<A>, permission: Perm) -> Result<Vec<(String, Scope)>, Problem> {
-    let mut able = Vec::new();
-    for person in people::all(&mut desk.tx).await? {
-        let Some(loaded) = postgres::load(&mut desk.tx, &app.policy, person.id).await? else { continue };
-        // Whoever has a second factor can show it.
-        let scope = loaded.actor().multi_factor().build().scope(permission);
-        if scope != Scope::None {
-            able.push((person.name, scope));
-        }
+/// Everybody who can use a permission now, how far, and through what.
+async fn who_can<A>(app: &App, desk: &mut Desk<A>, permission: Perm) -> Result<Vec<(String, Holder)>, Problem> {
+    let people = people::all(&mut desk.tx).await?;
+    let mut actors = Vec::new();
+    for person in &people {
+        actors.extend(postgres::load(&mut desk.tx, &app.policy, person.id).await?.map(Loaded::build));
     }
-    Ok(able)
+    let name = |id: Uuid| people.iter().find(|user| user.id == id).map_or_else(String::new, |user| user.name.clone());
+    let able = app.policy.people_who_can(permission, &actors);
+    Ok(able.into_iter().map(|holder| (name(holder.user.as_uuid()), holder)).collect())
 }
 
-fn question(asked: Option<Perm>, able: Option<&(Perm, Vec<(String, Scope)>)>) -> Markup {
+fn question(asked: Option<Perm>, able: Option<&(Perm, Vec<(String, Holder)>)>) -> Markup {
     html! {
         form.card method="get" action="/roles" {
             h2 { "Who can?" }
@@ -87,7 +90,10 @@ fn question(asked: Option<Perm>, able: Option<&(Perm, Vec<(String, Scope)>)>) ->
             @if let Some((permission, able)) = able {
                 @if able.is_empty() { p { "Nobody can use " code { (permission.key()) } "." } }
                 @else {
-                    ul { @for (name, scope) in able { li { (name) " " span.badge.good { "at " (scope) } } } }
+                    ul { @for (name, holder) in able { li {
+                        (name) " " span.badge.good { "at " (holder.scope) }
+                        span.muted { " through " (holder.roles.join(", ")) @if holder.by_override { " an exception" } }
+                    } } }
                     p.muted { "Roles and exceptions as they are at this moment." }
                 }
             }
@@ -123,63 +129,34 @@ pub(crate) async fn markdown(State(app): WebApp, _: Viewer) -> Response {
 
 /// `GET /roles.json`
 pub(crate) async fn json(State(app): WebApp, _: Viewer) -> Response {
-    let matrix = app.policy.matrix();
-    let scopes = |row: stockade::rbac::MatrixRow<'_, Perm>| {
-        let held = matrix.permissions().iter().map(|permission| (permission.key(), row.role().scope(*permission)));
-        held.filter(|(_, scope)| *scope != Scope::None)
-            .map(|(key, scope)| (key.to_owned(), scope.name().into()))
-            .collect()
-    };
-    let roles: serde_json::Map<String, serde_json::Value> =
-        matrix.rows().map(|row| (row.role().name().to_owned(), serde_json::Value::Object(scopes(row)))).collect();
-    file("application/json", "roles.json", json!({ "roles": roles }).to_string())
+    file("application/json", "roles.json", app.policy.matrix().to_json())
 }
 
-/// `GET /roles/review.csv`: who has what, since when and why, for whoever reviews it.
-pub(crate) async fn review(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
-    let mut desk = app.desk(&visitor).await?;
-    let members = app.members.list(&mut desk.tx, None, MOST).await?;
-    let names: Vec<people::User> = people::all(&mut desk.tx).await?;
-    let mut lines = vec!["person,status,kind,what,reach,since,until,reason".to_owned()];
-    for member in &members {
-        let name = names.iter().find(|user| user.id == member.user.as_uuid()).map_or("", |user| user.email.as_str());
-        let status = member.standing.status.map_or("", postgres::Status::name);
-        for held in &member.standing.roles {
-            let until = held.expires_at.map_or_else(String::new, |at| at.to_rfc3339());
-            let since = held.granted_at.to_rfc3339();
-            lines.push(row(&[name, status, "role", &held.role, "", &since, &until, held.reason.as_str()]));
-        }
-        for held in &member.standing.overrides {
-            let until = held.expires_at.map_or_else(String::new, |at| at.to_rfc3339());
-            let since = held.granted_at.to_rfc3339();
-            let reach = held.scope.map_or("denied", Scope::name);
-            lines.push(row(&[
-                name,
-                status,
-                "exception",
-                &held.permission,
-                reach,
-                &since,
-                &until,
-                held.reason.as_str(),
-            ]));
-        }
+/// `GET /roles/review.csv`: who has what, since when and why, for a spreadsheet.
+pub(crate) async fn review_csv(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
+    let review = reviewed(&app, &visitor).await?;
+    Ok(file("text/csv; charset=utf-8", "access-review.csv", review.to_csv()))
+}
+
+/// `GET /roles/review.json`: the same with a digest, which the log has too.
+pub(crate) async fn review_json(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
+    let review = reviewed(&app, &visitor).await?;
+    Ok(file("application/json", "access-review.json", review.to_json()))
+}
+
+async fn reviewed(app: &App, visitor: &SignedIn) -> Result<AccessReview, Problem> {
+    let mut desk = app.desk(visitor).await?;
+    let own = Resource::in_tenant(desk.user.tenant_id);
+    if let Err(refused) = desk.require(Perm::AccessReview, &own, ("members", "tenant")).await? {
+        desk.commit(app).await?;
+        return Err(refused.into());
     }
-    let entry =
-        desk.entry(Perm::AccessReview.key()).entity("members", "tenant").after(json!({ "people": members.len() }));
+    let review = review::freeze(app, &mut desk.tx).await?;
+    let facts = json!({ "sha256": review.digest().to_string(), "grants": review.rows().len() });
+    let entry = desk.entry(Perm::AccessReview.key()).entity("members", "tenant").after(facts);
     desk.record(&entry).await?;
-    desk.commit(&app).await?;
-    Ok(file("text/csv; charset=utf-8", "access-review.csv", lines.join("\r\n") + "\r\n"))
-}
-
-/// Cells that no spreadsheet takes for a formula (CWE-1236) and that no comma splits.
-fn row(cells: &[&str]) -> String {
-    let cell = |text: &&str| {
-        let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        let text = if formula { format!("'{text}") } else { (*text).to_owned() };
-        format!("\"{}\"", text.replace('"', "\"\""))
-    };
-    cells.iter().map(cell).collect::<Vec<_>>().join(",")
+    desk.commit(app).await?;
+    Ok(review)
 }
 
 fn file(kind: &'static str, name: &'static str, text: String) -> Response {

@@ -90,12 +90,10 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
     let mut look = app.look(&viewer).await?;
     let people = people::all(&mut look.tx).await?;
     let pages: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT p.payload #>> '{after,impersonation}', count(*) FROM stockade.audit_entry e JOIN stockade.audit_payload p USING (tenant_id, entry_id)
-         WHERE e.action = 'impersonation.look' GROUP BY 1",
+        "SELECT impersonation, count(*) FROM stockade.audit_entry WHERE action = 'impersonation.look' AND impersonation IS NOT NULL GROUP BY 1",
     )
     .fetch_all(&mut look.tx)
-    .await
-    .unwrap_or_default();
+    .await?;
     look.close().await?;
     let may = viewer.user.seen_by.is_none() && viewer.actor.scope(Perm::StaffRefuse) != Scope::None;
     let content = html! {

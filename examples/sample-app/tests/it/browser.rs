@@ -81,6 +81,11 @@ impl Browser {
         Self { cookies: self.cookies.clone(), ..Self::new(app) }
     }
 
+    /// Forgets a cookie.
+    pub(crate) fn drop_cookie(&mut self, name: &str) {
+        assert!(self.cookies.remove(name).is_some(), "no cookie `{name}`");
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Page {
         let request = Request::get(path).body(Body::empty()).unwrap();
         self.send(request).await

@@ -12,12 +12,12 @@ use stockade::rbac::{
 };
 use uuid::Uuid;
 
-use super::{MOST, PAGE, held_role, role_select, status};
+use super::{PAGE, held_role, role_select, status};
 use crate::{
     app::App,
     authority::Viewer,
     desk::Desk,
-    domain::{membership, people},
+    domain::{membership, people, review::MOST},
     permissions::Perm,
     web::{
         Form, SignedIn, WebApp,
