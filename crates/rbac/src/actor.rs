@@ -10,6 +10,7 @@ pub use self::authority::Ceiling;
 pub use self::builder::ActorBuilder;
 use crate::decision::Decision;
 use crate::denied::Denied;
+use crate::ident::SubjectVersion;
 use crate::mode::{Direct, Impersonating, Mode, Permits};
 use crate::permission::{Permission, Tag};
 use crate::permit::{Grant, Permit};
@@ -85,7 +86,13 @@ impl<P: Permission, M: Mode> Actor<P, M> {
         self.authority.roles().map(crate::Role::name)
     }
 
-    /// The first moment at which every decision is a refusal: when an override that was counted in, or the impersonation,
+    /// Which version of the person's authority this is; `None` if it did not come from a store.
+    #[must_use]
+    pub const fn version(&self) -> Option<SubjectVersion> {
+        self.authority.version()
+    }
+
+    /// The first moment at which every decision is a refusal: when a role or an override that was counted in, or the impersonation,
     /// ends. `None` if nothing expires.
     #[must_use]
     pub const fn valid_until(&self) -> Option<DateTime<Utc>> {
@@ -94,6 +101,14 @@ impl<P: Permission, M: Mode> Actor<P, M> {
 
     pub(crate) const fn authority(&self) -> &Authority<P> {
         &self.authority
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<P: Permission> Actor<P, Direct> {
+    /// The same session of the same person, with what the person has now.
+    pub(crate) fn renewed(&self, now: ActorBuilder<P>) -> Self {
+        Self { authority: self.authority.renewed(now.build().authority), mode: Direct::new() }
     }
 }
 

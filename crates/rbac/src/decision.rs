@@ -5,6 +5,7 @@ mod explain;
 use chrono::{DateTime, Utc};
 
 use crate::actor::{Authority, Ceiling};
+use crate::ident::SubjectVersion;
 use crate::mode::Impersonating;
 use crate::permission::Permission;
 use crate::reason::Reason;
@@ -128,6 +129,12 @@ impl<'a, P: Permission> Decision<'a, P> {
     #[must_use]
     pub const fn valid_until(&self) -> Option<DateTime<Utc>> {
         self.authority.valid_until()
+    }
+
+    /// Which version of the person's authority was asked; `None` if the actor did not come from a store.
+    #[must_use]
+    pub const fn version(&self) -> Option<SubjectVersion> {
+        self.authority.version()
     }
 
     /// Whether the actor may, but is obliged to record it: the permission is flagged `audit`.

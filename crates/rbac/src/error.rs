@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::scope::Scope;
 
-/// What went wrong while a policy or an actor was put together.
+/// What went wrong while a policy or an actor was put together, or while authority was read or changed in the database.
 ///
 /// A refusal is not an error: see [`Decision`](crate::Decision) and [`Denied`](crate::Denied).
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,16 @@ pub enum ErrorKind {
     InvalidReason,
     /// An impersonation of no length, or of more than half an hour.
     InvalidTimebox,
+    /// The database failed, or could not be reached.
+    Database,
+    /// The transaction has no tenant, or there is no transaction.
+    NoTransaction,
+    /// The owner roles in the database are not those of the policy.
+    NotSynced,
+    /// Not an e-mail address.
+    InvalidEmail,
+    /// Not the text of an invitation's token.
+    InvalidToken,
 }
 
 impl Error {
@@ -42,13 +52,28 @@ impl Error {
             Fault::ScopeTooWide { .. } => ErrorKind::ScopeTooWide,
             Fault::Reason { .. } => ErrorKind::InvalidReason,
             Fault::Timebox { .. } => ErrorKind::InvalidTimebox,
+            #[cfg(feature = "postgres")]
+            Fault::Database(_) | Fault::Random(_) => ErrorKind::Database,
+            #[cfg(feature = "postgres")]
+            Fault::NoTenant | Fault::NoTransaction => ErrorKind::NoTransaction,
+            #[cfg(feature = "postgres")]
+            Fault::NotSynced => ErrorKind::NotSynced,
+            #[cfg(feature = "postgres")]
+            Fault::Email => ErrorKind::InvalidEmail,
+            #[cfg(feature = "postgres")]
+            Fault::Token => ErrorKind::InvalidToken,
         }
     }
 
-    /// Whether the same call may succeed later. Always false: every error here is about the input.
+    /// Whether the same transaction, from its beginning, may succeed later: the connection was lost, or another transaction was in
+    /// the way. Every other error is about the input.
     #[must_use]
-    pub const fn is_retryable(&self) -> bool {
-        false
+    pub fn is_retryable(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Fault::Database(error) => passes(error),
+            _ => false,
+        }
     }
 
     /// Every problem of the policy, in the order of the file; empty for other kinds.
@@ -79,6 +104,47 @@ pub(crate) enum Fault {
     Reason { max: usize },
     #[error("an impersonation lasts 1 to {max} minutes")]
     Timebox { max: u8 },
+    #[cfg(feature = "postgres")]
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    #[cfg(feature = "postgres")]
+    #[error("no random numbers")]
+    Random(#[source] getrandom::Error),
+    #[cfg(feature = "postgres")]
+    #[error("the transaction has no tenant")]
+    NoTenant,
+    #[cfg(feature = "postgres")]
+    #[error("authority is changed in a transaction that lasts until the change is committed")]
+    NoTransaction,
+    #[cfg(feature = "postgres")]
+    #[error("the owner roles in the database are not those of the policy: run `postgres::sync` where migrations run")]
+    NotSynced,
+    #[cfg(feature = "postgres")]
+    #[error("not an e-mail address")]
+    Email,
+    #[cfg(feature = "postgres")]
+    #[error("not the token of an invitation")]
+    Token,
+}
+
+#[cfg(feature = "postgres")]
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Fault::Database(error).into()
+    }
+}
+
+/// A lost connection, a failure to serialise (40001), a deadlock (40P01), or a server that shuts down or is full.
+#[cfg(feature = "postgres")]
+fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            matches!(&*code, "40001" | "40P01" | "55P03")
+                || ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+        }),
+        _ => false,
+    }
 }
 
 fn count(problems: usize) -> String {

@@ -3,10 +3,9 @@
 
 mod error;
 mod ident;
+mod permission;
 mod reason;
 mod scope;
-
-mod permission;
 mod scopes;
 mod vocabulary;
 
@@ -21,11 +20,11 @@ mod subject;
 
 mod actor;
 mod decision;
-mod mode;
-
 mod denied;
+mod guard;
 mod impersonation;
 mod matrix;
+mod mode;
 mod permit;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
@@ -38,14 +37,15 @@ pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::decision::{Decision, Refusal, Verdict, Via};
 pub use self::denied::Denied;
 pub use self::error::{Error, ErrorKind};
-pub use self::ident::{OfficeId, TeamId, TenantId, UserId};
+pub use self::guard::{Change, GrantGuard, GrantRefusal, Target};
+pub use self::ident::{OfficeId, SubjectVersion, TeamId, TenantId, UserId};
 pub use self::impersonation::Timebox;
 pub use self::matrix::{Matrix, MatrixRow};
 pub use self::mode::{Direct, Impersonating, Mode, Permits};
 pub use self::overrides::Override;
 pub use self::permission::{Kind, Permission, PermissionInfo, Read, Tag, Write};
 pub use self::permit::{Grant, Permit};
-pub use self::policy::{Policy, Role};
+pub use self::policy::{Policy, Role, Separation, SeparationRule};
 pub use self::problem::Problem;
 pub use self::reason::Reason;
 pub use self::record::{AccessRecord, AuditSink, Unrecorded};

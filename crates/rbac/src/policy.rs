@@ -1,13 +1,19 @@
 //! A compiled policy.
 
+mod assigns;
 mod closure;
 mod compile;
 mod lineage;
+mod roleset;
+mod separate;
+mod separation;
 mod source;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use self::roleset::RoleSet;
+pub use self::separation::{Separation, SeparationRule};
 use crate::actor::ActorBuilder;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Fault};
@@ -31,19 +37,27 @@ pub struct Role<P: Permission> {
     name: String,
     title: Option<String>,
     staff: bool,
+    owner: bool,
     assignable: bool,
     scopes: Scopes<P>,
+    included: RoleSet,
+    assigns: RoleSet,
 }
 
 #[derive(Debug)]
 struct Roles<P: Permission> {
     in_order: Vec<Role<P>>,
     by_name: HashMap<String, usize>,
+    separations: Vec<Separation<P>>,
+    limits_assigning: bool,
 }
 
 impl<P: Permission> Policy<P> {
     /// The most roles a policy may have.
     pub const MAX_ROLES: usize = 4096;
+
+    /// The most separations a policy may have.
+    pub const MAX_SEPARATIONS: usize = 256;
 
     /// The most text a policy may have, in bytes.
     pub const MAX_SOURCE_BYTES: usize = 4 << 20;
@@ -55,9 +69,8 @@ impl<P: Permission> Policy<P> {
     /// [`ErrorKind::InvalidPolicy`](crate::ErrorKind::InvalidPolicy), with every [`Problem`](crate::Problem) of the text in
     /// [`Error::problems`]. If the text is not TOML, or has a field that a policy does not have, that is the only one.
     pub fn compile(source: &str) -> Result<Self, Error> {
-        let in_order = compile::compile(source).map_err(Fault::Policy)?;
-        let by_name = in_order.iter().enumerate().map(|(index, role)| (role.name.clone(), index)).collect();
-        Ok(Self { roles: Arc::new(Roles { in_order, by_name }), clock: Arc::new(SystemClock) })
+        let roles = compile::compile(source).map_err(Fault::Policy)?;
+        Ok(Self { roles: Arc::new(roles), clock: Arc::new(SystemClock) })
     }
 
     /// The same policy with another clock, which its actors ask whether they have expired.
@@ -83,6 +96,20 @@ impl<P: Permission> Policy<P> {
         self.roles.by_name.get(name).and_then(|index| self.roles.in_order.get(*index))
     }
 
+    /// The duties that are kept apart, in the order of the file.
+    #[must_use]
+    pub fn separations(&self) -> &[Separation<P>] {
+        &self.roles.separations
+    }
+
+    /// The roles that a holder of `role` may give: those that its `assigns` and the roles it inherits list. `None` if the
+    /// policy has no `assigns` at all, or no such role.
+    #[must_use]
+    pub fn assigns(&self, role: &str) -> Option<impl Iterator<Item = &Role<P>>> {
+        let set = &self.role(role).filter(|_| self.roles.limits_assigning)?.assigns;
+        Some(self.roles().iter().enumerate().filter(|(index, _)| set.contains(*index)).map(|(_, role)| role))
+    }
+
     /// Which role has which permission, and how far.
     #[must_use]
     pub fn matrix(&self) -> Matrix<'_, P> {
@@ -91,6 +118,19 @@ impl<P: Permission> Policy<P> {
 
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// These roles and all that they inherit.
+    pub(crate) fn included<'a>(&self, roles: impl IntoIterator<Item = &'a Role<P>>) -> RoleSet {
+        let none = RoleSet::empty(self.roles().len());
+        roles.into_iter().fold(none, |included, role| included.join(&role.included))
+    }
+
+    /// Whether a holder of these roles may give `role`, as far as `assigns` says.
+    pub(crate) fn lets_assign<'a>(&self, roles: impl IntoIterator<Item = &'a Role<P>>, role: &str) -> bool {
+        let position = self.roles.by_name.get(role);
+        let listed = |holder: &Role<P>| position.is_some_and(|position| holder.assigns.contains(*position));
+        !self.roles.limits_assigning || roles.into_iter().any(listed)
     }
 
     /// The position of a role that may be assigned.
@@ -124,6 +164,12 @@ impl<P: Permission> Role<P> {
     #[must_use]
     pub const fn is_staff(&self) -> bool {
         self.staff
+    }
+
+    /// Whether it is an owner's role: a tenant always has somebody who holds one, and only an owner gives or takes it.
+    #[must_use]
+    pub const fn is_owner(&self) -> bool {
+        self.owner
     }
 
     /// Whether a person can have it, as opposed to roles that are only inherited.

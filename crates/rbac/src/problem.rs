@@ -58,6 +58,42 @@ pub enum Problem {
     /// A staff role that writes, by its own grants or by what it inherits.
     #[error("staff role `{role}` may not write: {}", .permissions.join(", "))]
     StaffWrites { role: String, permissions: Vec<&'static str> },
+    /// An owner's role that is a staff role too, or that nobody can have.
+    #[error("owner role `{role}` has to be assignable, and no staff role")]
+    UnfitOwner { role: String },
+    /// A role inherits an owner's role and is none itself: its holders would count for nothing where the last owner is kept.
+    #[error("role `{role}` inherits owner role `{parent}` and is not an owner role itself")]
+    InheritsOwner { role: String, parent: String },
+    /// A role may give one that is not there.
+    #[error("role `{role}` assigns unknown role `{assigned}`{}", hint(.suggestion.as_deref()))]
+    AssignsUnknownRole { role: String, assigned: String, suggestion: Option<String> },
+    /// A role may give one that nobody can have.
+    #[error("role `{role}` assigns `{assigned}`, which is not assignable")]
+    AssignsUnassignable { role: String, assigned: String },
+    /// A role may give one that has more than itself, or that is an owner's or a staff role while it is none.
+    #[error("role `{role}` may grant more than it has: it assigns `{assigned}`, which {more}")]
+    Escalation { role: String, assigned: String, more: String },
+    /// A name of a separation that is not 1 to 64 lower-case letters, digits, `-` and `_`.
+    #[error("separation `{separation}`: a name is 1 to 64 of a-z, 0-9, `-` and `_`")]
+    InvalidSeparationName { separation: String },
+    /// Two separations with one name.
+    #[error("separation `{separation}` is there twice")]
+    DuplicateSeparation { separation: String },
+    /// A separation of a kind that does not exist.
+    #[error("separation `{separation}` is of unknown kind `{kind}`: expected static, dynamic or same-record")]
+    UnknownSeparationKind { separation: String, kind: String },
+    /// A separation without what its kind needs, or with what belongs to another kind.
+    #[error("separation `{separation}`: {expected}")]
+    UnfitSeparation { separation: String, expected: &'static str },
+    /// A separation names a role that is not there.
+    #[error("separation `{separation}` names unknown role `{role}`{}", hint(.suggestion.as_deref()))]
+    SeparatesUnknownRole { separation: String, role: String, suggestion: Option<String> },
+    /// A separation names a permission that the vocabulary does not have.
+    #[error("separation `{separation}` names unknown permission `{permission}`{}", hint(.suggestion.as_deref()))]
+    SeparatesUnknownPermission { separation: String, permission: String, suggestion: Option<String> },
+    /// A role has by inheritance what a separation keeps apart.
+    #[error("role `{role}` breaks separation `{separation}` by what it inherits")]
+    BreaksSeparation { role: String, separation: String },
     /// A role that cannot be assigned and that no assignable role inherits.
     #[error("role `{role}` is unreachable: it is not assignable and no assignable role inherits it")]
     UnreachableRole { role: String },

@@ -30,6 +30,13 @@ impl Reason {
         Ok(Self(text.into()))
     }
 
+    /// A reason that stands in the database, whatever wrote it there: a denial does not fall away because its reason is not one.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn stored(text: &str) -> Self {
+        let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        Self(plain.take(Self::MAX_CHARS).collect())
+    }
+
     /// The reason as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

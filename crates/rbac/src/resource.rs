@@ -80,6 +80,12 @@ impl Resource {
         }
     }
 
+    /// The row without what is shared.
+    pub(crate) const fn unshared(mut self) -> Self {
+        self.shared = None;
+        self
+    }
+
     /// The narrowest scope at which a permission of this kind covers the row: for a shared one, any.
     pub(crate) fn needed(&self, subject: &Subject, kind: Kind) -> Scope {
         match self.nearest(subject) {

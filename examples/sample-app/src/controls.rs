@@ -10,6 +10,7 @@ use stockade::{
         postgres::{self, RlsScope},
     },
     ratelimit::Mode,
+    tenant_guard::{Principal, TenantId},
 };
 use uuid::Uuid;
 
@@ -29,7 +30,7 @@ use crate::{
 ///
 /// # Errors
 /// When the database cannot be reached at all; a single measurement that fails becomes an unknown.
-pub async fn assess(app: &App, user: &User) -> Result<Assessment> {
+pub async fn assess(app: &App, user: &User, principal: &Principal) -> Result<Assessment> {
     let now = Utc::now();
     let mut builder = Assessment::builder(now);
     {
@@ -41,7 +42,7 @@ pub async fn assess(app: &App, user: &User) -> Result<Assessment> {
             .observe([guards(app, &mut connection, now).await, rules(&mut connection, now).await]);
     }
     let assessment = builder
-        .observe([chain(app, user, now), anchored(app, now), probe(app, user, now).await])
+        .observe([chain(app, user, now), anchored(app, now), probe(app, principal, now).await])
         .observe(sealed_fields(app, user, now).await)
         .observe(accounts(app, now).await)
         .observe([cookies(app, now)])
@@ -82,10 +83,14 @@ async fn rules(connection: &mut sqlx::PgConnection, now: DateTime<Utc>) -> Obser
     }
 }
 
-async fn probe(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
+async fn probe(app: &App, attacker: &Principal, now: DateTime<Utc>) -> Observation {
     let subject = Subject::new("application role");
-    let victim = seed::TENANTS.iter().map(|tenant| tenant.id).find(|id| *id != user.tenant_id).unwrap_or(Uuid::nil());
-    match attacks::run(app, user.tenant_id, victim).await {
+    let victim = seed::TENANTS
+        .iter()
+        .map(|tenant| tenant.id)
+        .find(|id| TenantId::new(*id) != attacker.tenant_id())
+        .unwrap_or(Uuid::nil());
+    match attacks::run(app, attacker, victim).await {
         Ok(attempts) => {
             let held = attempts.iter().filter(|attempt| attempt.outcome.held()).count();
             let observation = if held == attempts.len() {

@@ -1,5 +1,6 @@
 //! What the business does. Nothing here knows about pages; the tour and the web application call the same functions.
 
+pub mod accounts;
 pub mod attacks;
 pub mod checkpoints;
 pub mod drivers;

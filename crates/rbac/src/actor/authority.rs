@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::error::Error;
+use crate::ident::SubjectVersion;
 use crate::overrides::{Effect, Override};
 use crate::permission::{Kind, Permission};
 use crate::policy::{Policy, Role};
@@ -36,6 +37,7 @@ pub(crate) enum Assurance {
 pub(crate) struct Authority<P: Permission> {
     policy: Policy<P>,
     subject: Subject,
+    version: Option<SubjectVersion>,
     roles: Vec<usize>,
     overrides: Vec<Override<P>>,
     ceilings: Vec<(Ceiling, Scopes<P>)>,
@@ -50,6 +52,7 @@ impl<P: Permission> Authority<P> {
         Self {
             policy,
             subject,
+            version: None,
             roles: Vec::new(),
             overrides: Vec::new(),
             ceilings: Vec::new(),
@@ -66,6 +69,24 @@ impl<P: Permission> Authority<P> {
             self.roles.push(role);
         }
         Ok(())
+    }
+
+    /// Adds a role that ends, unless it has.
+    pub(super) fn add_role_until(&mut self, name: &str, until: DateTime<Utc>) -> Result<(), Error> {
+        self.policy.assignable(name)?;
+        if self.now() < until {
+            self.add_role(name)?;
+            self.end_by(until);
+        }
+        Ok(())
+    }
+
+    fn end_by(&mut self, until: DateTime<Utc>) {
+        self.valid_until = Some(self.valid_until.map_or(until, |earlier| earlier.min(until)));
+    }
+
+    pub(super) fn date(&mut self, version: SubjectVersion) {
+        self.version = Some(version);
     }
 
     pub(super) fn lower(&mut self, ceiling: Ceiling, scopes: &Scopes<P>) {
@@ -85,7 +106,9 @@ impl<P: Permission> Authority<P> {
             let now = self.policy.clock().now();
             overrides.retain(|exception| exception.until.is_none_or(|until| now < until));
         }
-        self.valid_until = overrides.iter().filter_map(|exception| exception.until).min();
+        for until in overrides.iter().filter_map(|exception| exception.until) {
+            self.end_by(until);
+        }
         self.overrides = overrides;
         self
     }
@@ -108,16 +131,33 @@ impl<P: Permission> Authority<P> {
         seen.resolved()
     }
 
+    /// What the person has now, within what limits this session: its second factor and its ceilings.
+    #[cfg(feature = "postgres")]
+    pub(super) fn renewed(&self, mut now: Self) -> Self {
+        for (ceiling, scopes) in &self.ceilings {
+            now.lower(*ceiling, scopes);
+        }
+        now.assurance = self.assurance;
+        now.reads_only |= self.reads_only;
+        now.resolved()
+    }
+
+    /// What roles and allow-overrides give, whatever denies or limits it at present.
+    pub(crate) fn entitled(&self) -> Scopes<P> {
+        let mut entitled = self.roles().fold(Scopes::none(), |joined, role| joined.join(role.scopes()));
+        for exception in &self.overrides {
+            if let Effect::Allow(scope) = exception.effect {
+                let widened = entitled.scope(exception.permission).max(scope);
+                entitled = entitled.with(exception.permission, widened);
+            }
+        }
+        entitled
+    }
+
     /// The formula: roles and allow-overrides joined, minus denials, met with everything that limits.
     pub(super) fn resolved(mut self) -> Self {
         self.reads_only |= self.is_staff();
-        let mut effective = self.roles().fold(Scopes::none(), |joined, role| joined.join(role.scopes()));
-        for exception in &self.overrides {
-            if let Effect::Allow(scope) = exception.effect {
-                let widened = effective.scope(exception.permission).max(scope);
-                effective = effective.with(exception.permission, widened);
-            }
-        }
+        let mut effective = self.entitled();
         for exception in self.overrides.iter().filter(|exception| exception.effect == Effect::Deny) {
             effective = effective.with(exception.permission, Scope::None);
         }
@@ -135,8 +175,16 @@ impl<P: Permission> Authority<P> {
         self
     }
 
+    pub(crate) const fn policy(&self) -> &Policy<P> {
+        &self.policy
+    }
+
     pub(crate) const fn subject(&self) -> &Subject {
         &self.subject
+    }
+
+    pub(crate) const fn version(&self) -> Option<SubjectVersion> {
+        self.version
     }
 
     pub(crate) fn roles(&self) -> impl Iterator<Item = &Role<P>> {
@@ -161,6 +209,10 @@ impl<P: Permission> Authority<P> {
 
     pub(crate) fn is_staff(&self) -> bool {
         self.roles().any(Role::is_staff)
+    }
+
+    pub(crate) fn is_token(&self) -> bool {
+        self.ceilings.iter().any(|(ceiling, _)| *ceiling == Ceiling::Token)
     }
 
     pub(crate) fn refuses_writes(&self, permission: P) -> bool {

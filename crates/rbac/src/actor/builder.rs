@@ -1,8 +1,11 @@
 //! Puts an actor together.
 
+use chrono::{DateTime, Utc};
+
 use super::Actor;
 use super::authority::{Assurance, Authority, Ceiling};
 use crate::error::Error;
+use crate::ident::SubjectVersion;
 use crate::mode::Direct;
 use crate::overrides::Override;
 use crate::permission::Permission;
@@ -35,6 +38,17 @@ impl<P: Permission> ActorBuilder<P> {
         Ok(self)
     }
 
+    /// Adds a role that the person has until `until`. The actor ends with the first of them; one that has ended already has no
+    /// effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`role`](Self::role).
+    pub fn role_until(mut self, name: &str, until: DateTime<Utc>) -> Result<Self, Error> {
+        self.authority.add_role_until(name, until)?;
+        Ok(self)
+    }
+
     /// Adds several roles.
     ///
     /// # Errors
@@ -59,6 +73,12 @@ impl<P: Permission> ActorBuilder<P> {
     /// States that the person has shown a second factor in this session. `mfa` permissions are refused without.
     pub fn multi_factor(mut self) -> Self {
         self.authority.assure(Assurance::MultiFactor);
+        self
+    }
+
+    /// States which version of the person's authority this is, for decisions to name.
+    pub fn version(mut self, version: impl Into<SubjectVersion>) -> Self {
+        self.authority.date(version.into());
         self
     }
 

@@ -2,15 +2,25 @@
 
 use super::compile::Draft;
 use super::lineage::Lineage;
+use super::roleset::RoleSet;
 use crate::permission::{Kind, Permission};
 use crate::problem::{Problem, shown};
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 
-/// All that each role has, in the order of the drafts.
+/// All that each role has, by its own lines and by what it inherits, in the order of the drafts.
+pub(super) struct Closed<P: Permission> {
+    pub(super) scopes: Vec<Scopes<P>>,
+    /// The role and those that it inherits.
+    pub(super) included: Vec<RoleSet>,
+    /// The roles that it may give.
+    pub(super) assigns: Vec<RoleSet>,
+}
+
+/// Follows the inheritance.
 ///
 /// A cycle or an unknown parent leaves a role with less than was meant, so what is reported about the rest is true.
-pub(super) fn close<P: Permission>(drafts: &[Draft<P>], problems: &mut Vec<Problem>) -> Vec<Scopes<P>> {
+pub(super) fn close<P: Permission>(drafts: &[Draft<P>], problems: &mut Vec<Problem>) -> Closed<P> {
     let parents: Vec<_> = drafts.iter().map(|draft| draft.parents.clone()).collect();
     let Lineage { order, cycles } = Lineage::of(&parents);
     for cycle in cycles {
@@ -19,6 +29,8 @@ pub(super) fn close<P: Permission>(drafts: &[Draft<P>], problems: &mut Vec<Probl
     }
 
     let mut closed = vec![Scopes::none(); drafts.len()];
+    let mut included = vec![RoleSet::empty(drafts.len()); drafts.len()];
+    let mut assigns = included.clone();
     for index in order {
         let Some(draft) = drafts.get(index) else { continue };
         let inherited = draft.parents.iter().filter_map(|parent| closed.get(*parent));
@@ -28,16 +40,28 @@ pub(super) fn close<P: Permission>(drafts: &[Draft<P>], problems: &mut Vec<Probl
         if let Some(slot) = closed.get_mut(index) {
             *slot = inherited.join(&own);
         }
+        collect(index, &[index], draft, &mut included);
+        collect(index, &draft.assigns, draft, &mut assigns);
     }
 
     for (draft, scopes) in drafts.iter().zip(&closed) {
         check_staff(draft, scopes, drafts, problems);
+        check_owner(draft, drafts, problems);
     }
     // A misspelt parent leaves the role that was meant without an heir. That is one mistake, not two.
     if !problems.iter().any(|problem| matches!(problem, Problem::UnknownParent { .. })) {
         check_reach(drafts, problems);
     }
-    closed
+    Closed { scopes: closed, included, assigns }
+}
+
+/// The set of a role: those of its parents, and its own.
+fn collect<P: Permission>(index: usize, own: &[usize], draft: &Draft<P>, sets: &mut [RoleSet]) {
+    let inherited = draft.parents.iter().filter_map(|parent| sets.get(*parent));
+    let set = inherited.fold(RoleSet::empty(sets.len()), RoleSet::join);
+    if let Some(slot) = sets.get_mut(index) {
+        *slot = own.iter().fold(set, |set, role| set.with(*role));
+    }
 }
 
 fn check_grants<P: Permission>(draft: &Draft<P>, inherited: &Scopes<P>, problems: &mut Vec<Problem>) {
@@ -65,6 +89,21 @@ fn check_staff<P: Permission>(draft: &Draft<P>, scopes: &Scopes<P>, drafts: &[Dr
     for parent in draft.parents.iter().filter_map(|parent| drafts.get(*parent)) {
         if parent.source.staff {
             problems.push(Problem::InheritsStaff { role: role(), parent: shown(&parent.source.name) });
+        }
+    }
+}
+
+fn check_owner<P: Permission>(draft: &Draft<P>, drafts: &[Draft<P>], problems: &mut Vec<Problem>) {
+    let role = || shown(&draft.source.name);
+    if draft.source.owner {
+        if draft.source.staff || !draft.source.assignable {
+            problems.push(Problem::UnfitOwner { role: role() });
+        }
+        return;
+    }
+    for parent in draft.parents.iter().filter_map(|parent| drafts.get(*parent)) {
+        if parent.source.owner {
+            problems.push(Problem::InheritsOwner { role: role(), parent: shown(&parent.source.name) });
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::closure::Closed;
 use super::source::{PolicySource, RoleSource};
-use super::{Policy, Role, closure};
+use super::{Policy, Role, Roles, assigns, closure, separate};
 use crate::permission::Permission;
 use crate::problem::{Problem, nearest, shown};
 use crate::scope::Scope;
@@ -14,39 +15,58 @@ pub(super) struct Draft<P: Permission> {
     pub(super) source: RoleSource,
     pub(super) parents: Vec<usize>,
     pub(super) grants: Vec<(P, Scope)>,
+    pub(super) assigns: Vec<usize>,
 }
 
-pub(super) fn compile<P: Permission>(text: &str) -> Result<Vec<Role<P>>, Vec<Problem>> {
+pub(super) fn compile<P: Permission>(text: &str) -> Result<Roles<P>, Vec<Problem>> {
     if text.len() > Policy::<P>::MAX_SOURCE_BYTES {
         return Err(vec![Problem::TooLarge { what: "more than 4 MiB of text" }]);
     }
-    let PolicySource { roles } = PolicySource::parse(text).map_err(|problem| vec![problem])?;
+    let PolicySource { roles, separations } = PolicySource::parse(text).map_err(|problem| vec![problem])?;
     if roles.len() > Policy::<P>::MAX_ROLES {
         return Err(vec![Problem::TooLarge { what: "more than 4096 roles" }]);
+    }
+    if separations.len() > Policy::<P>::MAX_SEPARATIONS {
+        return Err(vec![Problem::TooLarge { what: "more than 256 separations" }]);
     }
     if roles.is_empty() {
         return Err(vec![Problem::NoRole]);
     }
 
     let mut problems = Vec::new();
-    let drafts = resolve(roles, &mut problems);
-    let scopes = closure::close(&drafts, &mut problems);
+    let keys: HashMap<&str, P> = P::ALL.iter().map(|&perm| (perm.key(), perm)).collect();
+    let names = names_of(&roles, &mut problems);
+    let draft = |source: RoleSource| Draft {
+        parents: parents_of(&source, &names, &mut problems),
+        grants: grants_of(&source, &keys, &mut problems),
+        assigns: assigns::assigns_of(&source, &names, &mut problems),
+        source,
+    };
+    let drafts: Vec<_> = roles.into_iter().map(draft).collect();
+    let separations = separate::separations_of(separations, &names, &keys, &mut problems);
+    let Closed { scopes, included, assigns } = closure::close(&drafts, &mut problems);
+    assigns::check_assigns(&drafts, &scopes, &mut problems);
+    separate::check_separations(&separations, &drafts, &included, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let roles = drafts.into_iter().zip(scopes).map(|(Draft { source, .. }, scopes)| Role {
+    let limits_assigning = drafts.iter().any(|draft| draft.source.assigns.is_some());
+    let closed = scopes.into_iter().zip(included).zip(assigns);
+    let roles = drafts.into_iter().zip(closed).map(|(Draft { source, .. }, ((scopes, included), assigns))| Role {
         name: source.name,
         title: source.title,
         staff: source.staff,
+        owner: source.owner,
         assignable: source.assignable,
         scopes,
+        included,
+        assigns,
     });
-    Ok(roles.collect())
+    Ok(Roles { in_order: roles.collect(), by_name: names.into_iter().collect(), separations, limits_assigning })
 }
 
-/// Looks up every name.
-fn resolve<P: Permission>(roles: Vec<RoleSource>, problems: &mut Vec<Problem>) -> Vec<Draft<P>> {
-    let keys: HashMap<&str, P> = P::ALL.iter().map(|&perm| (perm.key(), perm)).collect();
+/// The position of each role, by its name.
+fn names_of(roles: &[RoleSource], problems: &mut Vec<Problem>) -> BTreeMap<String, usize> {
     let mut names = BTreeMap::new();
     for (index, role) in roles.iter().enumerate() {
         check_texts(role, problems);
@@ -56,17 +76,11 @@ fn resolve<P: Permission>(roles: Vec<RoleSource>, problems: &mut Vec<Problem>) -
             names.insert(role.name.clone(), index);
         }
     }
-    let draft = |source: RoleSource| Draft {
-        parents: parents_of(&source, &names, problems),
-        grants: grants_of(&source, &keys, problems),
-        source,
-    };
-    roles.into_iter().map(draft).collect()
+    names
 }
 
 fn check_texts(role: &RoleSource, problems: &mut Vec<Problem>) {
-    let plain = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_');
-    if !(1..=64).contains(&role.name.len()) || !role.name.chars().all(plain) {
+    if !plain(&role.name) {
         problems.push(Problem::InvalidName { role: shown(&role.name) });
     }
     if let Some(title) = &role.title
@@ -74,6 +88,12 @@ fn check_texts(role: &RoleSource, problems: &mut Vec<Problem>) {
     {
         problems.push(Problem::InvalidTitle { role: shown(&role.name) });
     }
+}
+
+/// Whether this may be the name of a role or of a separation.
+pub(super) fn plain(name: &str) -> bool {
+    let plain = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_');
+    (1..=64).contains(&name.len()) && name.chars().all(plain)
 }
 
 fn parents_of(role: &RoleSource, names: &BTreeMap<String, usize>, problems: &mut Vec<Problem>) -> Vec<usize> {
@@ -128,6 +148,6 @@ fn grants_of<P: Permission>(
 }
 
 /// A name that was probably meant. A file of nothing but mistakes gets it for the first few: finding one compares every name.
-fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>, problems: &[Problem]) -> Option<String> {
+pub(super) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>, problems: &[Problem]) -> Option<String> {
     if problems.len() < 64 { nearest(name, known).map(shown) } else { None }
 }

@@ -11,6 +11,8 @@ use crate::problem::Problem;
 pub(super) struct PolicySource {
     #[serde(default, rename = "role")]
     pub(super) roles: Vec<RoleSource>,
+    #[serde(default, rename = "separation")]
+    pub(super) separations: Vec<SeparationSource>,
 }
 
 #[derive(Deserialize)]
@@ -24,9 +26,25 @@ pub(super) struct RoleSource {
     #[serde(default)]
     pub(super) grants: BTreeMap<String, Vec<String>>,
     #[serde(default)]
+    pub(super) assigns: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) owner: bool,
+    #[serde(default)]
     pub(super) staff: bool,
     #[serde(default = "yes")]
     pub(super) assignable: bool,
+}
+
+/// Duties that are kept apart. Which fields belong to which kind is checked with all else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeparationSource {
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) roles: Option<Vec<String>>,
+    pub(super) at_most: Option<usize>,
+    pub(super) first: Option<String>,
+    pub(super) then: Option<String>,
 }
 
 impl PolicySource {

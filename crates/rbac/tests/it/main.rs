@@ -12,9 +12,12 @@ mod allocation;
 mod builder;
 mod decisions;
 mod desk;
+mod guard;
 mod impersonation;
 mod laws;
 mod matrix;
+#[cfg(feature = "postgres")]
+mod members;
 mod model;
 mod oracle;
 mod permits;

@@ -1,5 +1,7 @@
 //! What a policy can have wrong, each said once and all said together.
 
+mod duties;
+
 use proptest::prelude::*;
 use stockade_rbac::{ErrorKind, Policy, Problem};
 

@@ -8,6 +8,7 @@ use crate::domain::people::User;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Loads,
+    Accounts,
     Drivers,
     Ledger,
     Integrations,
@@ -17,10 +18,12 @@ pub(crate) enum Place {
     Roles,
     Limits,
     Administration,
+    Account,
 }
 
-const DESK: [(Place, &str, &str); 4] = [
+const DESK: [(Place, &str, &str); 5] = [
     (Place::Loads, "/loads", "Loads"),
+    (Place::Accounts, "/accounts", "Customers"),
     (Place::Drivers, "/drivers", "Drivers"),
     (Place::Ledger, "/ledger", "Ledger"),
     (Place::Integrations, "/integrations", "Integrations"),
@@ -71,7 +74,7 @@ pub(crate) fn page(user: &User, place: Place, title: &str, lead: &str, content: 
                             (links(&OVERSIGHT, place))
                         }
                         div.person {
-                            div { strong { (user.name) } small.muted { (user.role) } }
+                            a href="/account/sessions" aria-current=[(place == Place::Account).then_some("page")] { strong { (user.name) } small.muted { (user.role()) } }
                             form method="post" action="/sign-out" { button.quiet.small { "Sign out" } }
                         }
                     }

@@ -5,25 +5,24 @@ use maud::{Markup, html};
 use stockade::rbac::{Permission, Scope};
 
 use super::{
-    SignedIn, WebApp,
+    WebApp,
     layout::{Place, page},
     problem::Problem,
 };
-use crate::domain::people;
+use crate::{authority::Viewer, domain::people};
 
 /// `GET /roles`
-pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let people = people::all(&mut desk.tx).await?;
-    let user = desk.user.clone();
-    desk.commit(&app).await?;
+pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    let mut look = app.look(&viewer).await?;
+    let people = people::all(&mut look.tx).await?;
+    look.close().await?;
     let matrix = app.policy.matrix();
     let content = html! {
         div.card.flush {
             h2 { "People" }
             div.scroll { table {
-                thead { tr { th { "Name" } th { "Sign-in" } th { "Role" } } }
-                tbody { @for person in &people { tr { td { (person.name) } td { (person.email) } td { span.badge { (person.role) } } } } }
+                thead { tr { th { "Name" } th { "Sign-in" }  } }
+                tbody { @for person in &people { tr { td { (person.name) } td { (person.email) }  } } }
             } }
         }
         div.card.flush {
@@ -42,7 +41,7 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup
         }
         p.muted { "A cell says how far the permission reaches. What no line grants is refused." }
     };
-    Ok(page(&user, Place::Roles, "Roles", "The policy in force, compiled at start from one file.", &content))
+    Ok(page(&viewer.user, Place::Roles, "Roles", "The policy in force, compiled at start from one file.", &content))
 }
 
 fn reach(scope: Scope) -> Markup {

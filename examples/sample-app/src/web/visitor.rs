@@ -7,33 +7,46 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::request::Parts;
-use stockade::{
-    audit_chain::RequestContext,
-    session::{Session, tower::Visit},
-};
+use stockade::{audit_chain::RequestContext, session::tower::Visit};
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::app::App;
+use crate::{
+    app::App,
+    authority::{Viewer, Visitor},
+};
 
-/// A request of a signed-in person. Whoever is not is sent to the sign-in page.
-#[derive(Clone, Debug)]
-pub(crate) struct SignedIn {
-    pub(crate) session: Session,
-    pub(crate) request: RequestContext,
-}
+/// A person who works in their own name. Only a guarded route has one.
+pub(crate) type SignedIn = Visitor;
 
-impl FromRequestParts<Arc<App>> for SignedIn {
+impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
-        resolve(parts).await.map_err(IntoResponse::into_response)
+        let unguarded = || Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its visitor"));
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| unguarded().into_response())
     }
 }
 
-async fn resolve(parts: &Parts) -> Result<SignedIn, Problem> {
+impl FromRequestParts<Arc<App>> for Viewer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
+        let unguarded = || Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its viewer"));
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| unguarded().into_response())
+    }
+}
+
+/// Who makes a request. Whoever is not signed in is sent to the sign-in page, and whoever owes a second factor to its set-up.
+pub(super) async fn resolve(parts: &Parts, app: &App) -> Result<Visitor, Problem> {
     let visit = Visit::of(&parts.extensions)?;
-    let session = visit.session().await?.cloned().ok_or(Problem::SignedOut)?;
+    let session = visit.session().await.map_err(Problem::of)?.cloned().ok_or(Problem::SignedOut)?;
+    let visitor = app.visitor(session, request(parts, &visit)?).await?;
+    visitor.ok_or_else(|| Problem::Refused("You are suspended, or no longer a member here.".to_owned()))
+}
+
+/// What the audit log is told of a request.
+pub(super) fn request(parts: &Parts, visit: &Visit) -> Result<RequestContext, Problem> {
     let client = visit.client()?;
     let mut request = RequestContext::new().ip(client.ip).request_id(Uuid::now_v7().to_string());
     if let Some(agent) = client.user_agent {
@@ -42,5 +55,5 @@ async fn resolve(parts: &Parts) -> Result<SignedIn, Problem> {
     if let Some(path) = parts.extensions.get::<MatchedPath>() {
         request = request.endpoint(parts.method.as_str(), path.as_str());
     }
-    Ok(SignedIn { session, request })
+    Ok(request)
 }

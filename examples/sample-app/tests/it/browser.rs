@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use sample_app::{
     app::App,
     database::{Prefix, Server},
+    domain::loads::Load,
     evidence::Evidence,
     limits::Counting,
     secrets::Pair,
@@ -25,6 +26,12 @@ pub(crate) async fn app(pool: &PgPool) -> Arc<App> {
     let app = App::start(&server, prefix, secrets, &Counting::Memory, evidence().await).await.unwrap();
     seed::fill(&app).await.unwrap();
     Arc::new(app)
+}
+
+/// The loads of a tenant, the latest pick-up first, past every policy.
+pub(crate) async fn loads(pool: &PgPool, tenant: &Tenant) -> Vec<Load> {
+    let all = "SELECT *, NULL AS shared FROM freight.loads WHERE tenant_id = $1 ORDER BY pickup_on DESC, reference";
+    sqlx::query_as(all).bind(tenant.id).fetch_all(pool).await.unwrap()
 }
 
 /// A key and an anchor file of its own.

@@ -1,0 +1,11 @@
+//! Members, their roles and exceptions in the database, on real PostgreSQL.
+
+mod administration;
+mod attacks;
+mod cache;
+mod invitations;
+mod loading;
+mod races;
+mod sharing;
+mod support;
+mod walk;
