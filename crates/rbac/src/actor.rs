@@ -2,22 +2,26 @@
 
 mod authority;
 mod builder;
+mod delegation;
 
 use chrono::{DateTime, Utc};
 
 pub(crate) use self::authority::Authority;
 pub use self::authority::Ceiling;
 pub use self::builder::ActorBuilder;
+pub use self::delegation::Delegation;
 use crate::decision::Decision;
 use crate::denied::Denied;
-use crate::ident::SubjectVersion;
+use crate::error::{Error, Fault};
 use crate::mode::{Direct, Impersonating, Mode, Permits};
 use crate::permission::{Permission, Tag};
 use crate::permit::{Grant, Permit};
+use crate::problem::{did_you_mean, shown};
 use crate::resource::Resource;
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// What one person may do now, resolved: put together once per request by [`Policy::actor`](crate::Policy::actor), asked
 /// any number of times.
@@ -88,12 +92,18 @@ impl<P: Permission, M: Mode> Actor<P, M> {
 
     /// Which version of the person's authority this is; `None` if it did not come from a store.
     #[must_use]
-    pub const fn version(&self) -> Option<SubjectVersion> {
+    pub const fn subject_version(&self) -> Option<SubjectVersion> {
         self.authority.version()
     }
 
-    /// The first moment at which every decision is a refusal: when a role or an override that was counted in, or the impersonation,
-    /// ends. `None` if nothing expires.
+    /// The names of those of the roles that are active. Roles that the policy keeps apart are not active until some of them are
+    /// chosen: see [`with_roles_active`](Self::with_roles_active).
+    pub fn active_roles(&self) -> impl Iterator<Item = &str> {
+        self.authority.active().map(crate::Role::name)
+    }
+
+    /// The first moment at which every decision is a refusal: when a role, an override or a delegation that was counted in, or
+    /// the impersonation, ends. `None` if nothing expires.
     #[must_use]
     pub const fn valid_until(&self) -> Option<DateTime<Utc>> {
         self.authority.valid_until()
@@ -109,6 +119,37 @@ impl<P: Permission> Actor<P, Direct> {
     /// The same session of the same person, with what the person has now.
     pub(crate) fn renewed(&self, now: ActorBuilder<P>) -> Self {
         Self { authority: self.authority.renewed(now.build().authority), mode: Direct::new() }
+    }
+}
+
+impl<P: Permission> Actor<P, Direct> {
+    /// The same person with these roles active, and no others of those that they hold: a session of somebody with duties that
+    /// are kept apart. It never adds a role; that a staff role is among those held keeps the person from writing in any case.
+    ///
+    /// This is `CreateSession` of INCITS 359.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::RoleNotHeld`](crate::ErrorKind::RoleNotHeld) for a role that the person does not have;
+    /// [`ErrorKind::Separated`](crate::ErrorKind::Separated) for roles that the policy keeps apart.
+    pub fn with_roles_active<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+        let mut chosen = Vec::new();
+        for name in names {
+            let name = name.as_ref();
+            let Some(role) = self.authority.held(name) else {
+                let hint = did_you_mean(name, self.roles());
+                return Err(Fault::RoleNotHeld { name: shown(name), hint }.into());
+            };
+            if !chosen.contains(&role) {
+                chosen.push(role);
+            }
+        }
+        let policy = self.authority.policy();
+        let included = policy.included(chosen.iter().filter_map(|index| policy.roles().get(*index)));
+        if let Some(broken) = policy.separations().iter().find(|one| one.forbids_activating(&included)) {
+            return Err(Fault::Separated { separation: broken.name().to_owned() }.into());
+        }
+        Ok(Self { authority: self.authority.clone().with_chosen(chosen), mode: self.mode.clone() })
     }
 }
 

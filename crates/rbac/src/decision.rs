@@ -5,13 +5,14 @@ mod explain;
 use chrono::{DateTime, Utc};
 
 use crate::actor::{Authority, Ceiling};
-use crate::ident::SubjectVersion;
+use crate::ident::UserId;
 use crate::mode::Impersonating;
 use crate::permission::Permission;
 use crate::reason::Reason;
 use crate::record::AccessRecord;
 use crate::resource::Resource;
 use crate::scope::Scope;
+use crate::version::{PolicyVersion, SubjectVersion};
 
 /// Whether an actor may do something to a resource.
 ///
@@ -30,6 +31,9 @@ pub struct Decision<'a, P: Permission> {
 enum Outcome {
     Allowed,
     Refused,
+    /// It would be allowed, but for who made the row: the actor, or nobody knows.
+    OwnRecord,
+    MakerUnknown,
     Expired(DateTime<Utc>),
 }
 
@@ -55,6 +59,13 @@ pub enum Via<'a> {
     Role(&'a str),
     /// An override. The reason that was given for it.
     Override(&'a Reason),
+    /// A delegation.
+    Delegation {
+        /// Who lent it.
+        by: UserId,
+        /// The reason that was given for it.
+        reason: &'a Reason,
+    },
 }
 
 /// Why an actor may not: the first layer that refused.
@@ -88,6 +99,12 @@ pub enum Refusal {
         /// How far the ceiling lets it reach.
         limit: Scope,
     },
+    /// A role that grants it is held and not active.
+    RoleNotActive,
+    /// The policy keeps it from the maker of a row, and the actor, or who lent it, made this one.
+    SameRecord,
+    /// The policy keeps it from the maker of a row, and who made this one is not stated.
+    MakerUnknown,
     /// It needs a second factor, which the actor has not shown.
     SecondFactor,
     /// Only staff impersonate.
@@ -101,8 +118,14 @@ impl<'a, P: Permission> Decision<'a, P> {
         let needed = resource.needed(authority.subject(), permission.kind());
         let outcome = match authority.expired() {
             Some(at) => Outcome::Expired(at),
-            None if authority.effective().scope(permission) >= needed => Outcome::Allowed,
-            None => Outcome::Refused,
+            None if authority.effective().scope(permission) < needed => Outcome::Refused,
+            None => match authority.makers_refused(permission) {
+                Some(makers) if !resource.is_made_by_none_of(makers) => match resource.maker() {
+                    Some(_) => Outcome::OwnRecord,
+                    None => Outcome::MakerUnknown,
+                },
+                _ => Outcome::Allowed,
+            },
         };
         Self { authority, permission, needed, outcome }
     }
@@ -133,8 +156,14 @@ impl<'a, P: Permission> Decision<'a, P> {
 
     /// Which version of the person's authority was asked; `None` if the actor did not come from a store.
     #[must_use]
-    pub const fn version(&self) -> Option<SubjectVersion> {
+    pub const fn subject_version(&self) -> Option<SubjectVersion> {
         self.authority.version()
+    }
+
+    /// Which policy decided.
+    #[must_use]
+    pub fn policy_version(&self) -> PolicyVersion {
+        self.authority.policy().version()
     }
 
     /// Whether the actor may, but is obliged to record it: the permission is flagged `audit`.
@@ -148,12 +177,18 @@ impl<'a, P: Permission> Decision<'a, P> {
         let subject = self.authority.subject();
         AccessRecord {
             actor: impersonation.map_or(subject.user(), Impersonating::staff),
+            delegated_by: match self.verdict() {
+                Verdict::Allowed { via: Via::Delegation { by, .. }, .. } => Some(by),
+                _ => None,
+            },
             on_behalf_of: impersonation.map(|_| subject.user()),
             resource: *resource,
             permission: self.permission.key(),
             kind: self.permission.kind(),
             reason: impersonation.map(|impersonation| impersonation.reason().clone()),
             explanation: self.to_string(),
+            policy_version: self.policy_version(),
+            subject_version: self.subject_version(),
         }
     }
 }

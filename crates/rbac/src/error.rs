@@ -24,6 +24,12 @@ pub enum ErrorKind {
     UnknownScope,
     /// The scope is wider than the permission allows.
     ScopeTooWide,
+    /// The permission is not flagged `delegable`.
+    NotDelegable,
+    /// The actor does not have the role that is to be active.
+    RoleNotHeld,
+    /// The roles are not active together: the policy keeps them apart.
+    Separated,
     /// A reason is empty, too long, or more than one line.
     InvalidReason,
     /// An impersonation of no length, or of more than half an hour.
@@ -50,6 +56,9 @@ impl Error {
             Fault::UnknownPermission { .. } => ErrorKind::UnknownPermission,
             Fault::UnknownScope { .. } => ErrorKind::UnknownScope,
             Fault::ScopeTooWide { .. } => ErrorKind::ScopeTooWide,
+            Fault::NotDelegable { .. } => ErrorKind::NotDelegable,
+            Fault::RoleNotHeld { .. } => ErrorKind::RoleNotHeld,
+            Fault::Separated { .. } => ErrorKind::Separated,
             Fault::Reason { .. } => ErrorKind::InvalidReason,
             Fault::Timebox { .. } => ErrorKind::InvalidTimebox,
             #[cfg(feature = "postgres")]
@@ -100,6 +109,12 @@ pub(crate) enum Fault {
     UnknownScope { name: String },
     #[error("`{key}` reaches {max} at most, not {scope}")]
     ScopeTooWide { key: &'static str, scope: Scope, max: Scope },
+    #[error("`{key}` cannot be delegated")]
+    NotDelegable { key: &'static str },
+    #[error("role `{name}` is not held, so it cannot be active{hint}")]
+    RoleNotHeld { name: String, hint: String },
+    #[error("separation `{separation}` keeps these roles from being active together")]
+    Separated { separation: String },
     #[error("a reason is one line of 1 to {max} characters")]
     Reason { max: usize },
     #[error("an impersonation lasts 1 to {max} minutes")]

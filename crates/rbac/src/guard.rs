@@ -5,8 +5,10 @@ mod dominance;
 mod refusal;
 
 pub use self::change::{Change, Target};
+pub(crate) use self::dominance::covers;
 pub use self::refusal::GrantRefusal;
 use crate::actor::{Actor, Authority};
+use crate::decision::Decision;
 use crate::denied::Denied;
 use crate::mode::Direct;
 use crate::overrides::Effect;
@@ -53,14 +55,16 @@ use crate::share::ShareLevel;
 #[derive(Clone, Debug)]
 pub struct GrantGuard<'a, P: Permission> {
     granter: &'a Actor<P, Direct>,
+    /// The granter without what others lent: that is not passed on.
+    own: Authority<P>,
     by: P,
 }
 
 impl<P: Permission> Actor<P, Direct> {
     /// The guard over what this person gives and takes. `by` is the permission to do so, which has to reach the target.
     #[must_use]
-    pub const fn granting(&self, by: P) -> GrantGuard<'_, P> {
-        GrantGuard { granter: self, by }
+    pub fn granting(&self, by: P) -> GrantGuard<'_, P> {
+        GrantGuard { granter: self, own: self.authority().undelegated(), by }
     }
 }
 
@@ -120,7 +124,7 @@ impl<P: Permission> GrantGuard<'_, P> {
     }
 
     const fn authority(&self) -> &Authority<P> {
-        self.granter.authority()
+        &self.own
     }
 
     /// The permission to grant at all, over this person: the narrowest relation that they have counts.
@@ -138,9 +142,12 @@ impl<P: Permission> GrantGuard<'_, P> {
         }
         let mut denied = None;
         for relation in relations {
-            let decision = self.granter.decide(self.by, relation);
+            let decision = Decision::of(&self.own, self.by, relation);
             if decision.is_allowed() {
                 return Ok(());
+            }
+            if self.granter.decide(self.by, relation).is_allowed() {
+                return Err(GrantRefusal::Delegated { permission: self.by.key() });
             }
             denied = denied.or_else(|| Some(Denied::by(&decision)));
         }
@@ -153,10 +160,10 @@ impl<P: Permission> GrantGuard<'_, P> {
         if role.is_staff() && !self.authority().is_staff() {
             return Err(GrantRefusal::StaffOnly);
         }
-        if role.is_owner() && !self.authority().roles().any(Role::is_owner) {
+        if role.is_owner() && !self.authority().active().any(Role::is_owner) {
             return Err(GrantRefusal::OwnerOnly);
         }
-        if !policy.lets_assign(self.authority().roles(), name) {
+        if !policy.lets_assign(self.authority().active(), name) {
             return Err(GrantRefusal::NotAssigned);
         }
         for (permission, scope) in role.scopes().iter() {

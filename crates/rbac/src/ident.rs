@@ -50,30 +50,6 @@ macro_rules! id {
     };
 }
 
-/// Which change of a person's roles, overrides, memberships or status an authority is from.
-///
-/// Two versions are the same or different, and neither says which is newer. No version is ever used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SubjectVersion(i64);
-
-impl From<i64> for SubjectVersion {
-    fn from(version: i64) -> Self {
-        Self(version)
-    }
-}
-
-impl From<SubjectVersion> for i64 {
-    fn from(version: SubjectVersion) -> Self {
-        version.0
-    }
-}
-
-impl fmt::Display for SubjectVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 id! {
     /// The organisation that a row or a person belongs to.
     TenantId

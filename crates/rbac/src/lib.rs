@@ -1,46 +1,45 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod clock;
 mod error;
 mod ident;
+mod overrides;
 mod permission;
+mod policy;
+mod problem;
 mod reason;
 mod scope;
 mod scopes;
+mod version;
 mod vocabulary;
 
-mod policy;
-mod problem;
-
-mod clock;
-mod overrides;
+mod actor;
+mod decision;
+mod mode;
 mod resource;
 mod share;
 mod subject;
 
-mod actor;
-mod decision;
 mod denied;
 mod guard;
 mod impersonation;
-mod matrix;
-mod mode;
 mod permit;
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub mod postgres;
 mod record;
+mod report;
 mod visibility;
 
-pub use self::actor::{Actor, ActorBuilder, Ceiling};
+pub use self::actor::{Actor, ActorBuilder, Ceiling, Delegation};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::decision::{Decision, Refusal, Verdict, Via};
 pub use self::denied::Denied;
 pub use self::error::{Error, ErrorKind};
 pub use self::guard::{Change, GrantGuard, GrantRefusal, Target};
-pub use self::ident::{OfficeId, SubjectVersion, TeamId, TenantId, UserId};
+pub use self::ident::{OfficeId, TeamId, TenantId, UserId};
 pub use self::impersonation::Timebox;
-pub use self::matrix::{Matrix, MatrixRow};
 pub use self::mode::{Direct, Impersonating, Mode, Permits};
 pub use self::overrides::Override;
 pub use self::permission::{Kind, Permission, PermissionInfo, Read, Tag, Write};
@@ -49,12 +48,14 @@ pub use self::policy::{Policy, Role, Separation, SeparationRule};
 pub use self::problem::Problem;
 pub use self::reason::Reason;
 pub use self::record::{AccessRecord, AuditSink, Unrecorded};
+pub use self::report::{AccessReview, AccessStatistics, Finding, GrantRow, Granted, Partial};
+pub use self::report::{Diff, Difference, Digest, Direction, Holder, KeptApart, Matrix, MatrixRow, Presence};
 pub use self::resource::Resource;
 pub use self::scope::Scope;
 pub use self::scopes::Scopes;
 pub use self::share::ShareLevel;
 pub use self::subject::Subject;
+pub use self::version::{PolicyVersion, SubjectVersion};
 pub use self::visibility::{RowFilter, RowPolicies, RowPolicy, Rows};
-
 #[doc(hidden)]
 pub use self::vocabulary::__macro;

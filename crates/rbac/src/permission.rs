@@ -58,13 +58,14 @@ pub struct PermissionInfo {
     pub(crate) up_to: Scope,
     pub(crate) audited: bool,
     pub(crate) second_factor: bool,
+    pub(crate) delegable: bool,
 }
 
 impl PermissionInfo {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(key: &'static str, kind: Kind, up_to: Scope) -> Self {
-        Self { key, kind, up_to, audited: false, second_factor: false }
+        Self { key, kind, up_to, audited: false, second_factor: false, delegable: false }
     }
 
     #[doc(hidden)]
@@ -78,6 +79,13 @@ impl PermissionInfo {
     #[must_use]
     pub const fn mfa(mut self) -> Self {
         self.second_factor = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn delegable(mut self) -> Self {
+        self.delegable = true;
         self
     }
 
@@ -109,6 +117,12 @@ impl PermissionInfo {
     #[must_use]
     pub const fn needs_second_factor(&self) -> bool {
         self.second_factor
+    }
+
+    /// Whether somebody who has it may lend it to somebody else for a while (flag `delegable`).
+    #[must_use]
+    pub const fn is_delegable(&self) -> bool {
+        self.delegable
     }
 }
 

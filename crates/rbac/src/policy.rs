@@ -17,12 +17,13 @@ pub use self::separation::{Separation, SeparationRule};
 use crate::actor::ActorBuilder;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Fault};
-use crate::matrix::Matrix;
 use crate::permission::Permission;
 use crate::problem::{did_you_mean, shown};
+use crate::report::Matrix;
 use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::PolicyVersion;
 
 /// The roles of an application, checked and compiled. Cloning is cheap: clones share the roles.
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ struct Roles<P: Permission> {
     in_order: Vec<Role<P>>,
     by_name: HashMap<String, usize>,
     separations: Vec<Separation<P>>,
+    version: PolicyVersion,
     limits_assigning: bool,
 }
 
@@ -71,6 +73,12 @@ impl<P: Permission> Policy<P> {
     pub fn compile(source: &str) -> Result<Self, Error> {
         let roles = compile::compile(source).map_err(Fault::Policy)?;
         Ok(Self { roles: Arc::new(roles), clock: Arc::new(SystemClock) })
+    }
+
+    /// Which text this is compiled from, for decisions and records to name.
+    #[must_use]
+    pub fn version(&self) -> PolicyVersion {
+        self.roles.version
     }
 
     /// The same policy with another clock, which its actors ask whether they have expired.
@@ -118,6 +126,31 @@ impl<P: Permission> Policy<P> {
 
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// The permissions that are kept from the maker of a row.
+    pub(crate) fn kept_from_makers(&self) -> impl Iterator<Item = P> {
+        self.separations().iter().filter_map(|separation| match separation.rule() {
+            SeparationRule::SameRecord { then, .. } => Some(*then),
+            SeparationRule::Static { .. } | SeparationRule::Dynamic { .. } => None,
+        })
+    }
+
+    /// Whether a role is or inherits one of those that this separation keeps apart.
+    pub(crate) fn separates(&self, separation: &str, role: &str) -> bool {
+        let named = self.separations().iter().find(|one| one.name() == separation);
+        named.zip(self.role(role)).is_some_and(|(separation, role)| separation.count(role) > 0)
+    }
+
+    pub(crate) fn limits_assigning(&self) -> bool {
+        self.roles.limits_assigning
+    }
+
+    /// The roles that are kept apart from others and that a role is or inherits.
+    pub(crate) fn separated_within(&self, role: &Role<P>) -> Vec<&str> {
+        let kept = |index: usize| self.separations().iter().any(|separation| separation.names(index));
+        let roles = self.roles().iter().enumerate().filter(|(index, _)| role.included.contains(*index) && kept(*index));
+        roles.map(|(_, role)| role.name()).collect()
     }
 
     /// These roles and all that they inherit.
@@ -176,6 +209,11 @@ impl<P: Permission> Role<P> {
     #[must_use]
     pub const fn is_assignable(&self) -> bool {
         self.assignable
+    }
+
+    /// It and all that it inherits.
+    pub(crate) const fn included(&self) -> &RoleSet {
+        &self.included
     }
 
     /// How far it reaches for `permission`.

@@ -7,6 +7,7 @@ use crate::ident::UserId;
 use crate::permission::Kind;
 use crate::reason::Reason;
 use crate::resource::Resource;
+use crate::version::{PolicyVersion, SubjectVersion};
 
 /// Where uses of `audit` permissions are recorded: an audit log.
 pub trait AuditSink {
@@ -25,6 +26,8 @@ pub struct AccessRecord {
     pub actor: UserId,
     /// Who is or was to be impersonated.
     pub on_behalf_of: Option<UserId>,
+    /// Who lent the permission, if it was used by delegation.
+    pub delegated_by: Option<UserId>,
     /// The facts of the row. Which row it is only the application knows: let the sink carry its identity.
     pub resource: Resource,
     /// The key of the permission.
@@ -33,8 +36,12 @@ pub struct AccessRecord {
     pub kind: Kind,
     /// The reason given for impersonating.
     pub reason: Option<Reason>,
-    /// The decision, as displayed: the role or override that granted it, and all roles.
+    /// The decision, as displayed: the role, override or delegation that granted it, and all roles.
     pub explanation: String,
+    /// Which policy decided.
+    pub policy_version: PolicyVersion,
+    /// Which version of the person's authority was asked; `None` if the actor did not come from a store.
+    pub subject_version: Option<SubjectVersion>,
 }
 
 /// Something that may be used only after it has been recorded: a permit of an `audit` permission, or an impersonation.

@@ -18,13 +18,14 @@ pub struct Resource {
     team: Option<TeamId>,
     office: Option<OfficeId>,
     shared: Option<(UserId, ShareLevel)>,
+    maker: Option<UserId>,
 }
 
 impl Resource {
     /// A row of a tenant, with no owner, team or office.
     #[must_use]
     pub fn in_tenant(tenant: impl Into<TenantId>) -> Self {
-        Self { tenant: tenant.into(), owner: None, team: None, office: None, shared: None }
+        Self { tenant: tenant.into(), owner: None, team: None, office: None, shared: None, maker: None }
     }
 
     /// States the person the row belongs to.
@@ -53,6 +54,14 @@ impl Resource {
     #[must_use]
     pub fn shared_with(mut self, person: impl Into<UserId>, level: ShareLevel) -> Self {
         self.shared = Some((person.into(), level));
+        self
+    }
+
+    /// States who made the row. What the policy keeps from the maker of a row (a separation of kind `same-record`) is refused
+    /// where this is not stated.
+    #[must_use]
+    pub fn made_by(mut self, person: impl Into<UserId>) -> Self {
+        self.maker = Some(person.into());
         self
     }
 
@@ -92,6 +101,16 @@ impl Resource {
             Scope::Team | Scope::Office | Scope::Tenant if self.is_shared_with(subject, kind) => Scope::Own,
             nearest => nearest,
         }
+    }
+
+    /// Who made the row, if that is known.
+    pub(crate) fn maker(&self) -> Option<UserId> {
+        self.maker.filter(|maker| maker.is_known())
+    }
+
+    /// Whether the maker of the row is known, and is none of these, who are known too.
+    pub(crate) fn is_made_by_none_of(&self, people: &[UserId]) -> bool {
+        self.maker().is_some_and(|maker| people.iter().all(|person| person.is_known() && *person != maker))
     }
 
     pub(crate) fn is_owned_by(&self, subject: &Subject) -> bool {

@@ -34,6 +34,7 @@ pub struct Rows {
     team: Option<&'static str>,
     office: Option<&'static str>,
     shared: Option<Shared>,
+    maker: Option<&'static str>,
 }
 
 /// How single rows are named where they are shared.
@@ -47,7 +48,7 @@ impl Rows {
     /// A table and the `uuid` column with the tenant of a row.
     #[must_use]
     pub const fn new(schema: &'static str, table: &'static str, tenant: &'static str) -> Self {
-        Self { schema, table, tenant, owner: None, team: None, office: None, shared: None }
+        Self { schema, table, tenant, owner: None, team: None, office: None, shared: None, maker: None }
     }
 
     /// Names the `uuid` column with the person the row belongs to.
@@ -68,6 +69,14 @@ impl Rows {
     #[must_use]
     pub const fn office(mut self, column: &'static str) -> Self {
         self.office = Some(column);
+        self
+    }
+
+    /// Names the `uuid` column with the person who made the row, which nothing but making the row may write. Permissions that
+    /// the policy keeps from the maker of a row (a separation of kind `same-record`) reach no row of a table without it.
+    #[must_use]
+    pub const fn made_by(mut self, column: &'static str) -> Self {
+        self.maker = Some(column);
         self
     }
 

@@ -11,6 +11,7 @@ use crate::scope::Scope;
 /// - `up to` names the widest [`Scope`](crate::Scope) that a role may grant. A write reaches `Tenant` at most.
 /// - `audit`: each use must be recorded; [`require`](crate::Actor::require) gives an [`Unrecorded`](crate::Unrecorded) permit.
 /// - `mfa`: refused unless the actor was built with [`multi_factor`](crate::ActorBuilder::multi_factor).
+/// - `delegable`: who has it may lend it to somebody else for a while, see [`Delegation`](crate::Delegation).
 ///
 /// A key has 1 to 64 lower-case letters, digits, `.`, `_` and `-`, and starts with a letter. A malformed key, a key used twice
 /// and a write up to `Platform` are compile errors. There may be up to 2048 permissions, and one vocabulary per module.

@@ -45,9 +45,3 @@ ALTER TABLE freight.drivers
     ADD FOREIGN KEY (tenant_id, office_id) REFERENCES freight.offices (tenant_id, id);
 
 ALTER TABLE freight.users DROP COLUMN role, DROP COLUMN team, DROP COLUMN office;
-
--- A tenant may refuse that staff of the platform looks at it. No row: it may look, with a reason that the tenant reads.
-CREATE TABLE freight.staff_access (
-    tenant_id uuid PRIMARY KEY REFERENCES freight.tenants,
-    refused   boolean NOT NULL
-);

@@ -13,7 +13,10 @@ use stockade::{
         CachePolicy, LocalKeyring, RotationPolicy, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore,
     },
     ratelimit::{Key, Reservation},
-    rbac::{Policy, Scopes, postgres::ActorCache},
+    rbac::{
+        Policy, Scopes,
+        postgres::{ActorCache, Members},
+    },
     session::{ApiTokenPolicy, Auth, BoxError, Cookies, SeedCipher, SeedOwner, postgres::PgStore},
     tenant_guard::TenantDb,
 };
@@ -45,7 +48,9 @@ pub struct App {
     pub vault: Vault<LocalKeyring, PgKeyStore>,
     /// Who may do what.
     pub policy: Policy<Perm>,
-    pub(crate) members: ActorCache<Perm>,
+    /// Who belongs to a tenant, and with what: the one way to change it.
+    pub members: Members<Perm>,
+    pub(crate) authorities: ActorCache<Perm>,
     /// Who may try how often.
     pub limits: Limits,
     /// Messages that a real application would send.
@@ -112,14 +117,15 @@ impl App {
             .observer(recorder(trail.clone()))
             .build()?;
         let policy = permissions::policy()?;
-        let members = ActorCache::new(policy.clone(), const { NonZeroUsize::new(10_000).unwrap() });
+        let authorities = ActorCache::new(policy.clone(), const { NonZeroUsize::new(10_000).unwrap() });
         let limits = Limits::open(counting, secrets.fingerprints, Arc::new(recorder(trail.clone()))).await?;
         Ok(Self {
             tenants,
             auth,
             vault,
+            members: Members::new(&policy, Perm::PeopleManage),
             policy,
-            members,
+            authorities,
             limits,
             cookies: Cookies::host(),
             outbox: Outbox::default(),

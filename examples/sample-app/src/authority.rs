@@ -14,6 +14,10 @@ use stockade::{
 };
 use uuid::Uuid;
 
+mod looking;
+
+pub use looking::{HOME, Looking};
+
 use crate::{
     app::App,
     domain::people::{self, User},
@@ -41,12 +45,13 @@ pub struct Viewer {
     /// What the audit log says of the request.
     pub request: RequestContext,
     pub(crate) actor: Arc<Authority>,
+    pub(crate) looking: Option<Arc<Looking>>,
 }
 
 impl From<Visitor> for Viewer {
     fn from(visitor: Visitor) -> Self {
         let Visitor { user, request, actor, .. } = visitor;
-        Self { user, request, actor }
+        Self { user, request, actor, looking: None }
     }
 }
 
@@ -67,7 +72,7 @@ impl App {
     pub async fn visitor(&self, session: Session, request: RequestContext) -> Result<Option<Visitor>> {
         let (tenant, person) = (Uuid::from(session.tenant), Uuid::from(session.user));
         let Some((mut user, loaded)) = self.member(tenant, person).await? else { return Ok(None) };
-        let version = loaded.version();
+        let version = loaded.subject_version();
         let actor = match session.assurance {
             Assurance::PasswordAndTotp => loaded.actor().multi_factor().build(),
             _ => loaded.build(),
@@ -80,7 +85,7 @@ impl App {
     pub(crate) async fn member(&self, tenant: Uuid, person: Uuid) -> Result<Option<(User, Loaded<Perm>)>> {
         let principal = Principal::new(TenantId::new(tenant), tenant_guard::Actor::new(person));
         let mut tx = self.tenants.read(principal).await?;
-        let loaded = self.members.load(&mut tx, person).await?;
+        let loaded = self.authorities.load(&mut tx, person).await?;
         let user = people::find(&mut tx, person).await?;
         tx.close().await?;
         Ok(user.zip(loaded))
@@ -98,6 +103,17 @@ impl Visitor {
 }
 
 impl Authority {
+    /// The person as somebody who changes things, which nobody is who looks as somebody else.
+    ///
+    /// # Errors
+    /// When this is somebody else's authority.
+    pub fn direct(&self) -> Result<&Actor<Perm, Direct>> {
+        match self {
+            Self::Direct(actor) => Ok(actor),
+            Self::Impersonating(_) => anyhow::bail!("whoever looks as somebody else changes nothing"),
+        }
+    }
+
     /// Asks the policy about one thing.
     pub fn decide(&self, permission: Perm, resource: &Resource) -> Decision<'_, Perm> {
         match self {

@@ -68,9 +68,14 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn look(&self, viewer: &Viewer) -> anyhow::Result<Look> {
-        let principal = Principal::new(TenantId::new(viewer.user.tenant_id), viewer.actor.acting()?);
-        let tx = self.tenants.read(principal).await?;
-        let Viewer { user, actor, request } = viewer.clone();
+        let tx = match &viewer.looking {
+            Some(looking) => self.tenants.impersonate(looking.as_ref()).await?,
+            None => {
+                let principal = Principal::new(TenantId::new(viewer.user.tenant_id), viewer.actor.acting()?);
+                self.tenants.read(principal).await?
+            }
+        };
+        let Viewer { user, actor, request, .. } = viewer.clone();
         Ok(Desk { tx, user, actor, request })
     }
 }

@@ -8,7 +8,7 @@ use stockade::{
     session,
 };
 
-use crate::{database::Prefix, reach};
+use crate::{database::Prefix, permissions, reach};
 
 /// The application's own migrations; its ledger is beside its tables.
 static FREIGHT: Migrator = sqlx::migrate!("./migrations");
@@ -24,7 +24,6 @@ pub fn schema(prefix: &Prefix) -> Schema {
         .tenant_table("accounts", by("tenant_id"))
         .tenant_table("offices", by("tenant_id"))
         .tenant_table("teams", by("tenant_id"))
-        .tenant_table("staff_access", by("tenant_id"))
         .tenant_table("integrations", by("tenant_id"))
         .tenant_table("fiscal_period", by("tenant_id"))
         .tenant_table("gl_posting", by("tenant_id"))
@@ -46,10 +45,8 @@ pub async fn install(administrator: &mut PgConnection, prefix: &Prefix) -> Resul
     field_crypto::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
     session::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
     rbac::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
-    // Of these roles a tenant keeps at least one holder, whoever writes.
-    sqlx::query("INSERT INTO stockade.rbac_owner_role (role) VALUES ('owner') ON CONFLICT DO NOTHING")
-        .execute(&mut *administrator)
-        .await?;
+    // Of an owner's roles a tenant keeps at least one holder, whoever writes.
+    rbac::postgres::sync(&mut *administrator, &permissions::policy()?).await?;
     FREIGHT.run(&mut *administrator).await.context(EDITED)?;
     let plan = schema(prefix).plan(&mut *administrator).await?;
     plan.apply(&mut *administrator).await?;

@@ -18,6 +18,7 @@ pub use company::{Desk, OFFICES, TEAMS};
 
 use crate::{
     app::App,
+    authority::HOME,
     columns::{DriverBankAccount, DriverSsn, DriverSsnIndex, IntegrationToken},
     domain::drivers,
 };
@@ -65,8 +66,7 @@ pub const CEDAR: Tenant =
 pub const TENANTS: [Tenant; 3] = [ACME, BRIGHT, CEDAR];
 
 /// The platform itself, to which its own staff belong.
-pub const PLATFORM: Tenant =
-    Tenant { id: Uuid::from_u128(0xf4e1 << 112 | 0xd), name: "Freight Desk", slug: "platform", prefix: "FD" };
+pub const PLATFORM: Tenant = Tenant { id: HOME, name: "Freight Desk", slug: "platform", prefix: "FD" };
 
 /// Owner, with a second factor.
 pub const OWNER: Person = Person {
@@ -154,6 +154,7 @@ pub async fn fill(app: &App) -> Result<()> {
         accounts(app, &PLATFORM).await?;
         let mut tx = app.tenants.begin(company::mover(&PLATFORM)?).await?;
         company::found(&mut tx, &PLATFORM).await?;
+        company::staff(&mut tx).await?;
         tx.commit().await?;
     }
     app.seal_now().await?;
@@ -195,6 +196,7 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
     let subjects = app.vault.subjects(tenant.id.into(), &ids).await?;
     let mut tx = app.tenants.begin(company::mover(tenant)?).await?;
     company::found(&mut tx, tenant).await?;
+    company::admit(app, &mut tx, tenant).await?;
     company::customers(&mut tx, tenant).await?;
     loads(&mut tx, tenant).await?;
     for (index, (name, licence, phone, ssn, account)) in DRIVERS.iter().enumerate() {

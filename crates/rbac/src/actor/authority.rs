@@ -1,17 +1,20 @@
-//! The layers of an actor's authority, and what they come to.
+//! The layers of an actor's authority.
+
+mod formula;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::delegation::Delegated;
 use crate::error::Error;
-use crate::ident::SubjectVersion;
-use crate::overrides::{Effect, Override};
+use crate::ident::UserId;
+use crate::overrides::Override;
 use crate::permission::{Kind, Permission};
 use crate::policy::{Policy, Role};
-use crate::scope::Scope;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// An upper limit on what roles and overrides give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +42,12 @@ pub(crate) struct Authority<P: Permission> {
     subject: Subject,
     version: Option<SubjectVersion>,
     roles: Vec<usize>,
+    /// Those of the roles that were asked to be active; all of them if nobody asked.
+    chosen: Option<Vec<usize>>,
+    active: Vec<usize>,
+    delegated: Vec<Delegated<P>>,
+    /// Permissions that are kept from the maker of a row, and who counts as the maker: the person, and whoever lent it.
+    kept_from_makers: Vec<(P, Vec<UserId>)>,
     overrides: Vec<Override<P>>,
     ceilings: Vec<(Ceiling, Scopes<P>)>,
     assurance: Assurance,
@@ -54,6 +63,10 @@ impl<P: Permission> Authority<P> {
             subject,
             version: None,
             roles: Vec::new(),
+            chosen: None,
+            active: Vec::new(),
+            delegated: Vec::new(),
+            kept_from_makers: Vec::new(),
             overrides: Vec::new(),
             ceilings: Vec::new(),
             assurance: Assurance::SingleFactor,
@@ -113,6 +126,23 @@ impl<P: Permission> Authority<P> {
         self
     }
 
+    pub(super) fn with_delegated(mut self, delegated: Vec<Delegated<P>>) -> Self {
+        let ends = delegated.iter().map(|delegated| delegated.until);
+        self.valid_until = self.valid_until.into_iter().chain(ends).min();
+        self.delegated = delegated;
+        self
+    }
+
+    pub(super) fn with_chosen(mut self, chosen: Vec<usize>) -> Self {
+        self.chosen = Some(chosen);
+        self.resolved()
+    }
+
+    /// The same without what others lent.
+    pub(crate) fn undelegated(&self) -> Self {
+        Self { delegated: Vec::new(), ..self.clone() }.resolved()
+    }
+
     pub(super) fn limited(mut self, ceiling: Ceiling, scopes: &Scopes<P>) -> Self {
         self.lower(ceiling, scopes);
         self.resolved()
@@ -131,48 +161,17 @@ impl<P: Permission> Authority<P> {
         seen.resolved()
     }
 
-    /// What the person has now, within what limits this session: its second factor and its ceilings.
+    /// What the person has now, within what limits this session: its second factor, its ceilings and the roles that are active.
     #[cfg(feature = "postgres")]
     pub(super) fn renewed(&self, mut now: Self) -> Self {
+        let held = |chosen: &Vec<usize>| chosen.iter().copied().filter(|role| now.roles.contains(role)).collect();
+        now.chosen = self.chosen.as_ref().map(held);
         for (ceiling, scopes) in &self.ceilings {
             now.lower(*ceiling, scopes);
         }
         now.assurance = self.assurance;
         now.reads_only |= self.reads_only;
         now.resolved()
-    }
-
-    /// What roles and allow-overrides give, whatever denies or limits it at present.
-    pub(crate) fn entitled(&self) -> Scopes<P> {
-        let mut entitled = self.roles().fold(Scopes::none(), |joined, role| joined.join(role.scopes()));
-        for exception in &self.overrides {
-            if let Effect::Allow(scope) = exception.effect {
-                let widened = entitled.scope(exception.permission).max(scope);
-                entitled = entitled.with(exception.permission, widened);
-            }
-        }
-        entitled
-    }
-
-    /// The formula: roles and allow-overrides joined, minus denials, met with everything that limits.
-    pub(super) fn resolved(mut self) -> Self {
-        self.reads_only |= self.is_staff();
-        let mut effective = self.entitled();
-        for exception in self.overrides.iter().filter(|exception| exception.effect == Effect::Deny) {
-            effective = effective.with(exception.permission, Scope::None);
-        }
-        for (_, scopes) in &self.ceilings {
-            effective = effective.meet(scopes);
-        }
-        if self.reads_only {
-            effective = effective.meet(&Scopes::reads());
-        }
-        if self.assurance == Assurance::SingleFactor {
-            let guarded = P::ALL.iter().filter(|perm| perm.info().needs_second_factor());
-            effective = guarded.fold(effective, |effective, &perm| effective.with(perm, Scope::None));
-        }
-        self.effective = effective;
-        self
     }
 
     pub(crate) const fn policy(&self) -> &Policy<P> {
@@ -189,6 +188,31 @@ impl<P: Permission> Authority<P> {
 
     pub(crate) fn roles(&self) -> impl Iterator<Item = &Role<P>> {
         self.roles.iter().filter_map(|index| self.policy.roles().get(*index))
+    }
+
+    pub(crate) fn active(&self) -> impl Iterator<Item = &Role<P>> {
+        self.active.iter().filter_map(|index| self.policy.roles().get(*index))
+    }
+
+    pub(crate) fn inactive(&self) -> impl Iterator<Item = &Role<P>> {
+        let inactive = self.roles.iter().filter(|index| !self.active.contains(index));
+        inactive.filter_map(|index| self.policy.roles().get(*index))
+    }
+
+    pub(crate) fn delegated(&self) -> &[Delegated<P>] {
+        &self.delegated
+    }
+
+    /// Whom a row must not have been made by; `None` if it does not matter for this permission.
+    pub(crate) fn makers_refused(&self, permission: P) -> Option<&[UserId]> {
+        let place = self.kept_from_makers.binary_search_by(|(kept, _)| kept.cmp(&permission)).ok()?;
+        self.kept_from_makers.get(place).map(|(_, makers)| makers.as_slice())
+    }
+
+    /// The place of a role that the person has.
+    pub(super) fn held(&self, name: &str) -> Option<usize> {
+        let named = |index: &&usize| self.policy.roles().get(**index).is_some_and(|role| role.name() == name);
+        self.roles.iter().find(named).copied()
     }
 
     pub(crate) fn overrides(&self) -> &[Override<P>] {

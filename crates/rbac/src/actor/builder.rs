@@ -4,16 +4,17 @@ use chrono::{DateTime, Utc};
 
 use super::Actor;
 use super::authority::{Assurance, Authority, Ceiling};
+use super::delegation::{Delegated, Delegation};
 use crate::error::Error;
-use crate::ident::SubjectVersion;
 use crate::mode::Direct;
 use crate::overrides::Override;
 use crate::permission::Permission;
 use crate::policy::Policy;
 use crate::scopes::Scopes;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
-/// Collects roles, overrides and ceilings of a person. Made by [`Policy::actor`].
+/// Collects roles, overrides, delegations and ceilings of a person. Made by [`Policy::actor`].
 ///
 /// Without any of them the person may do nothing.
 #[derive(Clone, Debug)]
@@ -21,11 +22,12 @@ use crate::subject::Subject;
 pub struct ActorBuilder<P: Permission> {
     authority: Authority<P>,
     overrides: Vec<Override<P>>,
+    lenders: Vec<(Authority<P>, Delegation<P>)>,
 }
 
 impl<P: Permission> ActorBuilder<P> {
     pub(crate) fn new(policy: Policy<P>, subject: Subject) -> Self {
-        Self { authority: Authority::new(policy, subject), overrides: Vec::new() }
+        Self { authority: Authority::new(policy, subject), overrides: Vec::new(), lenders: Vec::new() }
     }
 
     /// Adds a role.
@@ -64,6 +66,17 @@ impl<P: Permission> ActorBuilder<P> {
         self
     }
 
+    /// Adds what somebody else lends to this person. `delegator` is that person as they are now, without the second factor, which
+    /// is for this one to show.
+    ///
+    /// It gives nothing if it or the delegator's authority has expired, if the delegator is staff, of another tenant or the same
+    /// person, or where the policy keeps the roles behind it apart from those of this person. What was lent to the delegator is
+    /// not lent on.
+    pub fn delegated_by(mut self, delegator: &Actor<P, Direct>, delegation: &Delegation<P>) -> Self {
+        self.lenders.push((delegator.authority().clone(), delegation.clone()));
+        self
+    }
+
     /// Adds an upper limit. Several of the same kind limit each other.
     pub fn ceiling(mut self, ceiling: Ceiling, scopes: &Scopes<P>) -> Self {
         self.authority.lower(ceiling, scopes);
@@ -77,13 +90,15 @@ impl<P: Permission> ActorBuilder<P> {
     }
 
     /// States which version of the person's authority this is, for decisions to name.
-    pub fn version(mut self, version: impl Into<SubjectVersion>) -> Self {
+    pub fn subject_version(mut self, version: impl Into<SubjectVersion>) -> Self {
         self.authority.date(version.into());
         self
     }
 
     /// The actor, as of now on the clock of the policy.
     pub fn build(self) -> Actor<P, Direct> {
-        Actor::new(self.authority.with_overrides(self.overrides).resolved(), Direct::new())
+        let authority = self.authority.with_overrides(self.overrides);
+        let delegated = Delegated::of(&self.lenders, &authority);
+        Actor::new(authority.with_delegated(delegated).resolved(), Direct::new())
     }
 }

@@ -14,6 +14,8 @@ impl<'a, P: Permission> Decision<'a, P> {
     pub fn verdict(&self) -> Verdict<'a> {
         match self.outcome {
             Outcome::Expired(at) => Verdict::Denied(Refusal::Expired { at }),
+            Outcome::OwnRecord => Verdict::Denied(Refusal::SameRecord),
+            Outcome::MakerUnknown => Verdict::Denied(Refusal::MakerUnknown),
             Outcome::Refused => Verdict::Denied(self.refusal()),
             Outcome::Allowed => match self.via() {
                 Some(via) => Verdict::Allowed { via, scope: self.authority.effective().scope(self.permission) },
@@ -23,19 +25,28 @@ impl<'a, P: Permission> Decision<'a, P> {
     }
 
     fn via(&self) -> Option<Via<'a>> {
-        let role = self.authority.roles().find(|role| role.scope(self.permission) >= self.needed);
+        let role = self.authority.active().find(|role| role.scope(self.permission) >= self.needed);
         role.map(|role| Via::Role(role.name())).or_else(|| {
             let grants = |effect: Effect| matches!(effect, Effect::Allow(scope) if scope >= self.needed);
             let mut overrides = self.authority.overrides().iter();
             overrides
                 .find(|exception| exception.permission == self.permission && grants(exception.effect))
                 .map(|exception| Via::Override(&exception.reason))
+                .or_else(|| self.lent())
         })
+    }
+
+    fn lent(&self) -> Option<Via<'a>> {
+        let mut delegated = self.authority.delegated().iter();
+        let found = delegated.find(|delegated| delegated.scopes.scope(self.permission) >= self.needed);
+        found.map(|delegated| Via::Delegation { by: delegated.by, reason: &delegated.reason })
     }
 
     fn refusal(&self) -> Refusal {
         let Self { authority, permission, needed, .. } = *self;
-        let mut granted = authority.roles().map(|role| role.scope(permission)).max().unwrap_or_default();
+        let lent = authority.delegated().iter().map(|delegated| delegated.scopes.scope(permission));
+        let roles = authority.active().map(|role| role.scope(permission));
+        let mut granted = roles.chain(lent).max().unwrap_or_default();
         for exception in authority.overrides().iter().filter(|exception| exception.permission == permission) {
             match exception.effect {
                 Effect::Deny => return Refusal::OverrideDenies,
@@ -43,7 +54,9 @@ impl<'a, P: Permission> Decision<'a, P> {
             }
         }
         let cut = authority.ceilings().iter().find(|(_, scopes)| scopes.scope(permission) < needed);
+        let elsewhere = authority.inactive().any(|role| role.scope(permission) >= needed);
         match (granted, needed, cut) {
+            _ if granted < needed && elsewhere => Refusal::RoleNotActive,
             (Scope::None, ..) => Refusal::NotGranted,
             _ if authority.refuses_writes(permission) => Refusal::ReadsOnly,
             (_, Scope::Platform, _) if granted < needed => Refusal::OtherTenant,
@@ -65,6 +78,9 @@ impl<P: Permission> fmt::Display for Decision<'_, P> {
             Verdict::Allowed { via: Via::Override(_), scope } => {
                 write!(f, "allowed: an override grants `{key}`; reach: {scope}")
             }
+            Verdict::Allowed { via: Via::Delegation { by, .. }, scope } => {
+                write!(f, "allowed: `{key}` is delegated by {by}; reach: {scope}")
+            }
             Verdict::Denied(refusal) => {
                 f.write_str("denied: ")?;
                 match refusal {
@@ -79,6 +95,11 @@ impl<P: Permission> fmt::Display for Decision<'_, P> {
                     Refusal::Ceiling { ceiling, limit } => {
                         write!(f, "the {ceiling} limits `{key}` to {limit}, this needs {needed}")
                     }
+                    Refusal::RoleNotActive => write!(f, "a role that grants `{key}` is not active"),
+                    Refusal::SameRecord => write!(f, "`{key}` is kept from who made the record"),
+                    Refusal::MakerUnknown => {
+                        write!(f, "`{key}` is kept from who made the record, and who that is is not stated")
+                    }
                     Refusal::SecondFactor => write!(f, "`{key}` needs a second factor"),
                     Refusal::NotStaff => write!(f, "only staff impersonate"),
                     Refusal::TargetIsStaff => write!(f, "staff are not impersonated"),
@@ -86,11 +107,19 @@ impl<P: Permission> fmt::Display for Decision<'_, P> {
             }
         }?;
         let mut separator = "; roles: ";
-        for role in self.authority.roles() {
+        for role in self.authority.active() {
             write!(f, "{separator}{}", role.name())?;
             separator = ", ";
         }
-        if self.authority.roles().next().is_none() { f.write_str("; roles: none") } else { Ok(()) }
+        if self.authority.active().next().is_none() {
+            f.write_str("; roles: none")?;
+        }
+        let mut separator = "; not active: ";
+        for role in self.authority.inactive() {
+            write!(f, "{separator}{}", role.name())?;
+            separator = ", ";
+        }
+        Ok(())
     }
 }
 

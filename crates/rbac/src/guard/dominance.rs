@@ -20,7 +20,7 @@ impl<P: Permission> GrantGuard<'_, P> {
         if target.authority.is_staff() && !self.authority().is_staff() {
             return Err(GrantRefusal::StaffOnly);
         }
-        if target.authority.roles().any(Role::is_owner) && !self.authority().roles().any(Role::is_owner) {
+        if target.authority.roles().any(Role::is_owner) && !self.authority().active().any(Role::is_owner) {
             return Err(GrantRefusal::OwnerOnly);
         }
         let entitled = target.authority.entitled();
@@ -36,9 +36,11 @@ impl<P: Permission> GrantGuard<'_, P> {
     /// Whether the granter has what the target is to get.
     pub(super) fn holds(&self, target: &Target<'_, P>, permission: P, granted: Scope) -> Result<(), GrantRefusal> {
         let held = self.authority().effective().scope(permission);
+        let lent = self.granter.authority().effective().scope(permission) >= granted;
         let permission = permission.key();
         match self.reach(held, target, granted) {
             Reach::Covered => Ok(()),
+            Reach::Narrower if lent => Err(GrantRefusal::Delegated { permission }),
             Reach::Narrower => Err(GrantRefusal::Lacks { permission, granted, held }),
             Reach::Elsewhere => Err(GrantRefusal::Elsewhere { permission, granted, held }),
         }

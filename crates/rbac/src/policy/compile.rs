@@ -9,6 +9,7 @@ use crate::permission::Permission;
 use crate::problem::{Problem, nearest, shown};
 use crate::scope::Scope;
 use crate::scopes::Scopes;
+use crate::version::PolicyVersion;
 
 /// A role whose names have been looked up.
 pub(super) struct Draft<P: Permission> {
@@ -62,7 +63,13 @@ pub(super) fn compile<P: Permission>(text: &str) -> Result<Roles<P>, Vec<Problem
         included,
         assigns,
     });
-    Ok(Roles { in_order: roles.collect(), by_name: names.into_iter().collect(), separations, limits_assigning })
+    Ok(Roles {
+        in_order: roles.collect(),
+        by_name: names.into_iter().collect(),
+        separations,
+        limits_assigning,
+        version: PolicyVersion::of(text),
+    })
 }
 
 /// The position of each role, by its name.

@@ -1,5 +1,6 @@
 //! Duties that are kept apart.
 
+use super::Role;
 use super::roleset::RoleSet;
 use crate::permission::Permission;
 
@@ -53,9 +54,29 @@ impl<P: Permission> Separation<P> {
         &self.rule
     }
 
+    /// Whether the role at this position is kept apart from others.
+    pub(crate) fn names(&self, role: usize) -> bool {
+        self.members.contains(role)
+    }
+
+    /// How many of the roles that are kept apart a role is or inherits.
+    pub(crate) fn count(&self, role: &Role<P>) -> usize {
+        role.included().in_common(&self.members)
+    }
+
     /// Whether these roles together, with all that they inherit, are more than one person may hold.
     pub(crate) fn forbids_holding(&self, included: &RoleSet) -> bool {
         matches!(self.rule, SeparationRule::Static { at_most, .. } if included.in_common(&self.members) > at_most)
+    }
+
+    /// Whether `lent` has a role that is kept apart and that `held` has not.
+    pub(crate) fn adds_to(&self, held: &RoleSet, lent: &RoleSet) -> bool {
+        held.clone().join(lent).in_common(&self.members) > held.in_common(&self.members)
+    }
+
+    /// Whether one of these roles is among those that are kept apart.
+    pub(crate) fn concerns(&self, included: &RoleSet) -> bool {
+        included.in_common(&self.members) > 0
     }
 
     /// Whether these roles together, with all that they inherit, are more than may be active. What nobody may hold is never

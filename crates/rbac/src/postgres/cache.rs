@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::loading::{Loaded, load};
 use crate::error::{Error, Fault};
-use crate::ident::{SubjectVersion, TenantId, UserId};
+use crate::ident::{TenantId, UserId};
 use crate::permission::Permission;
 use crate::policy::Policy;
+use crate::version::SubjectVersion;
 
 /// Keeps what [`load`] has loaded, and asks the database each time whether it is still so.
 ///
@@ -63,7 +64,7 @@ impl<P: Permission> ActorCache<P> {
     fn kept(&self, who: (TenantId, UserId), version: Option<SubjectVersion>, at: DateTime<Utc>) -> Option<Loaded<P>> {
         let people = self.people();
         let kept = people.get(&who)?;
-        let unchanged = version.is_some() && kept.version() == version;
+        let unchanged = version.is_some() && kept.subject_version() == version;
         (unchanged && kept.valid_until().is_none_or(|until| at < until)).then(|| kept.clone())
     }
 

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::standing::{HeldOverride, HeldRole, Standing, Status};
 use crate::error::{Error, Fault};
-use crate::ident::{OfficeId, SubjectVersion, TeamId, TenantId, UserId};
+use crate::ident::{OfficeId, TeamId, TenantId, UserId};
 use crate::reason::Reason;
 use crate::scope::Scope;
+use crate::version::SubjectVersion;
 
 /// One transaction's place and time.
 #[derive(Clone, Copy, Debug)]

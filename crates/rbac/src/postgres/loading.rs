@@ -7,12 +7,13 @@ use super::facts::{self, Facts};
 use super::standing::{HeldOverride, HeldRole, Status};
 use crate::actor::{Actor, ActorBuilder};
 use crate::error::Error;
-use crate::ident::{SubjectVersion, UserId};
+use crate::ident::UserId;
 use crate::mode::Direct;
 use crate::overrides::Override;
 use crate::permission::Permission;
 use crate::policy::Policy;
 use crate::subject::Subject;
+use crate::version::SubjectVersion;
 
 /// An active member of the transaction's tenant, with its roles, exceptions, teams and offices.
 ///
@@ -84,7 +85,7 @@ impl<P: Permission> Loaded<P> {
         }
         let mut actor = policy.actor(subject);
         if let Some(version) = facts.version {
-            actor = actor.version(version);
+            actor = actor.subject_version(version);
         }
         let mut loaded =
             Self { actor, version: facts.version, at: facts.here.at, valid_until: None, orphans: Vec::new() };
@@ -148,7 +149,7 @@ impl<P: Permission> Loaded<P> {
 
     /// Which version of the person's authority this is.
     #[must_use]
-    pub const fn version(&self) -> Option<SubjectVersion> {
+    pub const fn subject_version(&self) -> Option<SubjectVersion> {
         self.version
     }
 

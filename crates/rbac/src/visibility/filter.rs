@@ -3,7 +3,7 @@
 use super::Rows;
 use super::arm::Arm;
 use crate::actor::Actor;
-use crate::ident::TenantId;
+use crate::ident::{TenantId, UserId};
 use crate::mode::Mode;
 use crate::permission::{Kind, Permission};
 use crate::resource::Resource;
@@ -21,6 +21,8 @@ pub struct RowFilter<'a> {
     pub(super) tenant: TenantId,
     pub(super) scope: Scope,
     pub(super) kind: Kind,
+    /// By whom a row must not have been made.
+    pub(super) makers: Option<&'a [UserId]>,
 }
 
 impl<P: Permission, M: Mode> Actor<P, M> {
@@ -33,7 +35,8 @@ impl<P: Permission, M: Mode> Actor<P, M> {
     /// [`Scope::Platform`], and none without.
     pub fn rows_in<'a>(&'a self, tenant: TenantId, permission: P, rows: &'a Rows) -> RowFilter<'a> {
         let scope = self.scope_in(tenant, permission);
-        RowFilter { rows, subject: self.subject(), tenant, scope, kind: permission.kind() }
+        let makers = self.authority().makers_refused(permission);
+        RowFilter { rows, subject: self.subject(), tenant, scope, kind: permission.kind(), makers }
     }
 
     /// How far a permission reaches within a tenant.
@@ -50,17 +53,21 @@ impl RowFilter<'_> {
     /// Whether the filter lets the row through: what [`Actor::decide`] says of it, for a row of this table and tenant.
     #[must_use]
     pub fn matches(&self, row: &Resource) -> bool {
-        self.tenant.matches(row.tenant()) && self.arms().any(|arm| arm.through.joins(row, self.subject, self.kind))
+        self.tenant.matches(row.tenant())
+            && self.arms().any(|arm| arm.through.joins(row, self.subject, self.kind))
+            && self.makers.is_none_or(|makers| row.is_made_by_none_of(makers))
     }
 
     /// Whether no row can match.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.scope == Scope::None
+        self.arms().next().is_none()
     }
 
-    /// The ways that are open at this scope.
+    /// The ways that are open at this scope. None are, where it matters who made a row and that cannot be known.
     pub(super) fn arms(&self) -> impl Iterator<Item = Arm> {
-        self.rows.arms().filter(|arm| arm.from <= self.scope)
+        let told = |makers: &[UserId]| self.rows.maker.is_some() && makers.iter().all(|maker| maker.is_known());
+        let scope = if self.makers.is_none_or(told) { self.scope } else { Scope::None };
+        self.rows.arms().filter(move |arm| arm.from <= scope)
     }
 }

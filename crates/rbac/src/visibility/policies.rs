@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::arm::{Arm, Through};
-use super::packed::MARK;
+use super::packed::{LETTERS, MARK};
 use super::quoting::{Name, Text};
 use super::{Rows, Shared};
 use crate::permission::{Kind, Permission};
@@ -95,11 +95,18 @@ impl RowPolicies {
     /// Which rows a permission reaches. What does not depend on the row is a sub-select, which PostgreSQL works out once a
     /// statement and not once a row; the tenant stands outside the alternatives, where an index serves it.
     fn condition(&self, permission: &str, kind: Kind) -> String {
-        let reach =
-            format!("left(split_part(a.scopes, {}, 2), 1) COLLATE \"C\"", Text(&format!("{MARK}{permission}{MARK}")));
+        let entry = format!("split_part(a.scopes, {}, 2)", Text(&format!("{MARK}{permission}{MARK}")));
+        let plain = format!("left({entry}, 1) COLLATE \"C\"");
+        let (reach, made) = match self.rows.maker {
+            None => (plain, String::new()),
+            Some(column) => (
+                format!("translate(left({entry}, 1), '{LETTERS}', '1234') COLLATE \"C\""),
+                format!(" AND {}", made_by_another(column, &entry, &plain)),
+            ),
+        };
         let arms: Vec<_> = self.rows.arms().map(|arm| alternative(arm, &reach, kind)).collect();
         format!(
-            "{} = (SELECT c.tenant_id FROM stockade.current_tenant c) AND ({})",
+            "{} = (SELECT c.tenant_id FROM stockade.current_tenant c) AND ({}){made}",
             Name(self.rows.tenant),
             arms.join(" OR ")
         )
@@ -122,6 +129,17 @@ fn alternative(Arm { from, through }: Arm, reach: &str, kind: Kind) -> String {
             any_of(key, &format!("stockade.rbac_shared({}, '{level}')", Text(rows)))
         }
     }
+}
+
+/// It does not matter who made the row, or it was made by none of those whom the packed scopes name.
+fn made_by_another(column: &str, entry: &str, plain: &str) -> String {
+    let own = format!("split_part({entry}, '{MARK}', 1)");
+    let named = "^[a-d][0-9a-f]{32}(_[0-9a-f]{32})+$";
+    format!(
+        "((SELECT {plain} BETWEEN '1' AND '4' FROM stockade.current_actor a) OR {} <> ALL ((SELECT CASE WHEN {own} ~ '{named}' \
+         THEN string_to_array(substr({own}, 2), '_')::uuid[] END FROM stockade.current_actor a)::uuid[]))",
+        Name(column)
+    )
 }
 
 impl fmt::Display for RowPolicies {

@@ -53,6 +53,10 @@ impl RowFilter<'_> {
             }
             query.push(")");
         }
+        if let (Some(makers), Some(column)) = (self.makers, self.rows.maker) {
+            let makers: Vec<_> = makers.iter().copied().map(Uuid::from).chain([Uuid::nil()]).collect();
+            query.push(" AND ").push(Column(alias, column)).push(" <> ALL (").push_bind(makers).push(")");
+        }
         query.push(")");
     }
 

@@ -14,7 +14,8 @@ use self::draw::{LOADS, Perm, Row, Share, World};
 const TABLE: &str = "
     CREATE SCHEMA freight;
     CREATE TABLE freight.loads (
-        id uuid PRIMARY KEY, tenant_id uuid NOT NULL, owner_id uuid, team_id uuid, office_id uuid, touched int NOT NULL DEFAULT 0);
+        id uuid PRIMARY KEY, tenant_id uuid NOT NULL, owner_id uuid, team_id uuid, office_id uuid, maker_id uuid,
+        touched int NOT NULL DEFAULT 0);
     CREATE INDEX ON freight.loads (tenant_id, owner_id);
     ALTER TABLE freight.loads ENABLE ROW LEVEL SECURITY;
     ALTER TABLE freight.loads FORCE ROW LEVEL SECURITY;
@@ -29,8 +30,9 @@ async fn set_up(pool: &PgPool, world: &World) {
     let policies = LOADS.seen_by(Perm::LoadView).written_by(Perm::LoadEdit);
     sqlx::raw_sql(sqlx::AssertSqlSafe(policies.to_string())).execute(pool).await.unwrap();
 
-    let mut rows =
-        QueryBuilder::<Postgres>::new("INSERT INTO freight.loads (id, tenant_id, owner_id, team_id, office_id) ");
+    let mut rows = QueryBuilder::<Postgres>::new(
+        "INSERT INTO freight.loads (id, tenant_id, owner_id, team_id, office_id, maker_id) ",
+    );
     for rest in world.rows.chunks(5_000) {
         rows.push_values(rest, |mut values, row: &Row| {
             values
@@ -38,7 +40,8 @@ async fn set_up(pool: &PgPool, world: &World) {
                 .push_bind(row.tenant)
                 .push_bind(row.owner)
                 .push_bind(row.team)
-                .push_bind(row.office);
+                .push_bind(row.office)
+                .push_bind(row.maker);
         });
         rows.build().execute(pool).await.unwrap();
         rows.reset();

@@ -5,6 +5,7 @@ mod attacks;
 mod cache;
 mod invitations;
 mod loading;
+mod migrating;
 mod races;
 mod sharing;
 mod support;

@@ -77,6 +77,26 @@ fn an_audit_permission_is_usable_only_once_it_is_recorded() {
     assert_eq!((record.actor, record.on_behalf_of, record.reason), (world.user.into(), None, None));
     assert_eq!((record.resource, record.permission, record.kind), (row, "ledger.post", Kind::Write));
     assert_eq!(record.explanation, "allowed: role `controller` grants `ledger.post`; reach: tenant; roles: controller");
+    assert_eq!((record.policy_version, record.subject_version), (world.policy.version(), None));
+}
+
+#[test]
+fn a_decision_names_the_policy_and_the_state_of_the_person() {
+    let world = World::new();
+    let same = stockade_rbac::Policy::<Perm>::compile(crate::desk::POLICY).unwrap();
+    let other = stockade_rbac::Policy::<Perm>::compile(&crate::desk::POLICY.replace("viewer", "looker")).unwrap();
+    assert_eq!(same.version(), world.policy.version());
+    assert_ne!(other.version(), same.version());
+    let text = same.version().to_string();
+    assert!(text.len() == 16 && text.chars().all(|c| c.is_ascii_hexdigit()), "{text}");
+
+    let actor = world.policy.actor(world.subject()).role("viewer").unwrap().subject_version(41).build();
+    let row = world.row();
+    let decision = actor.decide(Perm::View, &row);
+    assert_eq!((decision.policy_version(), decision.subject_version()), (same.version(), Some(41.into())));
+    assert_eq!(world.actor("viewer").decide(Perm::View, &row).subject_version(), None);
+    let token = actor.attenuate(&stockade_rbac::Scopes::none());
+    assert_eq!(token.subject_version(), Some(41.into()));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use stockade_rbac::{Kind, Permission, PermissionInfo, Policy, Resource, Scope, Scopes, Subject};
 use uuid::Uuid;
 
-/// Permission number `.0` of `N`. One in three writes, one in seven needs a second factor, and `up to` varies.
+/// Permission number `.0` of `N`. One in three writes, one in seven needs a second factor, all but one in five are
+/// delegable, and `up to` varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Wide<const N: usize>(pub(crate) u16);
 
@@ -14,7 +15,8 @@ static INFO: LazyLock<Vec<PermissionInfo>> = LazyLock::new(|| {
         let key: &'static str = format!("p{number:04}").leak();
         let (kind, widest) = if number.is_multiple_of(3) { (Kind::Write, 4) } else { (Kind::Read, 5) };
         let info = PermissionInfo::new(key, kind, Scope::ALL[1 + number % widest]);
-        if number.is_multiple_of(7) { info.mfa() } else { info }
+        let info = if number.is_multiple_of(7) { info.mfa() } else { info };
+        if number.is_multiple_of(5) { info } else { info.delegable() }
     };
     (0..2048).map(info).collect()
 });

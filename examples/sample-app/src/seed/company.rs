@@ -1,11 +1,19 @@
 //! Who works where: offices, teams, members with their roles, and the customers of each office.
 
-use anyhow::Result;
-use stockade::tenant_guard::{Actor, Principal, TenantId, TenantTx};
+use anyhow::{Context as _, Result};
+use stockade::{
+    audit_chain::{self, Actor},
+    bridge,
+    rbac::{
+        Reason,
+        postgres::{self, Changed, Refused},
+    },
+    tenant_guard::{self, Principal, TenantId, TenantTx},
+};
 use uuid::Uuid;
 
-use super::{DISPATCHER, FAR_DISPATCHER, OWNER, Person, Tenant};
-use crate::reach;
+use super::{DISPATCHER, FAR_DISPATCHER, OWNER, PLATFORM, Person, SUPPORT, Tenant};
+use crate::{app::App, domain::membership::place, reach};
 
 /// Where a person works: indexes into [`OFFICES`] and [`TEAMS`].
 #[derive(Clone, Copy, Debug)]
@@ -65,11 +73,11 @@ impl Tenant {
 
 /// Whoever moves a tenant in: its owner, reaching everything before anybody has a role.
 pub(super) fn mover(tenant: &Tenant) -> Result<Principal> {
-    let actor = Actor::new(tenant.person(&OWNER)).with_scopes(reach::whole_tenant()?);
+    let actor = tenant_guard::Actor::new(tenant.person(&OWNER)).with_scopes(reach::whole_tenant()?);
     Ok(Principal::new(TenantId::new(tenant.id), actor))
 }
 
-/// The tenant, its offices and teams, its people, and what each of them may do.
+/// The tenant, its offices and teams, and its people in them.
 pub(super) async fn found(tx: &mut TenantTx, tenant: &Tenant) -> Result<()> {
     sqlx::query("INSERT INTO freight.tenants (tenant_id, name, slug) VALUES ($1, $2, $3)")
         .bind(tenant.id)
@@ -89,52 +97,55 @@ pub(super) async fn found(tx: &mut TenantTx, tenant: &Tenant) -> Result<()> {
             .execute(&mut *tx)
             .await?;
     }
-    sqlx::query("INSERT INTO stockade.rbac_tenant (tenant_id) VALUES ($1)").bind(tenant.id).execute(&mut *tx).await?;
     for person in tenant.people() {
-        member(tx, tenant, person).await?;
+        sqlx::query("INSERT INTO freight.users (tenant_id, id, name, email) VALUES ($1, $2, $3, $4)")
+            .bind(tenant.id)
+            .bind(tenant.person(person))
+            .bind(person.name)
+            .bind(tenant.email(person))
+            .execute(&mut *tx)
+            .await?;
+        place(
+            tx,
+            tenant.person(person),
+            person.desk.office.map(|one| tenant.office(one)),
+            person.desk.team.map(|one| tenant.team(one)),
+        )
+        .await?;
     }
     Ok(())
 }
 
-async fn member(tx: &mut TenantTx, tenant: &Tenant, person: &Person) -> Result<()> {
-    let id = tenant.person(person);
-    sqlx::query("INSERT INTO freight.users (tenant_id, id, name, email) VALUES ($1, $2, $3, $4)")
-        .bind(tenant.id)
-        .bind(id)
-        .bind(person.name)
-        .bind(tenant.email(person))
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query("INSERT INTO stockade.rbac_member (tenant_id, user_id) VALUES ($1, $2)")
-        .bind(tenant.id)
-        .bind(id)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query(
-        "INSERT INTO stockade.rbac_role_assignment (tenant_id, user_id, role, granted_by, reason) VALUES ($1, $2, $3, $4, 'moved in')",
-    )
-    .bind(tenant.id)
-    .bind(id)
-    .bind(person.role)
-    .bind(tenant.person(&OWNER))
-    .execute(&mut *tx)
-    .await?;
-    if let Some(office) = person.desk.office {
-        sqlx::query("INSERT INTO stockade.rbac_office_member (tenant_id, user_id, office_id) VALUES ($1, $2, $3)")
-            .bind(tenant.id)
-            .bind(id)
-            .bind(tenant.office(office))
-            .execute(&mut *tx)
-            .await?;
+/// The first owner, and by that owner everybody else. Each change is in the log.
+pub(super) async fn admit(app: &App, tx: &mut TenantTx, tenant: &Tenant) -> Result<()> {
+    let owner = tenant.person(&OWNER);
+    let reason = || Reason::new("the brokerage moves in");
+    let mut changes = vec![done(app.members.found(tx, owner, OWNER.role, reason()?).await?)?];
+    let founder = postgres::load(&mut *tx, &app.policy, owner).await?.context("the tenant has no owner")?;
+    let founder = founder.actor().multi_factor().build();
+    for person in tenant.people().filter(|person| person.login != OWNER.login) {
+        let (id, mut by) = (tenant.person(person), app.members.by(&founder, &mut *tx));
+        changes.push(done(by.admit(id, reason()?).await?)?);
+        changes.push(done(by.assign(id, person.role, reason()?, None).await?)?);
     }
-    if let Some(team) = person.desk.team {
-        sqlx::query("INSERT INTO stockade.rbac_team_member (tenant_id, user_id, team_id) VALUES ($1, $2, $3)")
-            .bind(tenant.id)
-            .bind(id)
-            .bind(tenant.team(team))
-            .execute(&mut *tx)
-            .await?;
+    for change in changes {
+        audit_chain::postgres::record(&mut *tx, &bridge::member_entry(&change, Actor::system("sample-app"))).await?;
     }
+    Ok(())
+}
+
+fn done(answer: Result<Changed, Refused>) -> Result<Changed> {
+    answer.map_err(|refused| anyhow::anyhow!("{refused}"))
+}
+
+/// The platform's support belongs to no customer. A staff role is given where the platform is installed, and by nobody who signs in.
+pub(super) async fn staff(tx: &mut TenantTx) -> Result<()> {
+    let add = "WITH tenant AS (INSERT INTO stockade.rbac_tenant (tenant_id) VALUES ($1) RETURNING tenant_id)
+               INSERT INTO stockade.rbac_member (tenant_id, user_id) SELECT tenant_id, $2 FROM tenant";
+    let (tenant, person) = (PLATFORM.id, PLATFORM.person(&SUPPORT));
+    sqlx::query(add).bind(tenant).bind(person).execute(&mut *tx).await?;
+    let assign = "INSERT INTO stockade.rbac_role_assignment (tenant_id, user_id, role, granted_by, reason) VALUES ($1, $2, $3, $2, 'installed')";
+    sqlx::query(assign).bind(tenant).bind(person).bind(SUPPORT.role).execute(&mut *tx).await?;
     Ok(())
 }
 

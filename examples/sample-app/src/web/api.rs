@@ -63,7 +63,7 @@ async fn viewer(app: &App, permission: Perm, parts: &Parts) -> Result<Viewer, Fa
     let (mut user, loaded) = member.ok_or(Failed::Refused(Refusal::SignedOut))?;
     let actor = loaded.build().attenuate(&Scopes::parse(&token.scopes)?);
     user.roles = actor.roles().map(str::to_owned).collect();
-    let viewer = Viewer { user, request, actor: Arc::new(Authority::Direct(actor)) };
+    let viewer = Viewer { user, request, actor: Arc::new(Authority::Direct(actor)), looking: None };
     if viewer.actor.scope(permission) == Scope::None {
         let tenant = Resource::in_tenant(viewer.user.tenant_id);
         let reason = viewer.actor.decide(permission, &tenant).to_string();

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
+use http::request::Parts;
 use stockade::{
-    audit_chain::{Outcome, Severity},
+    audit_chain::{self, Outcome, Severity},
     rbac::{Permission, Resource, Scope},
+    session::{self, tower::Visit},
 };
 
 use super::{api, problem::Problem, routes::Guard, visitor};
@@ -18,6 +20,9 @@ use crate::{
     authority::{Viewer, Visitor},
     permissions::Perm,
 };
+
+/// Where whoever looks after desks, and has none, begins.
+const STAFF: &str = "/staff";
 
 /// Lets a request through whose guard is satisfied, with who makes it.
 pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: Request, next: Next) -> Response {
@@ -28,37 +33,69 @@ pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: 
         Guard::Token(permission) => return api::enter(&app, permission, request, next).await,
     };
     let (mut parts, body) = request.into_parts();
-    let entered = async {
-        let visitor = visitor::resolve(&parts, &app).await?;
-        if let Some(permission) = permission {
-            permit(&app, &visitor, permission, parts.extensions.get::<MatchedPath>()).await?;
-        }
-        Ok::<_, Problem>(visitor)
-    };
-    match entered.await {
-        Ok(visitor) => {
-            parts.extensions.insert(Viewer::from(visitor.clone()));
-            parts.extensions.insert(visitor);
-            next.run(Request::from_parts(parts, body)).await
-        }
+    match enter(&app, &mut parts, permission).await {
+        Ok(None) => next.run(Request::from_parts(parts, body)).await,
+        Ok(Some(answer)) => answer,
         Err(problem) => problem.into_response(),
     }
 }
 
-/// Whether the permission reaches anything. A refusal is recorded, as it is where it reaches too little.
-async fn permit(app: &App, visitor: &Visitor, permission: Perm, path: Option<&MatchedPath>) -> Result<(), Problem> {
-    if visitor.actor.scope(permission) != Scope::None {
-        return Ok(());
+/// Puts who makes the request into its extensions: [`Visitor`] and [`Viewer`] for a person who works, [`Viewer`] alone for staff who
+/// look. What takes a visitor cannot be reached by a look.
+async fn enter(app: &App, parts: &mut Parts, permission: Option<Perm>) -> Result<Option<Response>, Problem> {
+    let visit = Visit::of(&parts.extensions)?;
+    let request = visitor::request(parts, &visit)?;
+    let viewer = match visit.visitor().await? {
+        session::tower::Visitor::Nobody => return Err(Problem::SignedOut),
+        session::tower::Visitor::Own(session) => {
+            let visitor = app.visitor(session.clone(), request).await?;
+            let visitor = visitor.ok_or_else(|| refused("You are suspended, or no longer a member here."))?;
+            let viewer = Viewer::from(visitor.clone());
+            parts.extensions.insert(visitor);
+            viewer
+        }
+        session::tower::Visitor::Impersonating(look) => {
+            let viewer = app.looking(look, request).await?;
+            viewer.ok_or_else(|| refused("There is nobody to look as, or you may not look any more."))?
+        }
+        session::tower::Visitor::Over(_) => return Ok(Some(Redirect::to(STAFF).into_response())),
+        session::tower::Visitor::MustEnrol(_) => {
+            return Err(Problem::MustEnrol);
+        }
+    };
+    if let Some(permission) = permission
+        && viewer.actor.scope(permission) == Scope::None
+    {
+        if permission == Perm::LoadView && viewer.actor.scope(Perm::Impersonate) != Scope::None {
+            return Ok(Some(Redirect::to(STAFF).into_response()));
+        }
+        return Err(refuse(app, parts, &viewer, permission).await?);
     }
-    let reason = visitor.actor.decide(permission, &Resource::in_tenant(visitor.user.tenant_id)).to_string();
-    let mut desk = app.desk(visitor).await?;
-    let entry = desk
-        .entry(permission.key())
-        .entity("page", path.map_or("", MatchedPath::as_str))
+    parts.extensions.insert(viewer);
+    Ok(None)
+}
+
+/// Records that somebody asked for what reaches nothing.
+async fn refuse(app: &App, parts: &Parts, viewer: &Viewer, permission: Perm) -> Result<Problem, Problem> {
+    let own = Resource::in_tenant(viewer.user.tenant_id);
+    let reason = viewer.actor.decide(permission, &own).to_string();
+    let entry = audit_chain::Entry::new(viewer.user.tenant_id.into(), viewer.user.author(), permission.key())
+        .entity("page", parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str))
+        .request(viewer.request.clone())
         .outcome(Outcome::Denied)
         .severity(Severity::Notice)
         .after(serde_json::json!({ "reason": reason }));
-    desk.record(&entry).await?;
-    desk.commit(app).await?;
-    Err(Problem::Refused(reason))
+    match parts.extensions.get::<Visitor>() {
+        Some(visitor) => {
+            let mut desk = app.desk(visitor).await?;
+            desk.record(&entry).await?;
+            desk.commit(app).await?;
+        }
+        None => app.trail.send(viewer.user.tenant_id.into(), entry),
+    }
+    Ok(Problem::Refused(reason))
+}
+
+fn refused(why: &str) -> Problem {
+    Problem::Refused(why.to_owned())
 }

@@ -13,6 +13,7 @@ use super::{
     Form, SignedIn, WebApp,
     layout::{Place, page},
     problem::Problem,
+    sharing::Card,
 };
 use crate::{
     authority::Viewer,
@@ -20,6 +21,7 @@ use crate::{
     domain::{
         loads::{self, Change, Load, STATUSES},
         money::Cents,
+        sharing::{Kind, Row},
     },
     permissions::Perm,
 };
@@ -61,7 +63,8 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
 pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
     let mut look = app.look(&viewer).await?;
     let load = loads::find(&mut look, id).await?.ok_or(Problem::NotFound)?;
-    let page = one(&look, &load, &Draft::of(&load));
+    let card = shares(&mut look, &load).await?;
+    let page = one(&look, &load, &Draft::of(&load), &card);
     look.close().await?;
     Ok(page)
 }
@@ -84,7 +87,8 @@ pub(crate) async fn change(
     let load = loads::find(&mut desk, id).await?.ok_or(Problem::NotFound)?;
     let mut draft = Draft { rate: sent.rate, status: sent.status, ..Draft::default() };
     let Some(change) = draft.read() else {
-        let page = one(&desk, &load, &draft);
+        let card = shares(&mut desk, &load).await?;
+        let page = one(&desk, &load, &draft, &card);
         desk.commit(&app).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
@@ -130,7 +134,12 @@ impl Draft {
     }
 }
 
-fn one<A>(desk: &Desk<A>, load: &Load, draft: &Draft) -> Markup {
+async fn shares<A>(desk: &mut Desk<A>, load: &Load) -> Result<Card, Problem> {
+    let facts = load.resource(desk.user.id);
+    Card::read(desk, &Row { kind: Kind::Load, id: load.id, facts }).await
+}
+
+fn one<A>(desk: &Desk<A>, load: &Load, draft: &Draft, card: &Card) -> Markup {
     let may_edit = desk.may(Perm::LoadEdit, &load.resource(desk.user.id));
     let content = html! {
         div.grid {
@@ -159,6 +168,7 @@ fn one<A>(desk: &Desk<A>, load: &Load, draft: &Draft) -> Markup {
                 @else { p.muted { "Your role may look at this load, not change it." } }
             }
         }
+        (card.render())
     };
     page(
         &desk.user,

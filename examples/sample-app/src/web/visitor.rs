@@ -1,4 +1,4 @@
-//! Who is asking: the session layer's answer, and what the audit log is told about the request.
+//! Who is asking, as handlers take it, and what the audit log is told about the request.
 
 use std::sync::Arc;
 
@@ -23,8 +23,11 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
-        let unguarded = || Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its visitor"));
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| unguarded().into_response())
+        let nobody = || match parts.extensions.get::<Viewer>() {
+            Some(_) => Problem::Refused("You look at this desk as somebody else, and change nothing.".to_owned()),
+            None => Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its visitor")),
+        };
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| nobody().into_response())
     }
 }
 
@@ -37,15 +40,7 @@ impl FromRequestParts<Arc<App>> for Viewer {
     }
 }
 
-/// Who makes a request. Whoever is not signed in is sent to the sign-in page, and whoever owes a second factor to its set-up.
-pub(super) async fn resolve(parts: &Parts, app: &App) -> Result<Visitor, Problem> {
-    let visit = Visit::of(&parts.extensions)?;
-    let session = visit.session().await.map_err(Problem::of)?.cloned().ok_or(Problem::SignedOut)?;
-    let visitor = app.visitor(session, request(parts, &visit)?).await?;
-    visitor.ok_or_else(|| Problem::Refused("You are suspended, or no longer a member here.".to_owned()))
-}
-
-/// What the audit log is told of a request.
+/// What the audit log says of a request.
 pub(super) fn request(parts: &Parts, visit: &Visit) -> Result<RequestContext, Problem> {
     let client = visit.client()?;
     let mut request = RequestContext::new().ip(client.ip).request_id(Uuid::now_v7().to_string());

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption in a test should stop the test")]
 
+mod account;
 mod administration;
 mod browser;
 mod checkpoints;
@@ -14,8 +15,11 @@ mod periods;
 mod posture;
 mod reach;
 mod refusals;
+mod resets;
 mod retention;
 mod routes;
 mod shredding;
 mod sign_in;
+mod sign_in_policy;
 mod tampering;
+mod tokens;

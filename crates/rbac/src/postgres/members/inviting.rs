@@ -103,7 +103,8 @@ impl<P: Permission> Members<P> {
     /// Makes a person a member by an invitation, in a transaction of the tenant that [`invited_to`](crate::postgres::invited_to) names.
     /// `email` is an address that the person has proven to hold.
     ///
-    /// It works once. Whoever invited has to be able to give the role at this moment still.
+    /// It works once. Whoever invited has to be able to give the role at this moment still, and with all roles at once: roles that the
+    /// policy does not let be active together give nothing here.
     ///
     /// # Errors
     ///

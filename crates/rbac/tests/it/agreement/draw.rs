@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{TimeDelta, Utc};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use stockade_rbac::{Actor, Direct, Policy, Resource, Rows, ShareLevel, Subject};
+use stockade_rbac::{Actor, Delegation, Direct, Policy, Reason, Resource, Rows, Scope, Scopes, ShareLevel, Subject};
 use uuid::Uuid;
 
 stockade_rbac::permissions! {
@@ -13,7 +14,7 @@ stockade_rbac::permissions! {
     pub enum Perm {
         LoadViewAll = "load.view.all": Read,  up to Platform;
         LoadView    = "load.view":     Read,  up to Platform;
-        LoadEdit    = "load.edit":     Write, up to Tenant;
+        LoadEdit    = "load.edit":     Write, up to Tenant, delegable;
         Load        = "load":          Read,  up to Tenant;
     }
 }
@@ -22,6 +23,7 @@ pub(super) static LOADS: Rows = Rows::new("freight", "loads", "tenant_id")
     .owner("owner_id")
     .team("team_id")
     .office("office_id")
+    .made_by("maker_id")
     .shared("id", "load");
 
 #[derive(Clone, Debug)]
@@ -31,6 +33,7 @@ pub(super) struct Row {
     pub(super) owner: Option<Uuid>,
     pub(super) team: Option<Uuid>,
     pub(super) office: Option<Uuid>,
+    pub(super) maker: Option<Uuid>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +64,8 @@ pub(super) struct Share {
 }
 
 pub(super) struct World {
-    policy: Policy<Perm>,
+    /// With nothing kept from who made a row, with what edits kept, and with what edits and views.
+    policies: [Policy<Perm>; 3],
     pub(super) tenants: [Uuid; 3],
     pub(super) people: Vec<Person>,
     pub(super) rows: Vec<Row>,
@@ -73,12 +77,18 @@ fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
-fn policy() -> Policy<Perm> {
+fn policy(kept: &[&str]) -> Policy<Perm> {
     let mut text = "[[role]]\nname = \"edit0\"\n[[role]]\nname = \"view0\"\n[[role]]\nname = \"noise\"\ngrants.tenant = [\"load\", \"load.view.all\"]\n".to_owned();
     text.push_str("[[role]]\nname = \"view5\"\nstaff = true\ngrants.platform = [\"load.view\"]\n");
     for (rank, scope) in (1..).zip(["own", "team", "office", "tenant"]) {
         text.push_str(&format!("[[role]]\nname = \"view{rank}\"\ngrants.{scope} = [\"load.view\"]\n"));
         text.push_str(&format!("[[role]]\nname = \"edit{rank}\"\ngrants.{scope} = [\"load.edit\"]\n"));
+    }
+    for then in kept {
+        text.push_str(&format!(
+            "[[separation]]\nname = \"s{}\"\nkind = \"same-record\"\nfirst = \"load\"\nthen = {then:?}\n",
+            then.replace('.', "-")
+        ));
     }
     Policy::compile(&text).unwrap()
 }
@@ -100,14 +110,21 @@ impl World {
         let tenants = [201, 202, 0].map(id);
         let tenant = prop_oneof![10 => Just(tenants[0]), 5 => Just(tenants[1]), 1 => Just(tenants[2])];
         let fact = prop_oneof![1 => Just(None), 8 => (0..12_u128).prop_map(|number| Some(id(number)))];
-        let row = (tenant.clone(), fact.clone(), fact.clone(), fact);
+        let row = (tenant.clone(), fact.clone(), fact.clone(), fact.clone(), fact);
         let rows: Vec<Row> = prop::collection::vec(row, rows)
             .new_tree(&mut runner)
             .unwrap()
             .current()
             .into_iter()
             .zip(1_000_u128..)
-            .map(|((tenant, owner, team, office), number)| Row { id: id(number), tenant, owner, team, office })
+            .map(|((tenant, owner, team, office, maker), number)| Row {
+                id: id(number),
+                tenant,
+                owner,
+                team,
+                office,
+                maker,
+            })
             .collect();
         let ids = || prop::collection::vec((0..12_u128).prop_map(id), 0..3);
         let person = (0..12_u128, tenant.clone(), ids(), ids(), 0..6_usize, 0..5_usize);
@@ -141,7 +158,8 @@ impl World {
             expired,
         });
         let shares = shares.collect();
-        Self { policy: policy(), tenants, people, rows, shares }
+        let policies = [&[][..], &["load.edit"], &["load.edit", "load.view"]].map(policy);
+        Self { policies, tenants, people, rows, shares }
     }
 
     /// A person, in other roles each round.
@@ -151,7 +169,16 @@ impl World {
         let subject = person.offices.iter().fold(subject, |subject, office| subject.office(*office));
         let (view, edit) = ((person.view + round) % 6, (person.edit + 2 * round) % 5);
         let roles = [format!("view{view}"), format!("edit{edit}"), "noise".to_owned()];
-        self.policy.actor(subject).roles(roles).unwrap().build()
+        let policy = &self.policies[(round + person.offices.len() + person.teams.len()) % 3];
+        let builder = policy.actor(subject).roles(roles).unwrap();
+        if person.user.as_u128() % 4 != 3 {
+            return builder.build();
+        }
+        // One in four stands in for somebody who has made some of the rows.
+        let lender = policy.actor(Subject::new(id(5), person.tenant)).role("edit4").unwrap().build();
+        let scopes = Scopes::none().with(Perm::LoadEdit, Scope::ALL[1 + round % 4]);
+        let delegation = Delegation::new(scopes, Utc::now() + TimeDelta::hours(1), Reason::new("on leave").unwrap());
+        builder.delegated_by(&lender, &delegation.unwrap()).build()
     }
 
     /// What the application would state of each row for this person, the shares worked out by hand.
@@ -172,6 +199,7 @@ impl World {
             let resource = row.owner.map_or(resource, |owner| resource.owner(owner));
             let resource = row.team.map_or(resource, |team| resource.team(team));
             let resource = row.office.map_or(resource, |office| resource.office(office));
+            let resource = row.maker.map_or(resource, |maker| resource.made_by(maker));
             let level = levels.get(&(row.tenant, row.id));
             (row.id, level.map_or(resource, |level| resource.shared_with(person.user, *level)))
         };

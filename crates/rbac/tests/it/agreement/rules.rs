@@ -27,6 +27,11 @@ async fn without_scopes_no_row_is_seen_or_changed(pool: PgPool) {
         "Zload.viewerZ4",
         "Zxload.viewZ4",
         "Zload.viewZZ4",
+        "Zload.viewZd",
+        "Zload.viewZe00000000000000000000000000000000_00000000000000000000000000000001",
+        "Zload.viewZd00000000000000000000000000000000",
+        "Zload.viewZd_00000000000000000000000000000000",
+        "Zload.viewZdx0000000000000000000000000000000_00000000000000000000000000000001",
     ] {
         let mut tx = pool.begin().await.unwrap();
         let facts = "SELECT set_config('stockade.tenant_id', $1, true), set_config('stockade.actor_id', $2, true),
@@ -121,4 +126,35 @@ async fn facts_are_read_once_a_statement_and_not_once_a_row(pool: PgPool) {
     assert!(!plan.contains("SubPlan"), "{plan}");
     let filters = plan.lines().filter(|line| line.trim_start().starts_with("Filter:"));
     assert!(filters.clone().count() > 0 && filters.into_iter().all(|line| !line.contains("rbac_")), "{plan}");
+}
+
+/// A policy that says nothing of who made a row cannot keep anything from them, so it shows nothing.
+#[sqlx::test(migrations = false)]
+async fn what_is_kept_from_makers_reaches_no_row_of_a_table_that_does_not_name_them(pool: PgPool) {
+    let world = World::draw(200, 12);
+    set_up(&pool, &world).await;
+    let person = world.people.iter().position(|person| {
+        let seen = world
+            .resources(person)
+            .into_iter()
+            .filter(|(_, row)| world.actor(person, 2).decide(Perm::LoadView, row).is_allowed());
+        let kept = (person.teams.len() + person.offices.len()).is_multiple_of(3);
+        kept && person.tenant == world.tenants[0] && seen.count() > 0
+    });
+    let actor = world.actor(&world.people[person.unwrap()], 2);
+    let seen = ids(&mut *session(&pool, &actor, world.tenants[0]).await, "SELECT id FROM freight.loads").await;
+    assert!(!seen.is_empty());
+
+    let nameless = stockade_rbac::Rows::new("freight", "loads", "tenant_id").owner("owner_id").team("team_id");
+    let filter = actor.rows(Perm::LoadView, &nameless);
+    let mut query = sqlx::QueryBuilder::new("SELECT l.id FROM freight.loads l WHERE ");
+    filter.push_to(&mut query, "l");
+    assert!(filter.is_empty() && query.sql().as_str().ends_with("WHERE FALSE"));
+    let policies = nameless.seen_by(Perm::LoadView).to_string().replace("rbac_", "nameless_");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(policies.replace("stockade.nameless_", "stockade.rbac_")))
+        .execute(&pool)
+        .await
+        .unwrap();
+    let seen = ids(&mut *session(&pool, &actor, world.tenants[0]).await, "SELECT id FROM freight.loads").await;
+    assert!(seen.is_empty(), "{seen:?}");
 }

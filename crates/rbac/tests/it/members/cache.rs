@@ -30,7 +30,7 @@ async fn an_unchanged_person_is_kept_and_a_changed_one_is_not(pool: PgPoolOption
     let cache = cache(1);
     for user in [people[0], people[1], people[0], people[0]] {
         let loaded = load(&cache, &database, user).await.unwrap();
-        assert_eq!(loaded.version(), database.load(&policy(), user).await.unwrap().version());
+        assert_eq!(loaded.subject_version(), database.load(&policy(), user).await.unwrap().subject_version());
     }
     let first = load(&cache, &database, people[0]).await.unwrap().loaded_at();
     assert_eq!(load(&cache, &database, people[0]).await.unwrap().loaded_at(), first, "it is the kept one");

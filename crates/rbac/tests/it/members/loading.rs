@@ -30,16 +30,16 @@ async fn a_member_is_loaded_with_roles_exceptions_teams_and_offices(pool: PgPool
     let loaded = database.load(&policy(), user).await.unwrap();
     assert_eq!(loaded.orphans(), []);
     let until = loaded.valid_until().unwrap();
-    assert!(loaded.loaded_at() < until && loaded.version().is_some());
-    let version = loaded.version();
+    assert!(loaded.loaded_at() < until && loaded.subject_version().is_some());
+    let version = loaded.subject_version();
     let actor = loaded.build();
     assert!(actor.roles().eq(["dispatcher"]));
-    assert_eq!((actor.version(), actor.valid_until()), (version, Some(until)));
+    assert_eq!((actor.subject_version(), actor.valid_until()), (version, Some(until)));
     let scopes = [Perm::View, Perm::Edit, Perm::Post, Perm::Manage].map(|permission| actor.scope(permission));
     assert_eq!(scopes, [Scope::None, Scope::Team, Scope::Tenant, Scope::None]);
     let of_team = Resource::in_tenant(database.tenant).team(team);
     let decision = actor.decide(Perm::Edit, &of_team);
-    assert!(decision.is_allowed() && decision.version() == version);
+    assert!(decision.is_allowed() && decision.subject_version() == version);
     assert!(!actor.decide(Perm::Edit, &Resource::in_tenant(database.tenant).office(office)).is_allowed());
     assert_eq!(actor.subject().offices(), [office.into()]);
 }

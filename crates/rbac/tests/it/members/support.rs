@@ -165,6 +165,10 @@ pub(crate) async fn connect(pool: &PgPool) -> PgConnection {
     PgConnection::connect_with(pool.connect_options().as_ref()).await.unwrap()
 }
 
+pub(crate) async fn connect_as(pool: &PgPool, role: &str) -> PgConnection {
+    PgConnection::connect_with(&pool.connect_options().as_ref().clone().username(role)).await.unwrap()
+}
+
 /// What the functions of the crate would write, without asking.
 pub(crate) async fn add(connection: &mut PgConnection, tenant: Uuid, user: Uuid, roles: &[&str]) {
     let tenants = "INSERT INTO stockade.rbac_tenant (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING";

@@ -53,7 +53,7 @@ async fn whatever_is_changed_nobody_ends_above_who_changed_it(pool: PgPoolOption
     let database = Database::install(pool, login).await;
     let (mut runner, strategy) = (TestRunner::default(), steps());
     let (mut done, mut refused) = (0, 0);
-    for walk in 0..rounds("STOCKADE_WALKS", 40) {
+    for walk in 0..rounds("STOCKADE_WALKS", 20) {
         let steps: Vec<_> = beginning().chain(strategy.new_tree(&mut runner).unwrap().current()).collect();
         let tenant = Uuid::now_v7();
         let people: [Uuid; PEOPLE] = std::array::from_fn(|_| Uuid::now_v7());

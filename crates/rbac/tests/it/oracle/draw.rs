@@ -8,12 +8,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use stockade_rbac::{
-    Actor, Ceiling, Direct, Impersonating, Kind, Override, Permission, Policy, Reason, Resource, Scope, Scopes,
-    Subject, Timebox,
+    Actor, Ceiling, Delegation, Direct, Impersonating, Kind, Override, Permission, Policy, Reason, Resource, Scope,
+    Scopes, Subject, Timebox,
 };
 use uuid::Uuid;
 
-use crate::model::{self, Authority, CHAIN};
+use crate::model::{self, Authority, CHAIN, Loan};
 use crate::permits::{Log, now};
 use crate::wide::Wide;
 
@@ -53,6 +53,7 @@ pub(crate) struct Limits(Vec<(Perm, Scope)>);
 pub(crate) struct Case {
     pub(crate) policy: model::Policy,
     pub(crate) person: model::Person,
+    pub(crate) others: Vec<model::Person>,
     pub(crate) rows: Vec<Facts>,
     pub(crate) token: Limits,
     pub(crate) staff_session: Limits,
@@ -63,7 +64,7 @@ pub(crate) struct Case {
 
 impl Facts {
     pub(crate) fn resource(&self) -> Resource {
-        let model::Row { tenant, owner, team, office } = self.0;
+        let model::Row { tenant, owner, team, office, maker } = self.0;
         let mut resource = Resource::in_tenant(tenant);
         if let Some(owner) = owner {
             resource = resource.owner(owner);
@@ -74,7 +75,7 @@ impl Facts {
         if let Some(office) = office {
             resource = resource.office(office);
         }
-        resource
+        maker.map_or(resource, |maker| resource.made_by(maker))
     }
 }
 
@@ -94,20 +95,49 @@ impl Case {
     }
 
     pub(crate) fn subject(&self) -> Subject {
-        let subject = Subject::new(self.person.user, self.person.tenant);
-        let subject = self.person.teams.iter().fold(subject, |subject, team| subject.team(*team));
-        self.person.offices.iter().fold(subject, |subject, office| subject.office(*office))
+        subject(&self.person)
+    }
+
+    /// The same roles, with those separations of the other that they do not break.
+    pub(crate) fn with_separations_of(&self, other: &Self) -> Self {
+        let mut changed = self.clone();
+        let known = |one: &&model::Separation| one.roles.iter().all(|role| self.policy.roles.contains_key(role));
+        let sound =
+            |one: &&model::Separation| !self.policy.roles.keys().any(|role| one.breaks(&self.policy.lineage([role])));
+        changed.policy.separations = other.policy.separations.iter().filter(known).filter(sound).cloned().collect();
+        changed.policy.kept_from_makers = other.policy.kept_from_makers.clone();
+        changed.source = write(&changed.policy, self.policy.roles.keys().cloned().collect(), false);
+        changed
+    }
+
+    /// Somebody without overrides and ceilings.
+    pub(crate) fn other(&self, person: &model::Person) -> Actor<Perm, Direct> {
+        let builder = self.policy().actor(subject(person)).roles(&person.roles).unwrap();
+        if person.second_factor { builder.multi_factor().build() } else { builder.build() }
     }
 
     pub(crate) fn actor(&self) -> Actor<Perm, Direct> {
         let mut builder = self.policy().actor(self.subject()).roles(&self.person.roles).unwrap();
+        for loan in &self.person.loans {
+            let asked = loan.asked.iter().fold(Scopes::none(), |asked, (key, scope)| {
+                let one = Scopes::none().with(Perm::from_key(key).unwrap(), Scope::from_name(scope).unwrap());
+                asked.join(&one)
+            });
+            let expires = Utc::now() + TimeDelta::hours(1);
+            let delegation = Delegation::new(asked, expires, Reason::new("drawn").unwrap()).unwrap();
+            builder = builder.delegated_by(&self.other(&loan.lender), &delegation);
+        }
         for exception in &self.overrides {
             builder = builder.with_override(exception.clone());
         }
         for (ceiling, limits) in &self.limits {
             builder = builder.ceiling(*ceiling, &limits.scopes());
         }
-        if self.person.second_factor { builder.multi_factor().build() } else { builder.build() }
+        let actor = if self.person.second_factor { builder.multi_factor().build() } else { builder.build() };
+        match &self.person.chosen {
+            Some(chosen) => actor.with_roles_active(chosen).unwrap(),
+            None => actor,
+        }
     }
 
     /// The person as seen by a member of staff whose session has a ceiling. `None` if the person is staff.
@@ -129,16 +159,24 @@ impl Case {
 }
 
 pub(crate) fn case() -> impl Strategy<Value = Case> {
-    let role = (0..8_u8, vec(any::<Index>(), 0..3), vec((permission(), rank()), 0..8));
+    let role = (0..8_u8, vec(any::<Index>(), 0..3), vec((permission(), rank()), 0..8), vec(any::<Index>(), 0..3));
     let policy = (vec(role, 1..7), any::<bool>());
     let member = (vec(1..4_u128, 0..3), vec(1..4_u128, 0..3), vec(any::<Index>(), 0..4), any::<bool>());
     let exception = (permission(), rank(), -2..4_i64, any::<bool>());
-    let person = (0..3_u128, 0..3_u128, member, vec(exception, 0..4));
+    let home = prop_oneof![1 => Just(0_u128), 9 => 1..3_u128];
+    let person = (0..3_u128, home, member, vec(exception, 0..4));
     let limits = (vec((select(&CEILINGS[..]), limits()), 0..3), limits(), limits());
     let fact = || prop::option::of(0..4_u128);
-    let row = (0..3_u128, fact(), fact(), fact());
-    (policy, person, limits, vec(row, 1..8)).prop_map(|((roles, backwards), person, limits, rows)| {
-        let (policy, order) = draw_policy(roles);
+    let row = (0..9_u128, fact(), fact(), fact(), fact());
+    let separation = (vec(any::<Index>(), 2..5), any::<bool>(), 0..3_usize);
+    let duties = (vec(separation, 0..4), vec(permission(), 0..3), any::<bool>(), any::<Index>());
+    let loan = vec((permission(), rank()), 1..10);
+    let other = ((1..5_u128, 0..8_u128), vec(1..4_u128, 0..3), vec(1..4_u128, 0..3), vec(any::<Index>(), 0..4), loan);
+    let world = (vec(other, 0..4), vec(row, 1..8));
+    (policy, duties, person, limits, world).prop_map(|((roles, backwards), duties, person, limits, (others, rows))| {
+        let (mut policy, order) = draw_policy(roles);
+        let (separations, kept, choose, choice) = duties;
+        separate(&mut policy, &order, separations, kept);
         let source = write(&policy, order, backwards);
         let (user, tenant, (teams, offices, roles, second_factor), exceptions) = person;
         let names: Vec<_> = policy.roles.keys().cloned().collect();
@@ -154,12 +192,22 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         };
         let overrides = exceptions.into_iter().map(|exception| draw_override(exception, &mut person)).collect();
         let (limits, token, staff_session) = limits;
+        person.token = limits.iter().any(|(ceiling, _)| *ceiling == Ceiling::Token);
         person.ceilings = limits.iter().map(|(_, limits)| limits.authority()).collect();
-        let rows = rows.into_iter().map(|(tenant, owner, team, office)| {
+        let others: Vec<_> = others.into_iter().map(|other| draw_other(other, &names, tenant)).collect();
+        person.loans =
+            others.iter().map(|(lender, asked)| Loan { lender: lender.clone(), asked: asked.clone() }).collect();
+        let others = others.into_iter().map(|(other, _)| other).collect();
+        if choose && !person.roles.is_empty() {
+            person.chosen = Some(BTreeSet::from([choice.get(&person.roles).clone()]));
+        }
+        let home = person.tenant;
+        let rows = rows.into_iter().map(|(tenant, owner, team, office, maker)| {
             let (owner, team, office) = (owner.map(id), team.map(id), office.map(id));
-            Facts(model::Row { tenant: id(tenant), owner, team, office })
+            let tenant = if tenant < 3 { id(tenant) } else { home };
+            Facts(model::Row { tenant, owner, team, office, maker: maker.map(id) })
         });
-        Case { policy, person, rows: rows.collect(), token, staff_session, source, limits, overrides }
+        Case { policy, person, others, rows: rows.collect(), token, staff_session, source, limits, overrides }
     })
 }
 
@@ -179,7 +227,7 @@ fn limits() -> impl Strategy<Value = Limits> {
         .prop_map(|limits| Limits(permissions().zip(limits).filter(|(_, scope)| *scope != Scope::None).collect()))
 }
 
-type RawRole = (u8, Vec<Index>, Vec<(Perm, usize)>);
+type RawRole = (u8, Vec<Index>, Vec<(Perm, usize)>, Vec<Index>);
 
 /// Makes a sound policy of whatever was drawn: parents come from among the earlier roles, and a grant that the compiler would
 /// refuse is cut to what it accepts, or left out.
@@ -188,16 +236,20 @@ fn draw_policy(raw: Vec<RawRole>) -> (model::Policy, Vec<String>) {
     let mut policy = model::Policy {
         writes: Perm::ALL.iter().filter(|perm| perm.kind() == Kind::Write).map(key).collect(),
         guarded: Perm::ALL.iter().filter(|perm| perm.info().needs_second_factor()).map(key).collect(),
+        delegable: Perm::ALL.iter().filter(|perm| perm.info().is_delegable()).map(key).collect(),
         ..model::Policy::default()
     };
     let mut order: Vec<String> = Vec::new();
-    for (staff, parents, grants) in raw {
-        let staff = staff == 0;
+    let limits_assigning = raw.first().is_some_and(|(kind, ..)| kind % 2 == 1);
+    for (kind, parents, grants, assigns) in raw {
+        let staff = kind == 0;
         let earlier: Vec<_> = order.iter().filter(|name| !staff && !policy.roles[*name].staff).cloned().collect();
         let parents = parents.iter().filter(|_| !earlier.is_empty()).map(|index| index.get(&earlier).clone());
         let inherits: BTreeSet<_> = parents.collect();
         let name = format!("role-{}", order.len());
-        let mut role = model::Role { staff, inherits: inherits.into_iter().collect(), grants: Vec::new() };
+        let owner = !staff && (kind == 1 || inherits.iter().any(|parent| policy.roles[parent].owner));
+        let inherits = inherits.into_iter().collect();
+        let mut role = model::Role { staff, owner, inherits, ..model::Role::default() };
         policy.roles.insert(name.clone(), role.clone());
         let inherited = policy.of_role(&name);
         for (perm, rank) in grants {
@@ -211,7 +263,15 @@ fn draw_policy(raw: Vec<RawRole>) -> (model::Policy, Vec<String>) {
             }
         }
         policy.roles.insert(name.clone(), role);
-        order.push(name);
+        order.push(name.clone());
+        let assigns = assigns.iter().filter(|_| limits_assigning).map(|index| index.get(&order).clone());
+        let no_more = |assigned: &String| {
+            let (assigned_role, role) = (&policy.roles[assigned], &policy.roles[&name]);
+            let flags = (!assigned_role.owner || role.owner) && (!assigned_role.staff || role.staff);
+            flags && policy.of_role(assigned).is_subset(&policy.of_role(&name))
+        };
+        let assigns = assigns.filter(no_more).collect();
+        policy.roles.get_mut(&name).unwrap().assigns = assigns;
     }
     (policy, order)
 }
@@ -224,13 +284,74 @@ fn write(policy: &model::Policy, mut order: Vec<String>, backwards: bool) -> Str
     for name in &order {
         let role = &policy.roles[name];
         writeln!(text, "[[role]]\nname = {name:?}\nstaff = {}\ninherits = {:?}", role.staff, role.inherits).unwrap();
+        writeln!(text, "owner = {}", role.owner).unwrap();
+        if !role.assigns.is_empty() {
+            writeln!(text, "assigns = {:?}", role.assigns.iter().collect::<Vec<_>>()).unwrap();
+        }
         for scope in CHAIN {
             let granted = role.grants.iter().filter(|(_, at)| at == scope);
             let keys: Vec<_> = granted.map(|(key, _)| key).collect();
             writeln!(text, "grants.{scope} = {keys:?}").unwrap();
         }
     }
+    for model::Separation { name, roles, at_most, dynamic } in &policy.separations {
+        let kind = if *dynamic { "dynamic" } else { "static" };
+        let roles: Vec<_> = roles.iter().collect();
+        writeln!(text, "[[separation]]\nname = {name:?}\nkind = {kind:?}\nroles = {roles:?}\nat_most = {at_most}")
+            .unwrap();
+    }
+    for then in &policy.kept_from_makers {
+        let kind = "kind = \"same-record\"\nfirst = \"p0003\"";
+        writeln!(text, "[[separation]]\nname = \"kept-{then}\"\n{kind}\nthen = {then:?}").unwrap();
+    }
     text
+}
+
+fn subject(person: &model::Person) -> Subject {
+    let subject = Subject::new(person.user, person.tenant);
+    let subject = person.teams.iter().fold(subject, |subject, team| subject.team(*team));
+    person.offices.iter().fold(subject, |subject, office| subject.office(*office))
+}
+
+/// Keeps the drawn roles apart, if that is more than one and no role has them all by inheritance.
+fn separate(
+    policy: &mut model::Policy,
+    order: &[String],
+    separations: Vec<(Vec<Index>, bool, usize)>,
+    kept: Vec<Perm>,
+) {
+    for (number, (roles, dynamic, at_most)) in separations.into_iter().enumerate() {
+        let roles: BTreeSet<_> = roles.iter().map(|index| index.get(order).clone()).collect();
+        let (name, at_most) = (format!("apart-{number}"), at_most.clamp(1, roles.len().max(2) - 1));
+        let separation = model::Separation { name, roles, at_most, dynamic };
+        if separation.roles.len() > 1 && !order.iter().any(|role| separation.breaks(&policy.lineage([role]))) {
+            policy.separations.push(separation);
+        }
+    }
+    policy.kept_from_makers = kept.into_iter().map(|perm| perm.key().to_owned()).collect();
+}
+
+type RawOther = ((u128, u128), Vec<u128>, Vec<u128>, Vec<Index>, Vec<(Perm, usize)>);
+
+/// Somebody else of the same or another tenant, and what they lend.
+fn draw_other(raw: RawOther, names: &[String], home: u128) -> (model::Person, Authority) {
+    let ((user, tenant), teams, offices, roles, asked) = raw;
+    let tenant = if tenant < 3 { tenant } else { home };
+    let roles: BTreeSet<_> = roles.into_iter().map(|index| index.get(names).clone()).collect();
+    let other = model::Person {
+        user: id(user),
+        tenant: id(tenant),
+        teams: teams.into_iter().map(id).collect(),
+        offices: offices.into_iter().map(id).collect(),
+        roles: roles.into_iter().collect(),
+        second_factor: user.is_multiple_of(2),
+        ..model::Person::default()
+    };
+    let asked = asked.into_iter().filter(|(perm, _)| perm.info().is_delegable()).flat_map(|(perm, rank)| {
+        let scope = Scope::ALL[rank].min(perm.info().up_to()).min(Scope::Tenant);
+        model::down(perm.key(), scope.name())
+    });
+    (other, asked.collect())
 }
 
 /// An override that has not begun to expire, or expired before now: nothing expires while a case is decided.

@@ -42,7 +42,8 @@ pub(super) async fn race(database: &Database, roles: [&'static str; 2], round: i
             round(&mut arena, number * 4 + worker).await;
         }
     };
-    tokio::join!(run(0), run(1), run(2), run(3));
+    let [a, b, c, d] = [0, 1, 2, 3].map(|worker| Box::pin(run(worker)));
+    tokio::join!(a, b, c, d);
 }
 
 impl Arena {

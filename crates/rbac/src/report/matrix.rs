@@ -2,6 +2,10 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
+use super::canonical::{self, RoleJson};
+use super::text::{csv, markdown};
 use crate::permission::Permission;
 use crate::policy::Role;
 use crate::scope::Scope;
@@ -77,6 +81,19 @@ impl<'a, P: Permission> Matrix<'a, P> {
         }
         text
     }
+
+    /// JSON: the keys of the permissions in the order of the vocabulary, and the roles in the order of the file, each with the
+    /// scopes that it has and its flags.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct MatrixJson<'a> {
+            permissions: Vec<&'static str>,
+            roles: Vec<RoleJson<'a>>,
+        }
+        let permissions = P::ALL.iter().map(|permission| permission.key()).collect();
+        canonical::json(&MatrixJson { permissions, roles: self.roles.iter().map(RoleJson::named).collect() })
+    }
 }
 
 impl<'a, P: Permission> MatrixRow<'a, P> {
@@ -91,29 +108,5 @@ impl<'a, P: Permission> MatrixRow<'a, P> {
     pub fn scopes(&self) -> impl ExactSizeIterator<Item = Scope> + use<'a, P> {
         let role = self.role;
         P::ALL.iter().map(move |&permission| role.scope(permission))
-    }
-}
-
-/// Escapes what Markdown, or the HTML that it may contain, would take for markup.
-fn markdown(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '!' => escaped.extend(['\\', c]),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-fn csv(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if text.contains([',', '"', '\r', '\n']) {
-        format!("\"{guard}{}\"", text.replace('"', "\"\""))
-    } else {
-        format!("{guard}{text}")
     }
 }

@@ -56,3 +56,23 @@ fn csv_names_scopes_and_neutralises_formulas() {
         ]
     );
 }
+
+#[test]
+fn json_has_the_flags_and_scopes_of_each_role_in_order() {
+    let source = r#"
+        role = [
+            { name = "chief", title = "The \"chief\"", owner = true, grants.tenant = ["load.edit"], grants.own = ["load.view"] },
+            { name = "base", assignable = false },
+            { name = "seer", staff = true, inherits = ["base"] },
+        ]
+    "#;
+    let json = Policy::<Perm>::compile(source).unwrap().matrix().to_json();
+    let keys = "\"load.view\",\"load.edit\",\"driver.ssn.reveal\",\"ledger.post\",\"ledger.close\",\"load.export\",\"user.impersonate\"";
+    let roles = [
+        r#"{"assignable":true,"name":"chief","owner":true,"scopes":{"load.edit":"tenant","load.view":"own"},"staff":false,"title":"The \"chief\""}"#,
+        r#"{"assignable":false,"name":"base","owner":false,"scopes":{},"staff":false,"title":"base"}"#,
+        r#"{"assignable":true,"name":"seer","owner":false,"scopes":{},"staff":true,"title":"seer"}"#,
+    ];
+    assert_eq!(json, format!("{{\"permissions\":[{keys}],\"roles\":[{}]}}", roles.join(",")));
+    assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
+}

@@ -1,0 +1,6 @@
+//! What auditors are given.
+
+mod diff;
+mod matrix;
+mod review;
+mod who;
