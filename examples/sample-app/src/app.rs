@@ -14,10 +14,10 @@ use stockade::{
     },
     ratelimit::{Key, Reservation},
     rbac::{
-        Policy,
+        Policy, Scopes,
         postgres::{ActorCache, Members},
     },
-    session::{Auth, BoxError, Cookies, SeedCipher, SeedOwner, postgres::PgStore},
+    session::{ApiTokenPolicy, Auth, BoxError, Cookies, SeedCipher, SeedOwner, postgres::PgStore},
     tenant_guard::TenantDb,
 };
 use tokio::sync::Notify;
@@ -29,6 +29,7 @@ use crate::{
     database::{Logins, Prefix, Server},
     evidence::Evidence,
     limits::{Counting, Limits, Permit, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
+    outbox::Outbox,
     permissions::{self, Perm},
     schema,
     secrets::Secrets,
@@ -52,6 +53,8 @@ pub struct App {
     pub(crate) authorities: ActorCache<Perm>,
     /// Who may try how often.
     pub limits: Limits,
+    /// Messages that a real application would send.
+    pub outbox: Outbox,
     /// How session cookies look.
     pub cookies: Cookies,
     /// Audit entries of what happens outside a desk.
@@ -109,6 +112,8 @@ impl App {
 
         let auth = Auth::builder(PgStore::new(logins.gate.clone()), secrets.session_keys)
             .seed_cipher(seeds)
+            .api_tokens(ApiTokenPolicy::new("freight", |scope| Scopes::<Perm>::parse([scope]).is_ok())?)
+            .issuer("Freight Desk")
             .observer(recorder(trail.clone()))
             .build()?;
         let policy = permissions::policy()?;
@@ -123,6 +128,7 @@ impl App {
             authorities,
             limits,
             cookies: Cookies::host(),
+            outbox: Outbox::default(),
             watch: Watch::new(evidence, trail.clone()),
             trail,
             logins,

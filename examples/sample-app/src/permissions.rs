@@ -33,6 +33,8 @@ stockade::rbac::permissions! {
         AuditTamper   = "audit.demonstrate": Read,  up to Tenant, audit, mfa;
         PostureView   = "posture.view":      Read,  up to Tenant;
         SessionRevoke = "session.revoke":    Write, up to Tenant, audit;
+        SignInPolicy  = "sign_in.policy":    Write, up to Tenant, audit, mfa;
+        OutboxView    = "outbox.view":       Read,  up to Platform, audit, mfa;
         LimitsView    = "limits.view":       Read,  up to Tenant;
         SchemaInspect = "schema.inspect":    Read,  up to Tenant, audit, mfa;
         PeopleView    = "people.view":       Read,  up to Tenant;

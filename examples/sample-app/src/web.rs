@@ -1,10 +1,13 @@
 //! The web application: server-rendered pages, one stylesheet, no script.
 
+mod account;
 mod accounts;
 mod administration;
+mod api;
 mod audit;
 mod drivers;
 mod encryption;
+mod enrol;
 mod exports;
 mod guard;
 mod integrations;
@@ -14,13 +17,16 @@ mod layout;
 mod ledger;
 mod limits;
 mod loads;
+mod outbox;
 mod people;
 mod posture;
 mod problem;
 mod proof;
+mod reset;
 mod retention;
 mod roles;
 mod routes;
+mod security;
 mod sharing;
 mod shredding;
 mod sign_in;

@@ -70,6 +70,7 @@ async fn inspector(app: &App, visitor: SignedIn, action: &str) -> Result<User, P
 fn render(app: &App, user: &User, result: &Markup) -> Markup {
     let content = html! {
         div.actions.spaced {
+            a.button.quiet href="/administration/sign-in" { "Sign-in and sessions" }
             a.button.quiet href="/administration/retention" { "Retention: holds and erasure" }
             a.button.quiet href="/administration/encryption" { "Encryption and keys" }
             a.button.quiet href="/administration/shredding" { "Shredding" }

@@ -14,7 +14,7 @@ use stockade::{
     session::{self, tower::Visit},
 };
 
-use super::{problem::Problem, routes::Guard, visitor};
+use super::{api, problem::Problem, routes::Guard, visitor};
 use crate::{
     app::App,
     authority::{Viewer, Visitor},
@@ -30,6 +30,7 @@ pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: 
         Guard::Public(_) => return next.run(request).await,
         Guard::Own(_) => None,
         Guard::Needs(permission) => Some(permission),
+        Guard::Token(permission) => return api::enter(&app, permission, request, next).await,
     };
     let (mut parts, body) = request.into_parts();
     match enter(&app, &mut parts, permission).await {
@@ -59,7 +60,7 @@ async fn enter(app: &App, parts: &mut Parts, permission: Option<Perm>) -> Result
         }
         session::tower::Visitor::Over(_) => return Ok(Some(Redirect::to(STAFF).into_response())),
         session::tower::Visitor::MustEnrol(_) => {
-            return Err(refused("Your company asks for a second factor: set one up first."));
+            return Err(Problem::MustEnrol);
         }
     };
     if let Some(permission) = permission

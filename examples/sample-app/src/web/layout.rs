@@ -21,6 +21,7 @@ pub(crate) enum Place {
     Impersonations,
     Limits,
     Administration,
+    Account,
 }
 
 const DESK: [(Place, &str, &str); 5] = [
@@ -78,7 +79,7 @@ pub(crate) fn page(user: &User, place: Place, title: &str, lead: &str, content: 
                             (links(&OVERSIGHT, place))
                         }
                         div.person {
-                            div { strong { (user.name) } small.muted { (user.role()) } }
+                            a href="/account/sessions" aria-current=[(place == Place::Account).then_some("page")] { strong { (user.name) } small.muted { (user.role()) } }
                             form method="post" action="/sign-out" { button.quiet.small { "Sign out" } }
                         }
                     }

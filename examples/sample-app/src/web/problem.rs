@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::html;
+use stockade::session::tower::Refusal;
 use uuid::Uuid;
 
 use super::layout::door;
@@ -13,6 +14,10 @@ use crate::desk::{Overtaken, Refused};
 pub(crate) enum Problem {
     /// Nobody is signed in, or the session has ended.
     SignedOut,
+    /// The tenant demands a second factor that the account does not have.
+    MustEnrol,
+    /// The person should prove again who they are, and comes from this page.
+    Unproven(&'static str),
     /// The policy says no; the sentence says why.
     Refused(String),
     /// What the person may do was changed while the request was on its way.
@@ -45,10 +50,29 @@ impl From<Refused> for Problem {
     }
 }
 
+impl Problem {
+    /// What a refusal of the session layer is for a person.
+    pub(crate) fn of(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::SignedOut => Self::SignedOut,
+            Refusal::MustEnrol => Self::MustEnrol,
+            Refusal::CrossSite => Self::CrossSite,
+            Refusal::SecondFactorMissing => Self::Refused("Sign in with a second factor to do this.".to_owned()),
+            Refusal::Impersonating => Self::Refused("You look as somebody else, and can change nothing.".to_owned()),
+            Refusal::ImpersonationOver => {
+                Self::Refused("Your look as somebody else is over. Nothing was changed.".to_owned())
+            }
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
             Self::SignedOut => return Redirect::to("/sign-in").into_response(),
+            Self::MustEnrol => return Redirect::to("/enrol").into_response(),
+            Self::Unproven(from) => return Redirect::to(&format!("/account/proof?for={from}")).into_response(),
             Self::Refused(why) => (StatusCode::FORBIDDEN, "Not permitted", why),
             Self::Overtaken => {
                 let text = "What you may do was changed at this moment. Nothing was saved: try once more.".to_owned();

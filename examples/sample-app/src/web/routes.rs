@@ -13,8 +13,9 @@ use axum::{
 use http::{Method, header};
 
 use super::{
-    accounts, administration, audit, drivers, encryption, exports, guard, integrations, invitations, isolation, layout,
-    ledger, limits, loads, people, posture, proof, retention, roles, sharing, shredding, sign_in, staff, tampering,
+    account, accounts, administration, api, audit, drivers, encryption, enrol, exports, guard, integrations,
+    invitations, isolation, layout, ledger, limits, loads, outbox, people, posture, proof, reset, retention, roles,
+    security, sharing, shredding, sign_in, staff, tampering,
 };
 use crate::{app::App, permissions::Perm};
 
@@ -27,6 +28,8 @@ pub enum Guard {
     Own(&'static str),
     /// A permission. How far it has to reach, the operation asks.
     Needs(Perm),
+    /// An API token, whose owner has the permission and which was made for it.
+    Token(Perm),
 }
 
 /// A method of a path.
@@ -44,8 +47,9 @@ pub struct Route {
 /// The whole table.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    use Guard::{Needs, Own, Public};
+    use Guard::{Needs, Own, Public, Token};
     const DOOR: Guard = Public("the way in");
+    const ENROL: Guard = Public("for whoever must enrol and may do nothing else; it asks for the session by itself");
     const ASSET: Guard = Public("says nothing about anybody");
     vec![
         get("/", Public("leads to the loads, which ask"), home),
@@ -53,8 +57,32 @@ pub fn routes() -> Vec<Route> {
         post("/sign-in", DOOR, sign_in::password),
         get("/sign-in/code", DOOR, sign_in::code_form),
         post("/sign-in/code", DOOR, sign_in::code),
+        get("/sign-in/recovery", DOOR, sign_in::recovery_form),
+        post("/sign-in/recovery", DOOR, sign_in::recovery),
+        get("/reset", DOOR, reset::form),
+        post("/reset", DOOR, reset::ask),
+        get("/reset/password", DOOR, reset::password_form),
+        post("/reset/password", DOOR, reset::password),
+        get("/enrol", ENROL, enrol::show),
+        post("/enrol", ENROL, enrol::begin),
+        post("/enrol/confirm", ENROL, enrol::confirm),
         post("/sign-out", Public("the way out, whoever comes"), sign_in::sign_out),
         post("/sign-out/everywhere", Own("one's own sessions"), sign_in::sign_out_everywhere),
+        get("/account/sessions", Own("one's own sessions"), account::sessions::list),
+        post("/account/sessions/{id}/end", Own("one's own sessions"), account::sessions::end),
+        post("/account/sessions/end-others", Own("one's own sessions"), account::sessions::end_others),
+        get("/account/second-factor", Own("one's own second factor"), account::factor::show),
+        post("/account/second-factor/recovery", Own("one's own recovery codes"), account::factor::recovery),
+        post("/account/second-factor/remove", Own("one's own second factor"), account::factor::remove),
+        get("/account/password", Own("one's own password"), account::password::form),
+        post("/account/password", Own("one's own password"), account::password::change),
+        get("/account/proof", Own("who is there"), account::proof::form),
+        post("/account/proof", Own("who is there"), account::proof::prove),
+        get("/account/tokens", Own("one's own API tokens"), account::tokens::list),
+        post("/account/tokens", Own("one's own API tokens"), account::tokens::create),
+        post("/account/tokens/{id}/rotate", Own("one's own API tokens"), account::tokens::rotate),
+        post("/account/tokens/{id}/revoke", Own("one's own API tokens"), account::tokens::revoke),
+        get("/api/loads", Token(Perm::LoadView), api::list),
         get("/loads", Needs(Perm::LoadView), loads::list),
         get("/loads/{id}", Needs(Perm::LoadView), loads::show),
         post("/loads/{id}", Needs(Perm::LoadEdit), loads::change),
@@ -102,6 +130,12 @@ pub fn routes() -> Vec<Route> {
         post("/administration/shredding/{id}/execute", Needs(Perm::CryptoShred), shredding::execute),
         get("/administration/tampering", Needs(Perm::AuditTamper), tampering::show),
         post("/administration/tampering", Needs(Perm::AuditTamper), tampering::run),
+        get("/administration/sign-in", Needs(Perm::SessionRevoke), security::show),
+        post("/administration/sign-in/policy", Needs(Perm::SignInPolicy), security::policy),
+        post("/administration/sign-in/end-all", Needs(Perm::SessionRevoke), security::end_all),
+        post("/administration/sign-in/people/{id}/end", Needs(Perm::SessionRevoke), security::end),
+        post("/administration/sign-in/people/{id}/remove-factor", Needs(Perm::SignInPolicy), security::remove_factor),
+        get("/administration/outbox", Needs(Perm::OutboxView), outbox::show),
         get("/posture", Needs(Perm::PostureView), posture::show),
         get("/posture.json", Needs(Perm::PostureView), posture::json),
         get("/roles", Needs(Perm::RoleView), roles::show),

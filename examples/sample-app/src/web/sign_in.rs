@@ -11,7 +11,7 @@ use serde::Deserialize;
 use stockade::{
     ratelimit::{Key, Reservation},
     rbac::Permission,
-    session::{Step, TotpStep, tower::Visit},
+    session::{Flow, FullyVerified, Step, TotpStep, tower::Visit},
 };
 
 use super::{Form, SignedIn, WebApp, layout::door, problem::Problem};
@@ -24,6 +24,7 @@ use crate::{
 
 /// The one sentence for every reason: which it was is nobody's business.
 const REFUSED: &str = "The e-mail address or the password is not right, or the account is locked for a while.";
+const WRONG_RECOVERY: &str = "The code is not right, or was used already. Each works once.";
 const WRONG_CODE: &str = "The code is not right, or was used already. Wait for the next one.";
 
 /// `GET /sign-in`
@@ -55,9 +56,7 @@ pub(crate) async fn password(
         }
         Step::Done(flow) => {
             permit.refund().await;
-            visit.issue(flow).await?;
-            app.seal_soon();
-            Ok(Redirect::to("/loads").into_response())
+            enter(&app, &visit, flow).await
         }
     }
 }
@@ -86,9 +85,30 @@ pub(crate) async fn code(State(app): WebApp, visit: Visit, Form(sent): Form<Code
         TotpStep::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, code_page(Some(WRONG_CODE))).into_response()),
         TotpStep::Done(flow) => {
             permit.refund().await;
-            visit.issue(flow).await?;
-            app.seal_soon();
-            Ok(Redirect::to("/loads").into_response())
+            enter(&app, &visit, flow).await
+        }
+    }
+}
+
+/// `GET /sign-in/recovery`
+pub(crate) async fn recovery_form(visit: Visit) -> Result<Response, Problem> {
+    Ok(match visit.resume().await? {
+        Some(_) => recovery_page(None).into_response(),
+        None => Redirect::to("/sign-in").into_response(),
+    })
+}
+
+/// `POST /sign-in/recovery`: a recovery code in place of a one-time code, counted with them.
+pub(crate) async fn recovery(State(app): WebApp, visit: Visit, Form(sent): Form<Code>) -> Result<Response, Problem> {
+    let permit = granted(&app, app.limits.reserve(&[(CODE_ADDRESS, Key::ip(visit.client()?.ip))]).await?)?;
+    let Some(flow) = visit.resume().await? else {
+        return Ok(password_page("", Some("That took too long, or too many attempts. Sign in again.")).into_response());
+    };
+    match flow.verify_recovery_code(&sent.code).await? {
+        TotpStep::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, recovery_page(Some(WRONG_RECOVERY))).into_response()),
+        TotpStep::Done(flow) => {
+            permit.refund().await;
+            enter(&app, &visit, flow).await
         }
     }
 }
@@ -115,7 +135,14 @@ pub(crate) async fn sign_out_everywhere(
     Ok(Redirect::to("/sign-in"))
 }
 
-fn granted(app: &App, reservation: Reservation<Permit>) -> Result<Permit, Problem> {
+/// A new session. Whoever owes a second factor is led to it by the next page.
+async fn enter(app: &App, visit: &Visit, flow: Flow<FullyVerified>) -> Result<Response, Problem> {
+    visit.issue(flow).await?;
+    app.seal_soon();
+    Ok(Redirect::to("/loads").into_response())
+}
+
+pub(super) fn granted(app: &App, reservation: Reservation<Permit>) -> Result<Permit, Problem> {
     match reservation {
         Reservation::Granted(permit) => Ok(permit),
         Reservation::Refused(decision) => {
@@ -141,6 +168,7 @@ fn password_page(email: &str, error: Option<&str>) -> Markup {
                     input id="password" name="password" type="password" autocomplete="current-password" required;
                 }
                 button { "Sign in" }
+                p.below { a href="/reset" { "Forgotten the password?" } }
             }
             details.card {
                 summary { "Demonstration accounts" }
@@ -168,6 +196,26 @@ fn code_page(error: Option<&str>) -> Markup {
                     input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="8" required autofocus;
                 }
                 button { "Continue" }
+                p.below { a href="/sign-in/recovery" { "Use a recovery code instead" } }
+            }
+        },
+    )
+}
+
+fn recovery_page(error: Option<&str>) -> Markup {
+    door(
+        "Recovery code",
+        &html! {
+            form.card method="post" action="/sign-in/recovery" {
+                h1 { "Recovery code" }
+                @if let Some(error) = error { div.note.bad role="alert" { p { (error) } } }
+                div.field {
+                    label for="code" { "One of the ten that you printed" }
+                    input.mono id="code" name="code" autocomplete="off" autocapitalize="characters" spellcheck="false" required autofocus;
+                    p.hint { "Dashes, spaces and case do not matter." }
+                }
+                button { "Continue" }
+                p.below { a href="/sign-in/code" { "Use the authenticator app instead" } }
             }
         },
     )

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption in a test should stop the test")]
 
+mod account;
 mod administration;
 mod browser;
 mod checkpoints;
@@ -15,9 +16,12 @@ mod periods;
 mod posture;
 mod reach;
 mod refusals;
+mod resets;
 mod retention;
 mod routes;
 mod shredding;
 mod sign_in;
+mod sign_in_policy;
 mod staff;
 mod tampering;
+mod tokens;
