@@ -13,7 +13,6 @@ mod scope;
 mod scopes;
 mod version;
 mod vocabulary;
-
 mod actor;
 mod decision;
 mod mode;

@@ -5,6 +5,7 @@
 mod evidence;
 mod isolation;
 mod keys;
+mod reach;
 mod retention;
 mod scratch;
 mod sealed;
@@ -47,6 +48,9 @@ async fn steps(scratch: &Scratch) -> Result<bool> {
     signing_in::password_and_code(&mut tour).await?;
     work::edit_a_load(&mut tour).await?;
     isolation::other_tenant(&mut tour).await?;
+    reach::rows(&mut tour).await?;
+    reach::giving(&mut tour).await?;
+    reach::looking(&mut tour).await?;
     sealed::drivers(&mut tour).await?;
     keys::finding(&mut tour).await?;
     keys::rotation(&mut tour).await?;

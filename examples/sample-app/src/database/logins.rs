@@ -171,10 +171,10 @@ impl Logins {
             holder: login(server, administrator, &prefix.holder(), &["stockade_holder"], 1).await?,
             // These two work on the application's own tables, in one tenant's context after the other.
             rotator: reaching(
-                login(server, administrator, &prefix.rotator(), &["stockade_rotator", &prefix.app()], 2).await?,
+                &login(server, administrator, &prefix.rotator(), &["stockade_rotator", &prefix.app()], 2).await?,
             )?,
             shredder: reaching(
-                login(server, administrator, &prefix.shredder(), &["stockade_shredder", &prefix.app()], 1).await?,
+                &login(server, administrator, &prefix.shredder(), &["stockade_shredder", &prefix.app()], 1).await?,
             )?,
         })
     }
@@ -189,7 +189,7 @@ impl Logins {
 }
 
 /// The pool, whose connections reach every row of whichever tenant they are in: they work for a tenant, and for no person of it.
-fn reaching(pool: PgPool) -> Result<PgPool> {
+fn reaching(pool: &PgPool) -> Result<PgPool> {
     let scopes = reach::whole_tenant()?;
     let options = pool.options().clone().after_connect(move |connection, _| {
         let scopes = scopes.clone();

@@ -1,5 +1,6 @@
 //! People: who belongs to the tenant, in which office and team, and who is invited.
 
+mod cards;
 mod person;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,11 @@
 //! The sample application on a real PostgreSQL, request by request.
 
-#![expect(clippy::unwrap_used, reason = "a failed assumption in a test should stop the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assumption in a test should stop the test"
+)]
 
 mod account;
 mod administration;

@@ -79,7 +79,7 @@ async fn nothing_opens_without_a_session(pool: PgPool) {
         let page = ask(&mut nobody, &route).await;
         match route.guard {
             Guard::Public(_) => {
-                assert!(!page.status.is_server_error(), "{} {}: {}", route.method, route.path, page.text)
+                assert!(!page.status.is_server_error(), "{} {}: {}", route.method, route.path, page.text);
             }
             Guard::Token(_) => assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{} {}", route.method, route.path),
             _ => assert_eq!(page.location.as_deref(), Some("/sign-in"), "{} {}", route.method, route.path),
