@@ -1,24 +1,24 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod actor;
 mod clock;
+mod decision;
 mod error;
 mod ident;
+mod mode;
 mod overrides;
 mod permission;
 mod policy;
 mod problem;
 mod reason;
+mod resource;
 mod scope;
 mod scopes;
-mod version;
-mod vocabulary;
-mod actor;
-mod decision;
-mod mode;
-mod resource;
 mod share;
 mod subject;
+mod version;
+mod vocabulary;
 
 mod denied;
 mod guard;

@@ -9,7 +9,10 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use stockade::{
-    audit_chain::Severity,
+    audit_chain::{
+        Severity,
+        postgres::{Filter, search},
+    },
     rbac::{Permission, Resource, Scope},
     session::{Impersonation, ImpersonationPolicy, ImpersonationStart, TenantId, UserId, tower::Visit},
 };
@@ -94,13 +97,20 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
     )
     .fetch_all(&mut look.tx)
     .await?;
+    // Staff is of no tenant but the platform's: what the log calls them is what a tenant knows.
+    let entries = search(&mut look.tx, &Filter::new(tenant.into()).action("impersonation.look")).await?.rows;
     look.close().await?;
+    let named = |one: &Impersonation| {
+        let id = one.actor.to_string();
+        let entry = entries.iter().find(|entry| entry.actor_id == id);
+        entry.and_then(|entry| entry.actor_name.clone()).unwrap_or(id)
+    };
     let may = viewer.user.seen_by.is_none() && viewer.actor.scope(Perm::StaffRefuse) != Scope::None;
     let content = html! {
         (switch(policy, may))
         div.card.flush { div.scroll { table {
             thead { tr { th { "Who" } th { "As" } th { "Why" } th { "From (UTC)" } th { "Until" } th.num { "Pages" } } }
-            tbody { @for one in &looks { (row(one, &people, &pages)) } }
+            tbody { @for one in &looks { (row(one, &named(one), &people, &pages)) } }
         } } }
         @if looks.is_empty() { p.muted { "Nobody of the platform has looked at this desk." } }
         p.muted { "Each page that was looked at is an entry " code { "impersonation.look" } " of your audit log. Nothing can be changed in a look." }
@@ -179,13 +189,13 @@ fn switch(policy: ImpersonationPolicy, may: bool) -> Markup {
     }
 }
 
-fn row(one: &Impersonation, people: &[User], pages: &[(String, i64)]) -> Markup {
+fn row(one: &Impersonation, who: &str, people: &[User], pages: &[(String, i64)]) -> Markup {
     let seen =
         people.iter().find(|user| user.id == Uuid::from(one.target)).map_or("somebody", |user| user.name.as_str());
     let count = pages.iter().find(|(id, _)| *id == one.id.to_string()).map_or(0, |(_, count)| *count);
     html! {
         tr {
-            td.mono { (one.actor) }
+            td { (who) }
             td { (seen) }
             td { (one.reason) }
             td.nowrap { (one.started_at.format("%Y-%m-%d %H:%M")) }
