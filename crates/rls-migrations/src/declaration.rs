@@ -3,8 +3,10 @@
 //! Nothing here is checked when it is written; [`Schema::plan`](crate::Schema::plan) checks names before it uses them.
 
 mod hardening;
+mod row_policy;
 
 pub use hardening::Hardening;
+pub use row_policy::RowPolicy;
 
 /// The column that holds a row's tenant, of type `uuid`. Written with [`by`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,7 @@
 //! A declaration as a TOML document.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -12,6 +14,7 @@ use crate::ident::Ident;
 use crate::model::Model;
 use crate::roles::Roles;
 use crate::schema::{Declared, Schema};
+use rows::Rows;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +59,8 @@ struct Table {
     app_may: Option<BTreeSet<Privilege>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unique_per_tenant: Vec<Vec<Name>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    row_policies: Vec<Rows>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,19 +117,22 @@ impl Schema {
     /// # context = "lease"             # absent: "setting"
     ///
     /// [tables]
-    /// loads = { tenant = "tenant_id", app_may = ["select", "insert"], unique_per_tenant = [["reference"]] }
+    /// loads = { tenant = "tenant_id", app_may = ["select", "insert"], unique_per_tenant = [["reference"]], row_policies = [
+    ///     { name = "own", command = "insert", check = "owner_id = (SELECT a.actor_id FROM stockade.current_actor a)" },
+    /// ] }
     /// stops = { tenant = "tenant_id", parent = { table = "loads", column = "load_id", references = "id" } }
     /// load_note = { append_only = true }
     /// gl_posting = { tenant = "tenant_id", period_guard = { date = "posted_on", periods = "fiscal_period" } }
     /// countries = { shared = true }
     /// _sqlx_migrations = { exempt = "the ledger of sqlx" }
     /// "#)?;
-    /// # use stockade_rls_migrations::{Hardening, Privilege};
+    /// # use stockade_rls_migrations::{Hardening, Privilege, RowPolicy};
     /// # assert_eq!(schema, Schema::new("freight", Roles::for_app("freight").with_backup("freight_backup"))
     /// #     .harden([Hardening::SetConfig])
     /// #     .tenant_table("loads", by("tenant_id"))
     /// #     .app_may("loads", [Privilege::Select, Privilege::Insert])
     /// #     .unique_per_tenant("loads", ["reference"])
+    /// #     .row_policies("loads", [RowPolicy::insert("own", "owner_id = (SELECT a.actor_id FROM stockade.current_actor a)")])
     /// #     .tenant_table_via("stops", by("tenant_id"), parent("loads").on("load_id", "id"))
     /// #     .append_only("load_note")
     /// #     .tenant_table("gl_posting", by("tenant_id"))
@@ -267,6 +275,7 @@ impl Table {
             Declared::UniquePerTenant { table: _, columns } => {
                 self.unique_per_tenant.push(columns.iter().cloned().map(Name).collect());
             }
+            Declared::RowPolicy { table: _, policy } => self.row_policies.push(policy.clone().into()),
         }
     }
 
@@ -315,6 +324,8 @@ impl Table {
             let columns = columns.into_iter().map(|column| column.0).collect();
             lines.push(Declared::UniquePerTenant { table: table(), columns });
         }
+        let policies = self.row_policies.into_iter().map(Into::into);
+        lines.extend(policies.map(|policy| Declared::RowPolicy { table: table(), policy }));
         if lines.is_empty() { Err("a table without `tenant`, `shared` or `exempt`") } else { Ok(lines) }
     }
 }

@@ -131,6 +131,8 @@ rules! {
     SecurityNotForced, "rls-not-forced", Error, "without FORCE the owner's statements, views and functions see every tenant";
     /// The restrictive tenant policy is missing or says something else.
     TenantPolicy, "tenant-policy", Error, "only the restrictive policy keeps other policies from widening the table";
+    /// A restrictive policy that the application declared is missing, or was changed since.
+    RowPolicy, "row-policy", Error, "whoever it held back within the tenant sees or changes more rows";
     /// The permissive policy is missing or is for other roles.
     AccessPolicy, "access-policy", Warning, "the application reaches no rows, or more roles than declared do";
     /// The application or the reader is superuser, may bypass row-level security, or is a member of a role that may.

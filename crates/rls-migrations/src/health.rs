@@ -40,6 +40,8 @@ pub struct TableHealth {
     pub append_only: bool,
     /// Declared with a period guard.
     pub period_guard: bool,
+    /// Declared with row policies of the application.
+    pub row_policies: bool,
     /// Its policies, by name.
     pub policies: Vec<PolicyHealth>,
 }
@@ -181,6 +183,7 @@ fn table_health(name: &str, table: Option<&Table>, relation: &Relation) -> Table
         owner: relation.owner.clone(),
         append_only: table.is_some_and(|table| table.append_only),
         period_guard: table.is_some_and(|table| table.period.is_some()),
+        row_policies: table.is_some_and(|table| !table.rows.is_empty()),
         policies: relation.policies.iter().map(policy).collect(),
     }
 }

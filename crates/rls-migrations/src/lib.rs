@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+mod expression;
 mod ident;
 mod sql;
 
@@ -35,7 +36,7 @@ mod refusal;
 
 pub use context::Context;
 pub use declaration::{
-    DateColumn, Hardening, Parent, ParentTable, Periods, Privilege, TenantColumn, by, date, parent, periods,
+    DateColumn, Hardening, Parent, ParentTable, Periods, Privilege, RowPolicy, TenantColumn, by, date, parent, periods,
 };
 pub use discovery::Discovery;
 pub use drift::{Change, Difference, Drift};

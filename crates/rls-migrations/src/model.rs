@@ -11,6 +11,10 @@ use crate::schema::{Declared, Schema};
 use crate::sql::{Sql, sql};
 
 mod children;
+mod keys;
+mod rows;
+
+pub(crate) use rows::RowRule;
 
 const DEFAULT_TENANT_COLUMN: &str = "tenant_id";
 
@@ -45,6 +49,7 @@ pub(crate) struct Table {
     pub(crate) app_may: BTreeSet<Privilege>,
     /// Each set of columns that is unique within a tenant.
     pub(crate) unique: Vec<Vec<Ident>>,
+    pub(crate) rows: Vec<RowRule>,
 }
 
 #[derive(Debug, Clone)]
@@ -113,6 +118,7 @@ impl Model {
         model.declare_guards(schema)?;
         model.declare_privileges(schema)?;
         model.declare_keys(schema)?;
+        model.declare_rows(schema)?;
         Ok(model)
     }
 
@@ -162,7 +168,8 @@ impl Model {
                 | Declared::PeriodGuard { .. }
                 | Declared::SoftDelete { .. }
                 | Declared::AppMay { .. }
-                | Declared::UniquePerTenant { .. } => continue,
+                | Declared::UniquePerTenant { .. }
+                | Declared::RowPolicy { .. } => continue,
             };
             let name = Ident::new(table)?;
             if self.table(table).is_some() {
@@ -263,23 +270,6 @@ impl Model {
         Ok(())
     }
 
-    fn declare_keys(&mut self, schema: &Schema) -> Result<(), Error> {
-        for statement in &schema.statements {
-            let Declared::UniquePerTenant { table, columns } = statement else { continue };
-            let columns = columns.iter().map(Ident::new).collect::<Result<Vec<_>, _>>()?;
-            let entry = self.entry_or_tenant(table)?;
-            let Some(tenant) = entry.tenant_column() else {
-                return Err(contradiction(&entry.name, "a key within the tenant needs a tenant table"));
-            };
-            let distinct: BTreeSet<&Ident> = columns.iter().collect();
-            if columns.is_empty() || distinct.len() < columns.len() || distinct.contains(tenant) {
-                return Err(contradiction(&entry.name, "a key needs columns beside the tenant's, each once"));
-            }
-            entry.unique.push(columns);
-        }
-        Ok(())
-    }
-
     fn parent_key(&self, parent: &Parent) -> Result<ParentKey, Error> {
         let table = Ident::new(&parent.table)?;
         let tenant = self.table(&parent.table).and_then(Table::tenant_column);
@@ -335,6 +325,7 @@ impl Table {
             soft_delete: None,
             app_may: BTreeSet::new(),
             unique: Vec::new(),
+            rows: Vec::new(),
         }
     }
 

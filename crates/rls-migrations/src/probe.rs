@@ -37,7 +37,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::error::Error;
-use crate::ident::Ident;
+use crate::ident::{Ident, Literal};
 use crate::model::Model;
 use crate::schema::Schema;
 
@@ -54,6 +54,7 @@ pub use report::{ProbeReport, ProbeRow, Verdict};
 pub struct Probe {
     login: Option<PgConnectOptions>,
     setting: Option<String>,
+    scopes: String,
 }
 
 impl Probe {
@@ -71,6 +72,13 @@ impl Probe {
     /// The setting that carries the tenant in a schema that was not protected by this crate: `app.current_tenant`.
     pub fn setting(mut self, name: impl Into<String>) -> Self {
         self.setting = Some(name.into());
+        self
+    }
+
+    /// How far the attempts reach within their tenants: `stockade.actor_scopes`, which
+    /// [row policies](crate::Schema::row_policies) read. Where A does not reach its own row, nothing is proved.
+    pub fn scopes(mut self, packed: impl Into<String>) -> Self {
+        self.scopes = packed.into();
         self
     }
 }
@@ -95,6 +103,6 @@ impl Schema {
     pub async fn probe(&self, conn: &mut PgConnection, probe: &Probe) -> Result<ProbeReport, Error> {
         let model = Model::resolve(self)?;
         let setting = probe.setting.as_ref().map(Ident::new).transpose()?;
-        Box::pin(run::probe(&model, setting.as_ref(), probe.login.as_ref(), conn)).await
+        Box::pin(run::probe(&model, setting.as_ref(), &Literal(probe.scopes.clone()), probe.login.as_ref(), conn)).await
     }
 }

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::catalogue::Catalogue;
 use crate::context::Context;
-use crate::declaration::{DateColumn, Hardening, Parent, Periods, Privilege, TenantColumn};
+use crate::declaration::{DateColumn, Hardening, Parent, Periods, Privilege, RowPolicy, TenantColumn};
 use crate::drift::Drift;
 use crate::error::Error;
 use crate::finding::Finding;
@@ -57,6 +57,7 @@ pub(crate) enum Declared {
     SoftDelete { table: String, column: String },
     AppMay { table: String, privileges: BTreeSet<Privilege> },
     UniquePerTenant { table: String, columns: Vec<String> },
+    RowPolicy { table: String, policy: RowPolicy },
 }
 
 impl Schema {
@@ -149,6 +150,20 @@ impl Schema {
     pub fn app_may(self, table: impl Into<String>, privileges: impl IntoIterator<Item = Privilege>) -> Self {
         let privileges = privileges.into_iter().collect();
         self.and(Declared::AppMay { table: table.into(), privileges })
+    }
+
+    /// Which rows of its tenant a statement may reach in the tenant table `table`: restrictive policies, whose conditions are the
+    /// application's own text. Their names do not begin with `stockade_`. Once declared they are planned, compared and reported as
+    /// the tenant's policy is; one that is declared no longer is drift, and the plan leaves it where it is.
+    ///
+    /// PostgreSQL keeps a condition in words of its own, so the plan leaves the declared words and a digest of PostgreSQL's in the
+    /// policy's comment, and compares with both.
+    #[must_use]
+    pub fn row_policies(self, table: impl Into<String>, policies: impl IntoIterator<Item = RowPolicy>) -> Self {
+        let table = table.into();
+        policies
+            .into_iter()
+            .fold(self, |schema, policy| schema.and(Declared::RowPolicy { table: table.clone(), policy }))
     }
 
     /// How strong the tenant's context is, instead of [`Context::Setting`].
@@ -245,7 +260,8 @@ impl Declared {
             | Self::PeriodGuard { table, .. }
             | Self::SoftDelete { table, .. }
             | Self::AppMay { table, .. }
-            | Self::UniquePerTenant { table, .. } => table,
+            | Self::UniquePerTenant { table, .. }
+            | Self::RowPolicy { table, .. } => table,
         }
     }
 }

@@ -27,6 +27,11 @@ pub struct DeviceToken(Zeroizing<[u8; LENGTH]>);
 pub(crate) const DEVICE_DAYS: i64 = 180;
 
 impl DeviceToken {
+    #[cfg(feature = "tower")]
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     pub(crate) fn generate(keys: &KeyRing, user: UserId, now: DateTime<Utc>) -> Result<Self> {
         let mut device = [0; 16];
         getrandom::fill(&mut device).map_err(Error::random)?;

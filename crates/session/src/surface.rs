@@ -35,3 +35,4 @@ pub use crate::store::{IdentifierConfirmation, MemoryStore, Store};
 pub use crate::sweep::Swept;
 pub use crate::token::{IdentifierToken, ImpersonationToken, PendingToken, RefreshToken, ResetToken, SessionToken};
 pub use crate::totp::{Activation, DangerouslyPlainSeeds, Enrolment, SeedOwner, TotpSeed};
+pub use crate::touch::Touch;

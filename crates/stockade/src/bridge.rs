@@ -5,10 +5,14 @@
 
 #[cfg(feature = "field-crypto")]
 mod field_crypto;
+#[cfg(all(feature = "rbac", feature = "postgres"))]
+mod members;
 #[cfg(all(feature = "posture", feature = "postgres"))]
 mod posture;
 #[cfg(feature = "ratelimit")]
 mod ratelimit;
+#[cfg(feature = "rbac")]
+mod rbac;
 #[cfg(feature = "session")]
 mod session;
 
@@ -19,6 +23,8 @@ use uuid::Uuid;
 
 #[cfg(feature = "field-crypto")]
 pub use self::field_crypto::field_entry;
+#[cfg(all(feature = "rbac", feature = "postgres"))]
+pub use self::members::{invitation_entry, member_entry, share_entry};
 #[cfg(all(feature = "posture", feature = "postgres", feature = "bundle"))]
 pub use self::posture::log_anchored;
 #[cfg(all(feature = "posture", feature = "postgres"))]
@@ -27,6 +33,10 @@ pub use self::posture::{log_rules, log_verified};
 pub use self::ratelimit::limit_entry;
 #[cfg(all(feature = "ratelimit", any(feature = "postgres", feature = "redis")))]
 pub use self::ratelimit::store_entry;
+#[cfg(all(feature = "rbac", feature = "tenant-guard"))]
+pub use self::rbac::acting;
+#[cfg(all(feature = "rbac", feature = "rls-migrations"))]
+pub use self::rbac::row_policies;
 #[cfg(feature = "session")]
 pub use self::session::session_entry;
 

@@ -122,7 +122,7 @@ impl TenantDb {
         self.admit(grant.tenant_id()).await?;
         grant.record().await.map_err(Error::not_recorded)?;
         guard.watch().impersonation(impersonation::facts(grant));
-        let principal = Principal::new(grant.tenant_id(), grant.actor().clone().read_only());
+        let principal = Principal::new(grant.tenant_id(), grant.seen_as().clone().read_only());
         let context = self.context(principal, Some(remaining)).await?;
         self.scope(guard, context, Access::ReadOnly).await.map(ReadTx::new)
     }

@@ -15,6 +15,12 @@ pub trait ImpersonationGrant: Sync {
     /// The person at the keyboard, with the scopes that the tenant's policies shall see. Their writes are refused in any case.
     fn actor(&self) -> &Actor;
 
+    /// The person whose rows the tenant's policies show: the one at the keyboard, unless staff looks as somebody else. Nothing is
+    /// recorded under this name.
+    fn seen_as(&self) -> &Actor {
+        self.actor()
+    }
+
     /// The tenant that is looked into.
     fn tenant_id(&self) -> TenantId;
 

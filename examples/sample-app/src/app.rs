@@ -13,8 +13,11 @@ use stockade::{
         CachePolicy, LocalKeyring, RotationPolicy, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore,
     },
     ratelimit::{Key, Reservation},
-    rbac::Policy,
-    session::{Auth, BoxError, Cookies, SecretCipher, SeedOwner, postgres::PgStore},
+    rbac::{
+        Policy, Scopes,
+        postgres::{ActorCache, Members},
+    },
+    session::{ApiTokenPolicy, Auth, BoxError, Cookies, SecretCipher, SeedOwner, postgres::PgStore},
     tenant_guard::TenantDb,
 };
 use tokio::sync::Notify;
@@ -26,6 +29,7 @@ use crate::{
     database::{Logins, Prefix, Server},
     evidence::Evidence,
     limits::{Counting, Limits, Permit, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
+    outbox::Outbox,
     permissions::{self, Perm},
     schema,
     secrets::Secrets,
@@ -44,8 +48,13 @@ pub struct App {
     pub vault: Vault<LocalKeyring, PgKeyStore>,
     /// Who may do what.
     pub policy: Policy<Perm>,
+    /// Who belongs to a tenant, and with what: the one way to change it.
+    pub members: Members<Perm>,
+    pub(crate) authorities: ActorCache<Perm>,
     /// Who may try how often.
     pub limits: Limits,
+    /// Messages that a real application would send.
+    pub outbox: Outbox,
     /// How session cookies look.
     pub cookies: Cookies,
     /// Audit entries of what happens outside a desk.
@@ -103,16 +112,23 @@ impl App {
 
         let auth = Auth::builder(PgStore::new(logins.gate.clone()), secrets.session_keys)
             .seed_cipher(seeds)
+            .api_tokens(ApiTokenPolicy::new("freight", |scope| Scopes::<Perm>::parse([scope]).is_ok())?)
+            .issuer("Freight Desk")
             .observer(recorder(trail.clone()))
             .build()?;
+        let policy = permissions::policy()?;
+        let authorities = ActorCache::new(policy.clone(), const { NonZeroUsize::new(10_000).unwrap() });
         let limits = Limits::open(counting, secrets.fingerprints, Arc::new(recorder(trail.clone()))).await?;
         Ok(Self {
             tenants,
             auth,
             vault,
-            policy: permissions::policy()?,
+            members: Members::new(&policy, Perm::PeopleManage),
+            policy,
+            authorities,
             limits,
             cookies: Cookies::host(),
+            outbox: Outbox::default(),
             watch: Watch::new(evidence, trail.clone()),
             trail,
             logins,

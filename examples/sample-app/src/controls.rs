@@ -1,7 +1,7 @@
 //! Measuring the compliance controls on the running system.
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use stockade::{
     audit_chain::postgres::health,
     bridge,
@@ -10,6 +10,7 @@ use stockade::{
         postgres::{self, RlsScope},
     },
     ratelimit::Mode,
+    tenant_guard::{Principal, TenantId},
 };
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ use crate::{
         attacks,
         encryption::{self, Coverage},
         people::User,
+        review,
     },
     limits::{CODE_ADDRESS, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
     schema, seed,
@@ -29,7 +31,7 @@ use crate::{
 ///
 /// # Errors
 /// When the database cannot be reached at all; a single measurement that fails becomes an unknown.
-pub async fn assess(app: &App, user: &User) -> Result<Assessment> {
+pub async fn assess(app: &App, user: &User, principal: &Principal) -> Result<Assessment> {
     let now = Utc::now();
     let mut builder = Assessment::builder(now);
     {
@@ -41,9 +43,10 @@ pub async fn assess(app: &App, user: &User) -> Result<Assessment> {
             .observe([guards(app, &mut connection, now).await, rules(&mut connection, now).await]);
     }
     let assessment = builder
-        .observe([chain(app, user, now), anchored(app, now), probe(app, user, now).await])
+        .observe([chain(app, user, now), anchored(app, now), probe(app, principal, now).await])
         .observe(sealed_fields(app, user, now).await)
         .observe(accounts(app, now).await)
+        .observe(access(app, principal, now).await)
         .observe([cookies(app, now)])
         .observe(limits(app, now))
         .build();
@@ -82,10 +85,14 @@ async fn rules(connection: &mut sqlx::PgConnection, now: DateTime<Utc>) -> Obser
     }
 }
 
-async fn probe(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
+async fn probe(app: &App, attacker: &Principal, now: DateTime<Utc>) -> Observation {
     let subject = Subject::new("application role");
-    let victim = seed::TENANTS.iter().map(|tenant| tenant.id).find(|id| *id != user.tenant_id).unwrap_or(Uuid::nil());
-    match attacks::run(app, user.tenant_id, victim).await {
+    let victim = seed::TENANTS
+        .iter()
+        .map(|tenant| tenant.id)
+        .find(|id| TenantId::new(*id) != attacker.tenant_id())
+        .unwrap_or(Uuid::nil());
+    match attacks::run(app, attacker, victim).await {
         Ok(attempts) => {
             let held = attempts.iter().filter(|attempt| attempt.outcome.held()).count();
             let observation = if held == attempts.len() {
@@ -126,6 +133,39 @@ async fn sealed_fields(app: &App, user: &User, now: DateTime<Utc>) -> Vec<Observ
         observation.fact("sealed", column.sealed).fact("older_key", column.older).fact("shredded", column.shredded)
     };
     status.columns.iter().map(observe).collect()
+}
+
+/// Who has what: whether it is little, and whether anybody has looked at it.
+async fn access(app: &App, principal: &Principal, now: DateTime<Utc>) -> [Observation; 2] {
+    let subject = || Subject::new("roles and exceptions");
+    let Ok((grants, reviewed)) = review::statistics(app, principal).await else {
+        return [ControlId::RBAC_LEAST, ControlId::RBAC_REVIEW]
+            .map(|control| Observation::unknown(control, subject(), now, "the grants could not be read"));
+    };
+    let least = match (grants.owners, grants.tenant_wide_writers * 2 > grants.people) {
+        (0, _) => Observation::fail(ControlId::RBAC_LEAST, subject(), now, "nobody is an owner for good"),
+        (_, true) => {
+            Observation::fail(ControlId::RBAC_LEAST, subject(), now, "more than half write in the whole tenant")
+        }
+        (_, false) => Observation::pass(ControlId::RBAC_LEAST, subject(), now),
+    };
+    let least = least
+        .fact("people", grants.people as u64)
+        .fact("owners", grants.owners as u64)
+        .fact("tenant_wide_writers", grants.tenant_wide_writers as u64);
+    let fresh = reviewed.is_some_and(|at| now - at < TimeDelta::days(90));
+    let leftovers = grants.orphans + grants.expired + grants.without_expiry + grants.separations_broken;
+    let review = match (fresh, leftovers) {
+        (true, 0) => Observation::pass(ControlId::RBAC_REVIEW, subject(), now),
+        (false, _) => Observation::fail(ControlId::RBAC_REVIEW, subject(), now, "no access review in the last 90 days"),
+        (true, _) => Observation::fail(
+            ControlId::RBAC_REVIEW,
+            subject(),
+            now,
+            "grants that have expired or that the policy does not know",
+        ),
+    };
+    [least, review.fact("leftovers", leftovers as u64).fact("expiring", grants.expiring as u64)]
 }
 
 async fn accounts(app: &App, now: DateTime<Utc>) -> Vec<Observation> {

@@ -1,95 +1,95 @@
-//! A signed-in person at work: one transaction in one tenant's scope, and what the policy lets that person do.
+//! A person at work: one transaction in one tenant's scope, and what the policy lets that person do.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use chrono::Utc;
 use stockade::{
     audit_chain::{self, Entry, Outcome, RequestContext, Severity},
-    rbac::{Actor, Direct, Permission, Resource, Subject},
-    session::{Assurance, Session},
-    tenant_guard::{self, Principal, TenantId, TenantTx},
+    rbac::{Permission, Resource, RowFilter, Rows, SubjectVersion},
+    tenant_guard::{Principal, ReadOnly, ReadWrite, TenantId, Tx},
 };
 
+pub use crate::authority::Refused;
 use crate::{
     app::App,
-    domain::people::{self, User},
+    authority::{Authority, Viewer, Visitor},
+    domain::people::User,
     permissions::Perm,
 };
 
-/// One request of one person.
+/// One request of one person: a transaction that may write, or a [`Look`].
 #[derive(Debug)]
-pub struct Desk {
+pub struct Desk<A = ReadWrite> {
     /// The transaction, bound to the person's tenant until it ends.
-    pub tx: TenantTx,
+    pub tx: Tx<A>,
     /// The person.
     pub user: User,
-    actor: Actor<Perm, Direct>,
-    request: RequestContext,
+    pub(crate) actor: Arc<Authority>,
+    pub(crate) request: RequestContext,
 }
 
-/// The policy's refusal. It is already in the desk's transaction as an audit entry: commit to keep it.
-#[derive(Clone, Debug)]
-pub struct Refused(String);
+/// A desk at which nothing can be written.
+pub type Look = Desk<ReadOnly>;
 
 impl App {
-    /// Opens a desk for the person behind `session`.
+    /// Opens a desk for a person who works in their own name.
     ///
     /// # Errors
-    /// When the database fails, or the person is no longer one of the tenant.
-    pub async fn desk(&self, session: &Session, request: RequestContext) -> anyhow::Result<Desk> {
-        let tenant = uuid::Uuid::from(session.tenant);
-        let person = tenant_guard::Actor::new(session.user.into());
-        let principal = Principal::new(TenantId::new(tenant), person);
-        let mut tx = self.tenants.begin(principal).await?;
-        let Some(user) = people::find(&mut tx, session.user.into()).await? else {
-            anyhow::bail!("the session's user is not one of its tenant");
-        };
-        let mut subject = Subject::new(user.id, tenant);
-        if let Some(team) = user.team {
-            subject = subject.team(team);
-        }
-        if let Some(office) = user.office {
-            subject = subject.office(office);
-        }
-        let mut actor = self.policy.actor(subject).role(&user.role)?;
-        if session.assurance >= Assurance::PasswordAndTotp {
-            actor = actor.multi_factor();
-        }
-        let actor = actor.build();
+    /// When the database fails.
+    pub async fn desk(&self, visitor: &Visitor) -> anyhow::Result<Desk> {
+        let mut tx = self.tenants.begin(visitor.principal()?).await?;
+        // What the person may do was looked up before this transaction could begin. Nobody has taken any of it since.
+        let now: Option<i64> =
+            sqlx::query_scalar("SELECT version FROM stockade.rbac_subject_version WHERE user_id = $1")
+                .bind(visitor.user.id)
+                .fetch_optional(&mut tx)
+                .await?;
+        anyhow::ensure!(now.map(SubjectVersion::from) == visitor.version, Overtaken);
+        let Visitor { user, actor, request, .. } = visitor.clone();
         Ok(Desk { tx, user, actor, request })
     }
 }
 
-impl Desk {
-    /// Asks the policy. A refusal is written to the audit log of the desk's transaction.
+/// What the person may do was changed while the request was on its way. The same request is answered by what holds now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overtaken;
+
+impl fmt::Display for Overtaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what the person may do was changed meanwhile")
+    }
+}
+
+impl std::error::Error for Overtaken {}
+
+impl App {
+    /// Opens a desk for looking.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn require(
-        &mut self,
-        permission: Perm,
-        resource: &Resource,
-        (kind, id): (&str, impl fmt::Display),
-    ) -> anyhow::Result<Result<(), Refused>> {
-        let decision = self.actor.decide(permission, resource);
-        if decision.is_allowed() {
-            return Ok(Ok(()));
-        }
-        let refused = Refused(decision.to_string());
-        let entry = self
-            .entry(permission.key())
-            .entity(kind, id.to_string())
-            .outcome(Outcome::Denied)
-            .severity(Severity::Notice)
-            .after(serde_json::json!({ "reason": refused.0 }));
-        self.record(&entry).await?;
-        Ok(Err(refused))
+    pub async fn look(&self, viewer: &Viewer) -> anyhow::Result<Look> {
+        let tx = match &viewer.looking {
+            Some(looking) => self.tenants.impersonate(looking.as_ref()).await?,
+            None => {
+                let principal = Principal::new(TenantId::new(viewer.user.tenant_id), viewer.actor.acting()?);
+                self.tenants.read(principal).await?
+            }
+        };
+        let Viewer { user, actor, request, .. } = viewer.clone();
+        Ok(Desk { tx, user, actor, request })
     }
+}
 
+impl<A> Desk<A> {
     /// Whether a page should offer what needs `permission`. The operation asks again.
     #[must_use]
     pub fn may(&self, permission: Perm, resource: &Resource) -> bool {
         self.actor.decide(permission, resource).is_allowed()
+    }
+
+    /// The rows that a list may show this person.
+    pub fn rows<'a>(&'a self, permission: Perm, rows: &'a Rows) -> RowFilter<'a> {
+        self.actor.rows(permission, rows)
     }
 
     /// The beginning of an audit entry: who, for which tenant, through which request.
@@ -100,10 +100,55 @@ impl Desk {
             .occurred_at(Utc::now())
     }
 
-    /// The person, as the audit log names whoever acts.
+    /// On whose behalf this person's transactions open.
+    ///
+    /// # Errors
+    /// When the policy has more permissions than scopes can hold.
+    pub fn principal(&self) -> anyhow::Result<Principal> {
+        Ok(Principal::new(TenantId::new(self.user.tenant_id), self.actor.acting()?))
+    }
+
+    /// Whoever is at the keyboard, as the audit log names people.
     #[must_use]
     pub fn author(&self) -> audit_chain::Actor {
-        audit_chain::Actor::user(self.user.id).named(&self.user.name).with_role(&self.user.role)
+        self.user.author()
+    }
+
+    /// What is to be recorded when the policy refuses.
+    fn refused(&self, permission: Perm, resource: &Resource, kind: &str, id: &str) -> Option<(Refused, Entry)> {
+        let decision = self.actor.decide(permission, resource);
+        if decision.is_allowed() {
+            return None;
+        }
+        let refused = Refused(decision.to_string());
+        let entry = self
+            .entry(permission.key())
+            .entity(kind, id)
+            .outcome(Outcome::Denied)
+            .severity(Severity::Notice)
+            .after(serde_json::json!({ "reason": refused.0 }));
+        Some((refused, entry))
+    }
+}
+
+impl Desk {
+    /// Asks the policy. A refusal is written to the audit log of the desk's transaction: commit to keep it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn require(
+        &mut self,
+        permission: Perm,
+        resource: &Resource,
+        (kind, id): (&str, impl fmt::Display),
+    ) -> anyhow::Result<Result<(), Refused>> {
+        match self.refused(permission, resource, kind, &id.to_string()) {
+            None => Ok(Ok(())),
+            Some((refused, entry)) => {
+                self.record(&entry).await?;
+                Ok(Err(refused))
+            }
+        }
     }
 
     /// Records `entry` in the desk's transaction.
@@ -126,8 +171,30 @@ impl Desk {
     }
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl Look {
+    /// Asks the policy. A refusal goes to the audit log by the trail: this transaction writes nothing.
+    ///
+    /// # Errors
+    /// The policy's refusal.
+    pub fn require(
+        &self,
+        app: &App,
+        permission: Perm,
+        resource: &Resource,
+        (kind, id): (&str, impl fmt::Display),
+    ) -> Result<(), Refused> {
+        self.refused(permission, resource, kind, &id.to_string()).map_or(Ok(()), |(refused, entry)| {
+            app.trail.send(self.user.tenant_id.into(), entry);
+            app.seal_soon();
+            Err(refused)
+        })
+    }
+
+    /// Ends the look.
+    ///
+    /// # Errors
+    /// When the connection failed.
+    pub async fn close(self) -> anyhow::Result<()> {
+        Ok(self.tx.close().await?)
     }
 }

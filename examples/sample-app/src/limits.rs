@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use stockade::ratelimit::{
-    self, Cost, Decision, FingerprintKey, Key, Limiter, Observer, Policy, Reservation, Rule,
+    self, Cost, Decision, FingerprintKey, Ipv6Prefix, Key, Limiter, Observer, Policy, Reservation, Rule,
     redis::RedisStore,
     store::{HealthObserver, OnStoreError, Share, SharedLimiter, SharedPermit},
 };
@@ -14,6 +14,11 @@ pub const SIGN_IN_ACCOUNT: &str = "sign-in.account";
 pub const SIGN_IN_ADDRESS: &str = "sign-in.address";
 /// Rule: one-time codes from one address.
 pub const CODE_ADDRESS: &str = "code.address";
+/// Rule: messages for a forgotten password of one account.
+pub const RESET_ACCOUNT: &str = "reset.account";
+/// Rules: such messages that one address, or its network, asks for.
+pub const RESET_ADDRESS: [(&str, Ipv6Prefix); 3] =
+    [("reset.ip", Ipv6Prefix::P64), ("reset.net56", Ipv6Prefix::P56), ("reset.net48", Ipv6Prefix::P48)];
 /// Rule: exports of one tenant.
 pub const EXPORT_TENANT: &str = "export.tenant";
 /// Rule: downloads of one person.

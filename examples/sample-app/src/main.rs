@@ -115,9 +115,9 @@ async fn serve(arguments: Arguments) -> Result<()> {
     println!("Limits: counted {}", app.limits.counts().place);
     println!("Checkpoints: in {}", app.watch.anchors().describe());
     println!("\nSign in as one of these; the password of all is `{}`", seed::PASSWORD);
-    for person in seed::PEOPLE {
+    for person in seed::ACME.people() {
         let second = if person.totp_seed.is_some() { ", and a one-time code" } else { "" };
-        println!("  {:<20} {}{second}", seed::ACME.email(&person), person.role);
+        println!("  {:<20} {}{second}", seed::ACME.email(person), person.role);
     }
     println!("  ... the same at bright.test and cedar.test");
     println!(

@@ -7,7 +7,12 @@ stockade::rbac::permissions! {
     pub enum Perm {
         LoadView      = "load.view":         Read,  up to Tenant;
         LoadEdit      = "load.edit":         Write, up to Tenant;
+        LoadShare     = "load.share":        Write, up to Tenant, audit;
+        AccountView   = "account.view":      Read,  up to Tenant;
+        AccountEdit   = "account.edit":      Write, up to Tenant;
+        AccountShare  = "account.share":     Write, up to Tenant, audit;
         DriverView    = "driver.view":       Read,  up to Tenant;
+        DriverEdit    = "driver.edit":       Write, up to Tenant;
         SsnReveal     = "driver.ssn.reveal": Read,  up to Tenant, audit;
         LedgerView    = "ledger.view":       Read,  up to Tenant;
         LedgerPost    = "ledger.post":       Write, up to Tenant, audit;
@@ -16,7 +21,9 @@ stockade::rbac::permissions! {
         PeriodReopen  = "ledger.reopen":     Write, up to Tenant, audit, mfa;
         AuditView     = "audit.view":        Read,  up to Tenant;
         AuditExport   = "audit.export":      Read,  up to Tenant, audit;
+        IntegrationView = "integration.view": Read, up to Tenant;
         IntegrationEdit = "integration.edit": Write, up to Tenant, audit;
+        IsolationView = "isolation.view":    Read,  up to Tenant;
         CryptoView    = "crypto.view":       Read,  up to Tenant;
         CryptoRotate  = "crypto.rotate":     Write, up to Tenant, audit, mfa;
         CryptoShred   = "crypto.shred":      Write, up to Tenant, audit, mfa;
@@ -26,8 +33,17 @@ stockade::rbac::permissions! {
         AuditTamper   = "audit.demonstrate": Read,  up to Tenant, audit, mfa;
         PostureView   = "posture.view":      Read,  up to Tenant;
         SessionRevoke = "session.revoke":    Write, up to Tenant, audit;
+        SignInPolicy  = "sign_in.policy":    Write, up to Tenant, audit, mfa;
+        OutboxView    = "outbox.view":       Read,  up to Platform, audit, mfa;
         LimitsView    = "limits.view":       Read,  up to Tenant;
         SchemaInspect = "schema.inspect":    Read,  up to Tenant, audit, mfa;
+        PeopleView    = "people.view":       Read,  up to Tenant;
+        PeopleManage  = "people.manage":     Write, up to Tenant, audit;
+        RoleView      = "role.view":         Read,  up to Tenant;
+        AccessReview  = "access.review":     Read,  up to Tenant, audit;
+        StaffView     = "staff.view":        Read,  up to Tenant;
+        StaffRefuse   = "staff.refuse":      Write, up to Tenant, audit;
+        Impersonate   = "user.impersonate":  Read,  up to Platform, audit, mfa;
     }
 }
 

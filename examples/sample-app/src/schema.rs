@@ -3,12 +3,12 @@
 use anyhow::{Context, Result};
 use sqlx::{PgConnection, migrate::Migrator};
 use stockade::{
-    audit_chain, field_crypto,
+    audit_chain, field_crypto, rbac,
     rls_migrations::{Roles, Schema, by, date, periods},
     session,
 };
 
-use crate::database::Prefix;
+use crate::{database::Prefix, permissions, reach};
 
 /// The application's own migrations; its ledger is beside its tables.
 static FREIGHT: Migrator = sqlx::migrate!("./migrations");
@@ -16,16 +16,20 @@ static FREIGHT: Migrator = sqlx::migrate!("./migrations");
 /// Every table of schema `freight`: a table that is not declared here stops the installation.
 #[must_use]
 pub fn schema(prefix: &Prefix) -> Schema {
-    Schema::new("freight", Roles::for_app(prefix.as_str()))
+    let schema = Schema::new("freight", Roles::for_app(prefix.as_str()))
         .tenant_table("tenants", by("tenant_id"))
         .tenant_table("users", by("tenant_id"))
         .tenant_table("loads", by("tenant_id"))
         .tenant_table("drivers", by("tenant_id"))
+        .tenant_table("accounts", by("tenant_id"))
+        .tenant_table("offices", by("tenant_id"))
+        .tenant_table("teams", by("tenant_id"))
         .tenant_table("integrations", by("tenant_id"))
         .tenant_table("fiscal_period", by("tenant_id"))
         .tenant_table("gl_posting", by("tenant_id"))
         .append_only("gl_posting")
-        .period_guard("gl_posting", date("posted_on"), periods("fiscal_period").soft_closed_by("soft_closed_at"))
+        .period_guard("gl_posting", date("posted_on"), periods("fiscal_period").soft_closed_by("soft_closed_at"));
+    reach::declared(schema)
 }
 
 /// Brings the database to what this version of the application needs: tables, policies, roles, guards.
@@ -40,6 +44,9 @@ pub async fn install(administrator: &mut PgConnection, prefix: &Prefix) -> Resul
     audit_chain::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
     field_crypto::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
     session::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
+    rbac::postgres::migrator().run(&mut *administrator).await.context(EDITED)?;
+    // Of an owner's roles a tenant keeps at least one holder, whoever writes.
+    rbac::postgres::sync(&mut *administrator, &permissions::policy()?).await?;
     FREIGHT.run(&mut *administrator).await.context(EDITED)?;
     let plan = schema(prefix).plan(&mut *administrator).await?;
     plan.apply(&mut *administrator).await?;

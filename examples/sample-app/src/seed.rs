@@ -12,8 +12,13 @@ use stockade::{
 };
 use uuid::Uuid;
 
+mod company;
+
+pub use company::{Desk, OFFICES, TEAMS};
+
 use crate::{
     app::App,
+    authority::HOME,
     columns::{DriverBankAccount, DriverSsn, DriverSsnIndex, IntegrationToken},
     domain::drivers,
 };
@@ -44,6 +49,8 @@ pub struct Person {
     pub role: &'static str,
     /// The seed of the person's one-time codes, if the account has a second factor.
     pub totp_seed: Option<&'static [u8; 20]>,
+    /// Where the person works.
+    pub desk: Desk,
 }
 
 /// Acme Manufacturing.
@@ -58,23 +65,61 @@ pub const CEDAR: Tenant =
 /// All three.
 pub const TENANTS: [Tenant; 3] = [ACME, BRIGHT, CEDAR];
 
+/// The platform itself, to which its own staff belong.
+pub const PLATFORM: Tenant = Tenant { id: HOME, name: "Freight Desk", slug: "platform", prefix: "FD" };
+
 /// Owner, with a second factor.
-pub const OWNER: Person =
-    Person { login: "ana", name: "Ana Ruiz", role: "owner", totp_seed: Some(b"stockade demo ana 01") };
-/// Dispatcher: edits the loads that are theirs.
-pub const DISPATCHER: Person = Person { login: "dan", name: "Dan Osei", role: "dispatcher", totp_seed: None };
+pub const OWNER: Person = Person {
+    login: "ana",
+    name: "Ana Ruiz",
+    role: "owner",
+    totp_seed: Some(b"stockade demo ana 01"),
+    desk: Desk::SAVANNAH,
+};
+/// Dispatcher: sees the loads of a team, edits those that are theirs.
+pub const DISPATCHER: Person = Person::new("dan", "Dan Osei", "dispatcher", Desk::SAVANNAH_TEAM);
 /// Accountant: posts, but does not close a period.
-pub const ACCOUNTANT: Person = Person { login: "amy", name: "Amy Lindqvist", role: "accountant", totp_seed: None };
+pub const ACCOUNTANT: Person = Person::new("amy", "Amy Lindqvist", "accountant", Desk::SAVANNAH);
 /// Viewer.
-pub const VIEWER: Person = Person { login: "vic", name: "Vic Tan", role: "viewer", totp_seed: None };
-/// All four.
-pub const PEOPLE: [Person; 4] = [OWNER, DISPATCHER, ACCOUNTANT, VIEWER];
+pub const VIEWER: Person = Person::new("vic", "Vic Tan", "viewer", Desk::SAVANNAH);
+/// Dispatcher in another office.
+pub const FAR_DISPATCHER: Person = Person::new("dee", "Dee Ramos", "dispatcher", Desk::RENO_TEAM);
+/// Everybody that each tenant has.
+pub const PEOPLE: [Person; 5] = [OWNER, DISPATCHER, ACCOUNTANT, VIEWER, FAR_DISPATCHER];
+
+/// Administrator: looks after people, and after less money than the accountant.
+pub const ADMIN: Person = Person::new("abe", "Abe Fontaine", "admin", Desk::SAVANNAH);
+/// Manager of the far office.
+pub const MANAGER: Person = Person::new("mia", "Mia Kovac", "office-manager", Desk::RENO);
+/// A member who may do nothing yet.
+pub const GUEST: Person = Person::new("gus", "Gus Weller", "guest", Desk::NOWHERE);
+/// Whom Acme has besides.
+pub const MORE_OF_ACME: [Person; 3] = [ADMIN, MANAGER, GUEST];
+
+/// A member of the platform's support, with a second factor.
+pub const SUPPORT: Person = Person {
+    login: "sam",
+    name: "Sam Abara",
+    role: "support",
+    totp_seed: Some(b"stockade demo sam 01"),
+    desk: Desk::NOWHERE,
+};
 
 impl Tenant {
     /// A person's sign-in identifier in this tenant.
     #[must_use]
     pub fn email(&self, person: &Person) -> String {
         format!("{}@{}.test", person.login, self.slug)
+    }
+
+    /// Everybody of this tenant.
+    pub fn people(&self) -> impl Iterator<Item = &'static Person> {
+        let (own, more): (&[Person], &[Person]) = match self.slug {
+            "platform" => (&[SUPPORT], &[]),
+            "acme" => (&PEOPLE, &MORE_OF_ACME),
+            _ => (&PEOPLE, &[]),
+        };
+        own.iter().chain(more)
     }
 
     /// A driver's id in this tenant.
@@ -86,7 +131,8 @@ impl Tenant {
     /// A person's id in this tenant.
     #[must_use]
     pub fn person(&self, person: &Person) -> Uuid {
-        let index = PEOPLE.iter().position(|one| one.login == person.login).unwrap_or_default();
+        let all = || PEOPLE.iter().chain(&MORE_OF_ACME).chain([&SUPPORT]);
+        let index = all().position(|one| one.login == person.login).unwrap_or_default();
         Uuid::from_u128(self.id.as_u128() | (index as u128 + 1) << 16)
     }
 }
@@ -104,6 +150,13 @@ pub async fn fill(app: &App) -> Result<()> {
             business(app, tenant).await?;
         }
     }
+    if !exists(app, &PLATFORM).await? {
+        accounts(app, &PLATFORM).await?;
+        let mut tx = app.tenants.begin(company::mover(&PLATFORM)?).await?;
+        company::found(&mut tx, &PLATFORM).await?;
+        company::staff(&mut tx).await?;
+        tx.commit().await?;
+    }
     app.seal_now().await?;
     Ok(())
 }
@@ -115,7 +168,7 @@ async fn exists(app: &App, tenant: &Tenant) -> Result<bool> {
 }
 
 async fn accounts(app: &App, tenant: &Tenant) -> Result<()> {
-    for person in &PEOPLE {
+    for person in tenant.people() {
         let user = UserId::from(tenant.person(person));
         let new = NewAccount { user, tenant: TenantId::from(tenant.id), identifier: &tenant.email(person) };
         already_there(app.auth.accounts().create(new, SecretString::from(PASSWORD)).await)?;
@@ -141,30 +194,17 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
         app.vault.provision_subject(tenant.id.into(), *id).await?;
     }
     let subjects = app.vault.subjects(tenant.id.into(), &ids).await?;
-    let mut tx = app.tenants.begin(tenant_guard::TenantId::new(tenant.id)).await?;
-    sqlx::query("INSERT INTO freight.tenants (tenant_id, name, slug) VALUES ($1, $2, $3)")
-        .bind(tenant.id)
-        .bind(tenant.name)
-        .bind(tenant.slug)
-        .execute(&mut tx)
-        .await?;
-    for person in &PEOPLE {
-        sqlx::query("INSERT INTO freight.users (tenant_id, id, name, email, role) VALUES ($1, $2, $3, $4, $5)")
-            .bind(tenant.id)
-            .bind(tenant.person(person))
-            .bind(person.name)
-            .bind(tenant.email(person))
-            .bind(person.role)
-            .execute(&mut tx)
-            .await?;
-    }
+    let mut tx = app.tenants.begin(company::mover(tenant)?).await?;
+    company::found(&mut tx, tenant).await?;
+    company::admit(app, &mut tx, tenant).await?;
+    company::customers(&mut tx, tenant).await?;
     loads(&mut tx, tenant).await?;
     for (index, (name, licence, phone, ssn, account)) in DRIVERS.iter().enumerate() {
         let id = tenant.driver(index);
         // The same drivers in each tenant, but no two people have one number.
         let ssn = Secret::new(format!("{ssn}{}", tenant.id.as_u128() & 0xf));
         let own = subjects.get(&SubjectId::from(id)).context("a driver has no key")?;
-        sqlx::query("INSERT INTO freight.drivers (tenant_id, id, name, licence, phone, ssn, bank_account, ssn_index) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+        sqlx::query("INSERT INTO freight.drivers (tenant_id, id, name, licence, phone, ssn, bank_account, ssn_index, office_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
             .bind(tenant.id)
             .bind(id)
             .bind(name)
@@ -173,6 +213,7 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
             .bind(own.seal::<DriverSsn>(&id, &ssn)?)
             .bind(own.seal::<DriverBankAccount>(&id, &Secret::new((*account).to_owned()))?)
             .bind(keys.index::<DriverSsnIndex>(&ssn)?)
+            .bind(tenant.office(index % OFFICES.len()))
             .execute(&mut tx)
             .await?;
         let hired = Entry::new(tenant.id.into(), audit_chain::Actor::system("sample-app"), "driver.hire")
@@ -194,7 +235,7 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
     ledger(&mut tx, tenant).await?;
     let entry = Entry::new(tenant.id.into(), audit_chain::Actor::system("sample-app"), "tenant.provision")
         .entity("tenant", tenant.id.to_string())
-        .after(json!({ "name": tenant.name, "users": PEOPLE.len(), "drivers": DRIVERS.len(), "loads": LOADS.len() }));
+        .after(json!({ "name": tenant.name, "users": tenant.people().count(), "drivers": DRIVERS.len(), "loads": LOADS.len() }));
     audit_chain::postgres::record(&mut tx, &entry).await?;
     tx.commit().await?;
     Ok(())
@@ -204,10 +245,10 @@ async fn loads(tx: &mut TenantTx, tenant: &Tenant) -> Result<()> {
     let today = Utc::now().date_naive();
     for (index, (customer, origin, destination, rate, status)) in LOADS.iter().enumerate() {
         let number = index as u64;
-        let owner = if index % 2 == 0 { DISPATCHER } else { OWNER };
+        let owner = [DISPATCHER, FAR_DISPATCHER, OWNER, FAR_DISPATCHER].into_iter().cycle().nth(index).unwrap_or(OWNER);
         sqlx::query(
-            "INSERT INTO freight.loads (tenant_id, id, reference, customer, origin, destination, pickup_on, rate_cents, status, owner_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO freight.loads (tenant_id, id, reference, customer, origin, destination, pickup_on, rate_cents, status, owner_id, team_id, office_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(tenant.id)
         .bind(Uuid::from_u128(tenant.id.as_u128() | u128::from(number + 1) << 48))
@@ -219,6 +260,8 @@ async fn loads(tx: &mut TenantTx, tenant: &Tenant) -> Result<()> {
         .bind(rate)
         .bind(status)
         .bind(tenant.person(&owner))
+        .bind(owner.desk.team.map(|team| tenant.team(team)))
+        .bind(owner.desk.office.map(|office| tenant.office(office)))
         .execute(&mut *tx)
         .await?;
     }

@@ -5,6 +5,7 @@
 mod evidence;
 mod isolation;
 mod keys;
+mod reach;
 mod retention;
 mod scratch;
 mod sealed;
@@ -13,7 +14,7 @@ mod work;
 
 use std::fmt::Display;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use stockade::{
     audit_chain::RequestContext,
     session::{ClientInfo, Session},
@@ -47,6 +48,9 @@ async fn steps(scratch: &Scratch) -> Result<bool> {
     signing_in::password_and_code(&mut tour).await?;
     work::edit_a_load(&mut tour).await?;
     isolation::other_tenant(&mut tour).await?;
+    reach::rows(&mut tour).await?;
+    reach::giving(&mut tour).await?;
+    reach::looking(&mut tour).await?;
     sealed::drivers(&mut tour).await?;
     keys::finding(&mut tour).await?;
     keys::rotation(&mut tour).await?;
@@ -125,7 +129,13 @@ impl Tour<'_> {
     /// The desk of Acme's owner, who has signed in with both factors.
     async fn owner_desk(&self, method: &str, endpoint: &str) -> Result<Desk> {
         let Some(owner) = &self.owner else { anyhow::bail!("the tour's owner is not signed in") };
-        self.app().desk(owner, request(method, endpoint)).await
+        self.desk(owner, method, endpoint).await
+    }
+
+    /// The desk of whoever is signed in.
+    async fn desk(&self, session: &Session, method: &str, endpoint: &str) -> Result<Desk> {
+        let visitor = self.app().visitor(session.clone(), request(method, endpoint)).await?;
+        self.app().desk(&visitor.context("the person is no member of the tenant")?).await
     }
 
     /// A session by password alone, for an account that has no second factor.

@@ -14,6 +14,8 @@ pub(crate) struct Policy {
     pub(crate) roles: Vec<String>,
     pub(crate) using: Option<String>,
     pub(crate) check: Option<String>,
+    /// What was declared when its conditions were written as they are now, if a plan wrote them.
+    pub(crate) declared: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl Command {
     }
 }
 
-type Row = (String, String, bool, String, Vec<String>, Option<String>, Option<String>);
+type Row = (String, String, bool, String, Vec<String>, Option<String>, Option<String>, Option<String>);
 
 pub(super) async fn read(
     schema: &str,
@@ -55,16 +57,20 @@ pub(super) async fn read(
                  regexp_replace(pg_get_expr(p.polqual, p.polrelid), '\s+FROM stockade\.(current_\w+) c\)\)$',
                                 ' FROM stockade.\1 c))'),
                  regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), '\s+FROM stockade\.(current_\w+) c\)\)$',
-                                ' FROM stockade.\1 c))')
+                                ' FROM stockade.\1 c))'),
+                 CASE WHEN starts_with(d.description, m.mark) THEN substr(d.description, length(m.mark) + 1) END
             FROM pg_catalog.pg_policy p
             JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            LEFT JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_policy'::regclass AND d.objoid = p.oid
+           CROSS JOIN LATERAL (SELECT 'stockade ' || encode(sha256(convert_to(concat_ws(E'\n', pg_get_expr(p.polqual, p.polrelid),
+                                     pg_get_expr(p.polwithcheck, p.polrelid)), 'UTF8')), 'hex') || E'\n' AS mark) m
            WHERE n.nspname = $1",
     )
     .bind(schema)
     .fetch_all(conn)
     .await?;
-    for (table, name, permissive, command, mut roles, using, check) in rows {
+    for (table, name, permissive, command, mut roles, using, check, declared) in rows {
         roles.sort();
         let command = match command.as_str() {
             "r" => Command::Select,
@@ -74,7 +80,7 @@ pub(super) async fn read(
             _ => Command::All,
         };
         if let Some(relation) = relations.get_mut(&table) {
-            relation.policies.insert(name, Policy { permissive, command, roles, using, check });
+            relation.policies.insert(name, Policy { permissive, command, roles, using, check, declared });
         }
     }
     Ok(())

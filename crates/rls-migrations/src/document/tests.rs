@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ErrorKind;
-use crate::declaration::{by, date, parent, periods};
+use crate::declaration::{RowPolicy, by, date, parent, periods};
 
 const HEAD: &str = "schema = \"s\"\nroles.for_app = \"s\"\n[tables]\n";
 
@@ -16,7 +16,7 @@ fn an_error_has_its_line() {
         ("a = { shared = true }\nb = { tenant = \"\" }", "line 5: ``: a name must not be empty"),
         (
             "a = { shared = true }\nb = { tennant = \"t\" }",
-            "line 5: unknown field `tennant`, expected one of `tenant`, `parent`, `shared`, `exempt`, `append_only`, `period_guard`, `soft_delete`, `app_may`, `unique_per_tenant`",
+            "line 5: unknown field `tennant`, expected one of `tenant`, `parent`, `shared`, `exempt`, `append_only`, `period_guard`, `soft_delete`, `app_may`, `unique_per_tenant`, `row_policies`",
         ),
         ("a = { shared = true }\n\nb = { shared = true, tenant = \"t\" }", "line 6: `b`: declared twice"),
         (
@@ -80,6 +80,8 @@ fn declaration() -> impl Strategy<Value = Schema> {
             .append_only(b)
             .unique_per_tenant(a, [&first, &second])
             .unique_per_tenant(a, [&second])
+            .row_policies(a, [RowPolicy::select(format!("x{b}"), "a = 'b\n' AND (c)").only_for([format!("p{a}")])])
+            .row_policies(b, [RowPolicy::update("y", "true", "false"), RowPolicy::insert("z", "true")])
             .harden(hardening);
         let guarded = |periods| schema.period_guard(a, date(&column), periods);
         let schema = if sugar {

@@ -82,7 +82,8 @@ fn check_guards(model: &Model, catalogue: &Catalogue, report: &mut Report) {
         let Some(relation) = catalogue.relation(table.name.as_str()) else { continue };
         let wanted = wanted_policies(model, table, relation);
         let guard = wanted.iter().find(|wanted| wanted.name.as_str() == "stockade_guard");
-        let sees = guard.is_some_and(|guard| relation.policies.get(guard.name.as_str()) == Some(&guard.policy));
+        let sees =
+            guard.is_some_and(|guard| relation.policies.get(guard.name.as_str()).is_some_and(|found| guard.is(found)));
         let own = |name: &str| wanted.iter().any(|wanted| wanted.name.as_str() == name);
         let hides = |(name, policy): &(&String, &Policy)| !policy.permissive && !own(name);
         for (name, _) in relation.policies.iter().filter(hides) {
@@ -111,9 +112,13 @@ fn check_tenant(model: &Model, table: &Table, relation: &Relation, object: &str,
     }
     let wanted = wanted_policies(model, table, relation);
     for wanted in wanted.iter().filter(|wanted| wanted.name.as_str() != "stockade_guard") {
-        let rule = if wanted.policy.permissive { Rule::AccessPolicy } else { Rule::TenantPolicy };
+        let rule = match wanted.policy.permissive {
+            _ if wanted.is_of_rows() => Rule::RowPolicy,
+            true => Rule::AccessPolicy,
+            false => Rule::TenantPolicy,
+        };
         let (change, how) = match relation.policies.get(wanted.name.as_str()) {
-            Some(found) if *found == wanted.policy => continue,
+            Some(found) if wanted.is(found) => continue,
             Some(_) => (Change::Widened, " says something else"),
             None if wanted.policy.permissive => (Change::Narrowed, " is missing"),
             None => (Change::Missing, " is missing"),

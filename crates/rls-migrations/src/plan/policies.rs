@@ -1,5 +1,7 @@
 //! The policies of a tenant table.
 
+mod rows;
+
 use super::steps::Steps;
 use super::{Lock, soft_delete};
 use crate::catalogue::{Column, Command, Policy, Relation, STOCKADE_OWNER};
@@ -16,6 +18,26 @@ pub(crate) struct Wanted {
     pub(crate) policy: Policy,
     pub(super) create: Sql,
     pub(super) note: &'static str,
+}
+
+impl Wanted {
+    /// Whether this is the policy that was found. PostgreSQL has words of its own for the application's conditions, so what says
+    /// that they are the declared ones is the record that the plan left.
+    pub(crate) fn is(&self, found: &Policy) -> bool {
+        let Policy { permissive, command, roles, declared, .. } = found;
+        match &self.policy.declared {
+            None => *found == Policy { declared: declared.clone(), ..self.policy.clone() },
+            wanted => {
+                (*permissive, command, roles, declared)
+                    == (self.policy.permissive, &self.policy.command, &self.policy.roles, wanted)
+            }
+        }
+    }
+
+    /// Whether the application declared it.
+    pub(crate) fn is_of_rows(&self) -> bool {
+        self.policy.declared.is_some()
+    }
 }
 
 /// The policies that a tenant table should have.
@@ -36,6 +58,7 @@ pub(crate) fn wanted(model: &Model, table: &Table, relation: &Relation) -> Vec<W
     }
     policies.extend(read_only(&name));
     policies.extend(soft_delete::policies(model, table, relation));
+    policies.extend(table.rows.iter().map(|rule| rows::wanted(model, table, rule)));
     policies
 }
 
@@ -44,11 +67,11 @@ pub(super) fn plan(model: &Model, table: &Table, relation: &Relation, steps: &mu
     for wanted in wanted(model, table, relation) {
         let drop = sql!("DROP POLICY IF EXISTS {} ON {}", wanted.name, name);
         let found = relation.policies.get(wanted.name.as_str());
-        if found == Some(&wanted.policy) {
+        if found.is_some_and(|found| wanted.is(found)) {
             continue;
         }
         let restore = match found {
-            Some(former) => sql!("{};\n{}", drop, create_again(&wanted.name, &name, former)),
+            Some(former) => sql!("{};\n{}", drop, create_again(model, table, &wanted.name, former)),
             None => drop.clone(),
         };
         let up = sql!("{};\n{}", drop, wanted.create);
@@ -68,6 +91,7 @@ fn floor(table: &Sql, tenant: &Ident, column: Option<&Column>) -> Wanted {
             roles: Vec::new(),
             using: Some(expression.clone()),
             check: Some(expression),
+            declared: None,
         },
         create: sql!(
             "CREATE POLICY stockade_tenant ON {table} AS RESTRICTIVE FOR ALL TO PUBLIC
@@ -88,7 +112,7 @@ fn read_only(table: &Sql) -> [Wanted; 3] {
         let (using, check) = if command == Command::Insert { (None, condition) } else { (condition, None) };
         Wanted {
             name: Ident::own(name),
-            policy: Policy { permissive: false, command, roles: Vec::new(), using, check },
+            policy: Policy { permissive: false, command, roles: Vec::new(), using, check, declared: None },
             create: sql!(
                 "CREATE POLICY {} ON {} AS RESTRICTIVE FOR {} TO PUBLIC
   {} (NOT (SELECT c.read_only FROM stockade.current_actor c))",
@@ -123,11 +147,11 @@ fn access(model: &Model, table: &Sql) -> Wanted {
 }
 
 pub(super) fn permissive(command: Command, roles: Vec<String>, check: Option<String>) -> Policy {
-    Policy { permissive: true, command, roles, using: Some("true".to_owned()), check }
+    Policy { permissive: true, command, roles, using: Some("true".to_owned()), check, declared: None }
 }
 
 /// A policy of the same name that said something else.
-fn create_again(name: &Ident, table: &Sql, policy: &Policy) -> Sql {
+fn create_again(model: &Model, table: &Table, name: &Ident, policy: &Policy) -> Sql {
     let kind = if policy.permissive { sql!("PERMISSIVE") } else { sql!("RESTRICTIVE") };
     let roles = if policy.roles.is_empty() {
         sql!("PUBLIC")
@@ -138,14 +162,18 @@ fn create_again(name: &Ident, table: &Sql, policy: &Policy) -> Sql {
         let text = expression.as_ref().map(|text| format!(" {keyword} ({text})"));
         Sql::from_catalogue(text.unwrap_or_default())
     };
-    sql!(
+    let create = sql!(
         "CREATE POLICY {} ON {} AS {} FOR {} TO {}{}{}",
         name,
-        table,
+        model.qualified(&table.name),
         kind,
         Sql::from_catalogue(policy.command.keyword().to_owned()),
         roles,
         clause("USING", &policy.using),
         clause("WITH CHECK", &policy.check)
-    )
+    );
+    match &policy.declared {
+        Some(declared) => sql!("{};\n{}", create, rows::record(model, table, name, declared)),
+        None => create,
+    }
 }

@@ -16,7 +16,14 @@ pub(super) fn policies(model: &Model, table: &Table, relation: &Relation) -> Vec
     let rendered = relation.column(deletion.column.as_str()).map_or("", |column| &column.rendered);
     let mut roles = vec![model.app.as_str().to_owned(), model.reader.as_str().to_owned()];
     roles.sort();
-    let restrictive = |command, using, check| Policy { permissive: false, command, roles: roles.clone(), using, check };
+    let restrictive = |command, using, check| Policy {
+        permissive: false,
+        command,
+        roles: roles.clone(),
+        using,
+        check,
+        declared: None,
+    };
     let visible = format!("(({rendered} IS NULL) OR ({rendered} = statement_timestamp()))");
     let whose = sql!("{}, {}", model.app, model.reader);
     vec![

@@ -12,6 +12,8 @@ pub(super) struct Context {
     pub(super) b: Literal,
     /// The values are secrets of leases, not the tenants' identifiers.
     pub(super) leased: bool,
+    /// How far the actor reaches within the tenant, for row policies that read it.
+    pub(super) scopes: Literal,
 }
 
 impl Context {
@@ -20,7 +22,7 @@ impl Context {
             Who::A => &self.a,
             Who::B => &self.b,
         };
-        sql!("SET LOCAL {} = {};", self.setting, value)
+        sql!("SET LOCAL {} = {}; SET LOCAL stockade.actor_scopes = {};", self.setting, value, self.scopes)
     }
 
     pub(super) fn raw(&self, text: &str) -> Sql {

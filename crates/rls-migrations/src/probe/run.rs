@@ -21,7 +21,7 @@ use super::surroundings::{Fresh, Surroundings};
 use super::trial::Trials;
 use super::{around, copy, database, login, powers, writes};
 use crate::error::{Error, Repr};
-use crate::ident::Ident;
+use crate::ident::{Ident, Literal};
 use crate::model::Model;
 use crate::sql::{Sql, sql};
 
@@ -31,6 +31,7 @@ const TOGETHER: usize = 16;
 pub(super) async fn probe(
     model: &Model,
     setting: Option<&Ident>,
+    scopes: &Literal,
     login: Option<&PgConnectOptions>,
     conn: &mut PgConnection,
 ) -> Result<ProbeReport, Error> {
@@ -48,7 +49,7 @@ pub(super) async fn probe(
         settle(model, &mut tx).await?;
         let committed =
             if login.is_some() { login::committed(model, &facts, &around, &mut tx).await? } else { Vec::new() };
-        let context = fresh.context(setting, &around, &mut tx).await?;
+        let context = fresh.context(setting, scopes, &around, &mut tx).await?;
         let mut run = Run { model, facts: &facts, around: &around, context, fresh: &fresh, rows: Vec::new() };
         Box::pin(run.all(&neighbours, &mut tx)).await?;
         let login = login::Wanted { context: run.context.clone(), committed, b: fresh.b.clone() };

@@ -124,27 +124,34 @@ impl Fresh {
     pub(super) async fn context(
         &self,
         setting: Option<&Ident>,
+        scopes: &Literal,
         facts: &Surroundings,
         conn: &mut PgConnection,
     ) -> Result<Context, sqlx::Error> {
         let [a, b] = [&self.a, &self.b];
         if !facts.leases || setting.is_some() {
             let setting = setting.cloned().unwrap_or_else(|| Ident::own("stockade.tenant_id"));
-            return Ok(Context { setting, a: a.clone(), b: b.clone(), leased: false });
+            return Ok(Context { setting, a: a.clone(), b: b.clone(), leased: false, scopes: scopes.clone() });
         }
         let [for_a, for_b] = &self.secrets;
         let lease = |secret: &Literal, tenant: &Literal| {
             sql!(
-                "INSERT INTO stockade.tenant_lease (digest, tenant_id, expires_at)
-                 VALUES (sha256(convert_to({}, 'UTF8')), {}::uuid, now() + interval '1 hour')",
+                "INSERT INTO stockade.tenant_lease (digest, tenant_id, scopes, expires_at)
+                 VALUES (sha256(convert_to({}, 'UTF8')), {}::uuid, {}, now() + interval '1 hour')",
                 secret,
-                tenant
+                tenant,
+                scopes
             )
         };
         lease(for_a, a).run(conn).await?;
         lease(for_b, b).run(conn).await?;
-        let context =
-            Context { setting: Ident::own("stockade.lease"), a: for_a.clone(), b: for_b.clone(), leased: true };
+        let context = Context {
+            setting: Ident::own("stockade.lease"),
+            a: for_a.clone(),
+            b: for_b.clone(),
+            leased: true,
+            scopes: scopes.clone(),
+        };
         debug_assert_ne!(context.enter(Who::A), context.enter(Who::B));
         Ok(context)
     }

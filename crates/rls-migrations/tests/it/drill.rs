@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
-use stockade_rls_migrations::{Discrepancy, Drill, DrillReport, Part, Snapshot};
+use stockade_rls_migrations::{Discrepancy, Drill, DrillReport, Part, Rule, Snapshot};
 
-use crate::support::{connect, freight, run, sound, text};
+use crate::row_policies;
+use crate::support::{apply_all, connect, freight, run, sound, text};
 
 /// What the drill compares besides the freight schema: a ledger, a partitioned table, a large object, a sequence that has
 /// moved, settings of the database, types that are written differently under other settings.
@@ -46,9 +47,8 @@ struct Restored {
 }
 
 impl Restored {
-    async fn create(pool: &PgPool, template: Option<&str>) -> Self {
+    async fn create(pool: &PgPool, template: Option<&str>, how: &str) -> Self {
         let options = pool.connect_options();
-        let how = if template.is_some() { "copy" } else { "dump" };
         let name = format!("rls_restored_{how}_{}", std::process::id());
         let mut conn = PgConnection::connect_with(&options.as_ref().clone().database("postgres")).await.unwrap();
         run(&mut conn, &format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await.unwrap();
@@ -120,7 +120,7 @@ async fn a_dump_that_is_restored_is_what_was_there(pool: PgPool) {
     let before = snapshot(&mut tx).await;
     tx.rollback().await.unwrap();
 
-    let mut restored = Restored::create(&pool, None).await;
+    let mut restored = Restored::create(&pool, None, "dump").await;
     run_program("pg_restore", &url(&pool, Some(&restored.name)), &["--exit-on-error"], &file);
     std::fs::remove_file(&file).unwrap();
     let after = snapshot(&mut restored.conn).await;
@@ -223,7 +223,7 @@ async fn every_damage_of_a_restored_database_is_found(pool: PgPool) {
     // Nobody may be connected to a database that is copied.
     conn.close().await.unwrap();
     pool.close().await;
-    let mut restored = Restored::create(&pool, Some(&name)).await;
+    let mut restored = Restored::create(&pool, Some(&name), "copy").await;
     run(
         &mut restored.conn,
         "DO $$ BEGIN EXECUTE format('REVOKE TEMP ON DATABASE %I FROM PUBLIC', current_database()); END $$",
@@ -244,6 +244,39 @@ async fn every_damage_of_a_restored_database_is_found(pool: PgPool) {
     let parts: std::collections::BTreeSet<Part> =
         DAMAGES.iter().map(|(_, part, _)| *part).chain([Part::Settings]).collect();
     assert_eq!(parts.len(), Part::ALL.len(), "a part without damage");
+    restored.drop(&pool).await;
+}
+
+/// A dump carries the record of what was declared with the policy, so the restored one is known to be it, and a lost one is found.
+#[sqlx::test]
+async fn row_policies_are_restored_as_declared_and_a_lost_one_is_found(pool: PgPool) {
+    let schema = row_policies::declared();
+    let mut conn = source(&pool).await;
+    apply_all(&schema, &mut conn).await;
+    let before = schema.snapshot(&mut conn).await.unwrap();
+    let file = std::env::temp_dir().join(format!("rls_drill_rows_{}.dump", std::process::id()));
+    run_program_dump(&url(&pool, None), &["--format=custom", "--file"], &file);
+    let mut restored = Restored::create(&pool, None, "rows").await;
+    run_program("pg_restore", &url(&pool, Some(&restored.name)), &["--exit-on-error"], &file);
+    std::fs::remove_file(&file).unwrap();
+    let health = schema.health(&mut restored.conn).await.unwrap();
+    assert!(health.findings().iter().all(|finding| finding.rule() != Rule::RowPolicy), "{:?}", health.findings());
+    let drill = |after: &Snapshot| {
+        let report = Drill::new().compare(&before, after);
+        report
+            .discrepancies()
+            .iter()
+            .filter(|found| found.part == Part::Policies)
+            .map(|found| found.object.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(drill(&schema.snapshot(&mut restored.conn).await.unwrap()), [] as [String; 0]);
+    for damage in ["DROP POLICY own_seen ON freight.loads", "ALTER POLICY own_seen ON freight.loads USING (true)"] {
+        let mut conn = restored.conn.begin().await.unwrap();
+        run(&mut conn, damage).await.unwrap();
+        assert_eq!(drill(&schema.snapshot(&mut conn).await.unwrap()), ["freight.loads.own_seen"], "{damage}");
+        conn.rollback().await.unwrap();
+    }
     restored.drop(&pool).await;
 }
 

@@ -28,6 +28,7 @@ const BREAKS: &[(&str, Rule, &str)] = &[
         Rule::TenantPolicy,
         "freight.loads",
     ),
+    ("DROP POLICY own ON freight.stops", Rule::RowPolicy, "freight.stops"),
     ("DROP POLICY stockade_access ON freight.loads", Rule::AccessPolicy, "freight.loads"),
     ("ALTER POLICY stockade_access ON freight.loads TO PUBLIC", Rule::AccessPolicy, "freight.loads"),
     ("ALTER ROLE rls_test_app BYPASSRLS", Rule::RoleBypasses, "rls_test_app"),

@@ -28,6 +28,7 @@ mod probe_support;
 mod properties;
 mod read_only;
 mod roles;
+mod row_policies;
 mod snapshot;
 mod soft_delete;
 mod support;

@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
-use stockade_rls_migrations::{Finding, Plan, Roles, Rule, Schema, by, date, parent, periods};
+use stockade_rls_migrations::{Finding, Plan, Roles, RowPolicy, Rule, Schema, by, date, parent, periods};
 
 pub(crate) const A: Uuid = Uuid::from_u128(0xa);
 pub(crate) const B: Uuid = Uuid::from_u128(0xb);
@@ -32,6 +32,7 @@ pub(crate) fn freight() -> Schema {
     Schema::new("freight", Roles::for_app("rls_test"))
         .tenant_table("loads", by("tenant_id"))
         .tenant_table_via("stops", by("tenant_id"), parent("loads").on("load_id", "id"))
+        .row_policies("stops", [RowPolicy::delete("own", "id IS NOT NULL")])
         .tenant_table("gl_posting", by("tenant_id"))
         .period_guard("gl_posting", date("posted_on"), periods("fiscal_period"))
         .append_only("load_note")

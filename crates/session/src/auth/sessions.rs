@@ -9,6 +9,7 @@ use crate::{
     session::{Issued, Scope, Session, touch_interval},
     store::Ending,
     token::SessionToken,
+    touch::Touch,
 };
 
 impl Auth {
@@ -32,11 +33,20 @@ impl Auth {
     ///
     /// `Store` if the store fails.
     pub async fn access(&self, token: &SessionToken) -> Result<Access> {
+        self.access_with(token, Touch::Throttled).await
+    }
+
+    /// As [`access`](Self::access). With [`Touch::Never`] nothing is written, and the idle limit goes on.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn access_with(&self, token: &SessionToken, touch: Touch) -> Result<Access> {
         let now = self.0.now();
         let Some(digest) = token.digest(&self.0.keys) else { return Ok(Access::Denied) };
         let Some(record) = self.0.store.resolve(&digest, now).await? else { return Ok(Access::Denied) };
         let unless_after = now - touch_interval(record.idle);
-        if record.last_seen_at <= unless_after {
+        if touch == Touch::Throttled && record.last_seen_at <= unless_after {
             self.0.store.touch(record.sid, now, unless_after).await?;
         }
         let session = Session::from_record(record, now);

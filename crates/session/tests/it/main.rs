@@ -34,3 +34,5 @@ mod postgres_tenant;
 mod race_controls;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "axum")]
+mod web;

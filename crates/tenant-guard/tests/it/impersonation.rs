@@ -10,6 +10,7 @@ use crate::world::{A, B, Journal, SEEDED, World, tenant};
 
 struct Grant {
     actor: Actor,
+    seen_as: Option<Actor>,
     expires_at: DateTime<Utc>,
     journal: Journal,
     recorded: fn() -> Result<(), BoxError>,
@@ -18,13 +19,17 @@ struct Grant {
 impl Grant {
     fn new(journal: &Journal) -> Self {
         let expires_at = Utc::now() + TimeDelta::minutes(5);
-        Self { actor: Actor::new(USER), expires_at, journal: journal.clone(), recorded: || Ok(()) }
+        Self { actor: Actor::new(USER), seen_as: None, expires_at, journal: journal.clone(), recorded: || Ok(()) }
     }
 }
 
 impl ImpersonationGrant for Grant {
     fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    fn seen_as(&self) -> &Actor {
+        self.seen_as.as_ref().unwrap_or(&self.actor)
     }
 
     fn tenant_id(&self) -> TenantId {
@@ -138,4 +143,20 @@ async fn the_lease_of_an_impersonation_is_read_only_and_ends_with_its_grant(
             .unwrap();
     assert_eq!((leases, longest), (2, true));
     world.end().await;
+}
+
+/// Staff that looks as somebody else sees that person's rows, and stands in the events under its own name.
+#[sqlx::test]
+async fn policies_see_whom_staff_looks_as_and_events_name_staff(_: PgPoolOptions, options: PgConnectOptions) {
+    const SEEN: Uuid = Uuid::from_u128(0x5ee);
+    let world = World::new(options, 1).await;
+    let journal = Journal::default();
+    let db = world.db.clone().with_observer(journal.clone());
+    let grant = Grant { seen_as: Some(Actor::new(SEEN)), ..Grant::new(&journal) };
+    let mut tx = db.impersonate(&grant).await.unwrap();
+    let facts: (Option<Uuid>, bool) =
+        sqlx::query_as("SELECT actor_id, read_only FROM stockade.current_actor").fetch_one(&mut tx).await.unwrap();
+    assert_eq!(facts, (Some(SEEN), true));
+    let told = journal.read();
+    assert!(told[0].contains(&USER.to_string()) && !told[0].contains(&SEEN.to_string()), "{told:?}");
 }

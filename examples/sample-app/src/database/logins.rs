@@ -5,6 +5,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::{PgConnection, PgPool, query, raw_sql};
 
 use super::Server;
+use crate::reach;
 
 /// What the names of an installation's login roles begin with. Roles belong to the whole server, so two
 /// installations on one server need two prefixes.
@@ -169,9 +170,12 @@ impl Logins {
             eraser: login(server, administrator, &prefix.eraser(), &["stockade_eraser"], 1).await?,
             holder: login(server, administrator, &prefix.holder(), &["stockade_holder"], 1).await?,
             // These two work on the application's own tables, in one tenant's context after the other.
-            rotator: login(server, administrator, &prefix.rotator(), &["stockade_rotator", &prefix.app()], 2).await?,
-            shredder: login(server, administrator, &prefix.shredder(), &["stockade_shredder", &prefix.app()], 1)
-                .await?,
+            rotator: reaching(
+                &login(server, administrator, &prefix.rotator(), &["stockade_rotator", &prefix.app()], 2).await?,
+            )?,
+            shredder: reaching(
+                &login(server, administrator, &prefix.shredder(), &["stockade_shredder", &prefix.app()], 1).await?,
+            )?,
         })
     }
 
@@ -182,6 +186,19 @@ impl Logins {
             pool.close().await;
         }
     }
+}
+
+/// The pool, whose connections reach every row of whichever tenant they are in: they work for a tenant, and for no person of it.
+fn reaching(pool: &PgPool) -> Result<PgPool> {
+    let scopes = reach::whole_tenant()?;
+    let options = pool.options().clone().after_connect(move |connection, _| {
+        let scopes = scopes.clone();
+        Box::pin(async move {
+            let reach = query("SELECT set_config('stockade.actor_scopes', $1, false)").bind(scopes.as_str());
+            reach.execute(connection).await.map(drop)
+        })
+    });
+    Ok(options.connect_lazy_with(pool.connect_options().as_ref().clone()))
 }
 
 async fn login(

@@ -3,8 +3,8 @@
 //! They run as the application does: its login, its connection, its transaction in the attacker's scope, with SQL
 //! that an injection or a forgotten `WHERE` would send.
 
-use anyhow::Result;
-use stockade::tenant_guard::{Refusal, TenantId};
+use anyhow::{Context as _, Result};
+use stockade::tenant_guard::{Principal, Refusal};
 use uuid::Uuid;
 
 use super::loads::Load;
@@ -70,14 +70,14 @@ const STATEMENTS: [Statement; 6] = [
     },
 ];
 
-/// Makes every attempt of `attacker` on `victim` and undoes each.
+/// Makes every attempt of `attacker`, a person of a tenant, on the tenant `victim` and undoes each.
 ///
 /// # Errors
 /// When the server cannot be reached.
-pub async fn run(app: &App, attacker: Uuid, victim: Uuid) -> Result<Vec<Attempt>> {
+pub async fn run(app: &App, attacker: &Principal, victim: Uuid) -> Result<Vec<Attempt>> {
     let mut attempts = Vec::new();
     for Statement { what, sql } in STATEMENTS {
-        let mut tx = app.tenants.begin(TenantId::new(attacker)).await?;
+        let mut tx = app.tenants.begin(attacker.clone()).await?;
         let outcome = match sqlx::query(sql).bind(victim).fetch_all(&mut tx).await {
             Ok(rows) if rows.is_empty() => Outcome::Nothing,
             Ok(rows) => Outcome::Crossed(rows.len() as u64),
@@ -92,9 +92,9 @@ pub async fn run(app: &App, attacker: Uuid, victim: Uuid) -> Result<Vec<Attempt>
 }
 
 /// A statement of its own that changes the scope. The statement gate lets none through.
-async fn set_context(app: &App, attacker: Uuid) -> Result<Attempt> {
+async fn set_context(app: &App, attacker: &Principal) -> Result<Attempt> {
     let sql = "SET LOCAL stockade.tenant_id = ''";
-    let mut tx = app.tenants.begin(TenantId::new(attacker)).await?;
+    let mut tx = app.tenants.begin(attacker.clone()).await?;
     let outcome = match sqlx::query(sql).execute(&mut tx).await {
         Ok(_) => Outcome::Crossed(0),
         Err(error) => Outcome::Refused(reason(&error)),
@@ -104,11 +104,11 @@ async fn set_context(app: &App, attacker: Uuid) -> Result<Attempt> {
 }
 
 /// A batch with one item of each tenant. It is refused before the database sees any of it.
-async fn straddle(app: &App, attacker: Uuid, victim: Uuid) -> Result<Attempt> {
-    let mut tx = app.tenants.begin(TenantId::new(attacker)).await?;
-    let Some(own) = super::loads::all(&mut tx).await?.into_iter().next() else {
-        anyhow::bail!("the attacking tenant has no load to put into the batch");
-    };
+async fn straddle(app: &App, attacker: &Principal, victim: Uuid) -> Result<Attempt> {
+    let mut tx = app.tenants.begin(attacker.clone()).await?;
+    let own: Option<Load> =
+        sqlx::query_as("SELECT *, NULL AS shared FROM freight.loads LIMIT 1").fetch_optional(&mut tx).await?;
+    let own = own.context("the attacker sees no load to put into the batch")?;
     let foreign = Load { tenant_id: victim, ..own.clone() };
     let mut batch = tx.guard().batch();
     let refusals: Vec<String> =

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use stockade::{
     audit_chain::{Checkpoint, Digest},
-    tenant_guard::TenantTx,
+    tenant_guard::Tx,
 };
 
 /// The last checkpoint of the log.
@@ -34,7 +34,7 @@ ORDER BY c.size DESC LIMIT 1";
 ///
 /// # Errors
 /// When the database fails, or what it holds is no checkpoint.
-pub async fn last(tx: &mut TenantTx) -> anyhow::Result<Option<Last>> {
+pub async fn last<A>(tx: &mut Tx<A>) -> anyhow::Result<Option<Last>> {
     type Row = (i64, String, DateTime<Utc>, Option<DateTime<Utc>>, i64, i64);
     let row: Option<Row> = sqlx::query_as(LAST).fetch_optional(tx).await?;
     let Some((size, note, stored_at, anchored_at, through, head)) = row else { return Ok(None) };

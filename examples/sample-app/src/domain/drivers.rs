@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use sqlx::QueryBuilder;
 use stockade::{
     audit_chain::PersonalPaths,
     field_crypto::{OpenError, Sealed, Secret, SubjectId, SubjectKeys},
     rbac::Resource,
-    tenant_guard::TenantTx,
 };
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::{
     columns::{DriverBankAccount, DriverSsn, DriverSsnIndex},
     desk::{Desk, Refused},
     permissions::Perm,
+    reach::DRIVERS,
 };
 
 /// A driver. The two sealed columns are ciphertext here: reading a row opens nothing.
@@ -34,6 +35,8 @@ pub struct Driver {
     pub ssn: Sealed<DriverSsn>,
     /// Bank account that settlements are paid to.
     pub bank_account: Sealed<DriverBankAccount>,
+    /// The office that the driver hauls for.
+    pub office_id: Option<Uuid>,
 }
 
 /// The keys of some drivers.
@@ -44,7 +47,8 @@ impl Driver {
     /// What the policy needs to know of it.
     #[must_use]
     pub fn resource(&self) -> Resource {
-        Resource::in_tenant(self.tenant_id)
+        let resource = Resource::in_tenant(self.tenant_id);
+        self.office_id.map_or(resource, |office| resource.office(office))
     }
 
     /// The number.
@@ -96,27 +100,28 @@ pub fn personal() -> PersonalPaths {
     PersonalPaths::new().entity("driver", &["/name", "/licence", "/phone"])
 }
 
-/// The drivers of the tenant, by name.
+const SELECT: &str = "SELECT d.tenant_id, d.id, d.name, d.licence, d.phone, d.ssn, d.bank_account, d.office_id FROM freight.drivers d WHERE ";
+
+/// The drivers that the person sees, by name.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all(tx: &mut TenantTx) -> sqlx::Result<Vec<Driver>> {
-    sqlx::query_as(
-        "SELECT tenant_id, id, name, licence, phone, ssn, bank_account FROM freight.drivers ORDER BY name LIMIT 200",
-    )
-    .fetch_all(tx)
-    .await
+pub async fn all<A>(desk: &mut Desk<A>) -> sqlx::Result<Vec<Driver>> {
+    let mut query = QueryBuilder::new(SELECT);
+    desk.rows(Perm::DriverView, &DRIVERS).push_to(&mut query, "d");
+    query.push(" ORDER BY d.name LIMIT 200");
+    query.build_query_as().fetch_all(&mut desk.tx).await
 }
 
-/// One driver, if the tenant has it.
+/// One driver, if the person sees them.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Driver>> {
-    sqlx::query_as("SELECT tenant_id, id, name, licence, phone, ssn, bank_account FROM freight.drivers WHERE id = $1")
-        .bind(id)
-        .fetch_optional(tx)
-        .await
+pub async fn find<A>(desk: &mut Desk<A>, id: Uuid) -> sqlx::Result<Option<Driver>> {
+    let mut query = QueryBuilder::new(SELECT);
+    desk.rows(Perm::DriverView, &DRIVERS).push_to(&mut query, "d");
+    query.push(" AND d.id = ").push_bind(id);
+    query.build_query_as().fetch_optional(&mut desk.tx).await
 }
 
 /// Opens a driver's number for a person to read, and records that it was read.
@@ -159,18 +164,17 @@ pub async fn find_by_ssn(
     }
     let entry = desk.entry("driver.find").entity("drivers", "ssn");
     desk.record(&entry).await?;
+    let (principal, actor) = (desk.principal()?, desk.actor.clone());
     desk.commit(app).await?;
     if !ssn.expose().bytes().any(|byte| byte.is_ascii_digit()) {
         return Ok(Ok(Vec::new()));
     }
     let tags = app.vault.tenant(tenant.into()).await?.probe::<DriverSsnIndex>(ssn)?;
-    let mut tx = app.tenants.read(stockade::tenant_guard::TenantId::new(tenant)).await?;
-    let candidates: Vec<Driver> = sqlx::query_as(
-        "SELECT tenant_id, id, name, licence, phone, ssn, bank_account FROM freight.drivers WHERE ssn_index = ANY ($1)",
-    )
-    .bind(tags)
-    .fetch_all(&mut tx)
-    .await?;
+    let mut tx = app.tenants.read(principal).await?;
+    let mut query = QueryBuilder::new(SELECT);
+    actor.rows(Perm::DriverView, &DRIVERS).push_to(&mut query, "d");
+    query.push(" AND d.ssn_index = ANY (").push_bind(tags).push(")");
+    let candidates: Vec<Driver> = query.build_query_as().fetch_all(&mut tx).await?;
     tx.close().await?;
     // A tag is not bound to its row: whether the number is there, the number says.
     let keys = app.driver_keys(tenant, &candidates.iter().map(|driver| driver.id).collect::<Vec<_>>()).await?;

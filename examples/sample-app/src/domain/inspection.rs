@@ -7,7 +7,7 @@ use stockade::{
     rls_migrations::{Finding, Probe, ProbeReport},
 };
 
-use crate::{app::App, schema};
+use crate::{app::App, reach, schema};
 
 /// Compares the live schema with its declaration, and with what is known to go wrong.
 ///
@@ -28,7 +28,9 @@ pub async fn lint(app: &App) -> Result<Vec<Finding>> {
 pub async fn probe(app: &App) -> Result<Option<ProbeReport>> {
     let Some(login) = app.login() else { return Ok(None) };
     let mut administrator = app.administrator().await?;
-    let report = schema::schema(app.prefix()).probe(&mut administrator, &Probe::new().login(login)).await;
+    let report = schema::schema(app.prefix())
+        .probe(&mut administrator, &Probe::new().login(login).scopes(reach::whole_tenant()?.as_str()))
+        .await;
     administrator.close().await?;
     Ok(Some(report?))
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use stockade::{
     field_crypto::{OpenError, Sealed, Secret, TenantKeys},
     rbac::Resource,
-    tenant_guard::TenantTx,
+    tenant_guard::Tx,
 };
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ impl Integration {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all(tx: &mut TenantTx) -> sqlx::Result<Vec<Integration>> {
+pub async fn all<A>(tx: &mut Tx<A>) -> sqlx::Result<Vec<Integration>> {
     sqlx::query_as("SELECT id, name, oauth_token FROM freight.integrations ORDER BY name LIMIT 200").fetch_all(tx).await
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
-use stockade::{audit_chain::Severity, rbac::Resource, rls_migrations::Refusal, tenant_guard::TenantTx};
+use stockade::{audit_chain::Severity, rbac::Resource, rls_migrations::Refusal, tenant_guard::Tx};
 use uuid::Uuid;
 
 use super::money::Cents;
@@ -86,7 +86,7 @@ pub const ACCOUNTS: [&str; 4] = ["4000 Freight revenue", "5000 Carrier cost", "5
 ///
 /// # Errors
 /// When the database fails.
-pub async fn postings(tx: &mut TenantTx) -> sqlx::Result<Vec<Posting>> {
+pub async fn postings<A>(tx: &mut Tx<A>) -> sqlx::Result<Vec<Posting>> {
     sqlx::query_as(
         "SELECT p.posted_on, p.account, p.memo, p.amount_cents, u.name AS posted_by_name
          FROM freight.gl_posting p JOIN freight.users u ON u.tenant_id = p.tenant_id AND u.id = p.posted_by
@@ -100,7 +100,7 @@ pub async fn postings(tx: &mut TenantTx) -> sqlx::Result<Vec<Posting>> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn periods(tx: &mut TenantTx) -> sqlx::Result<Vec<Period>> {
+pub async fn periods<A>(tx: &mut Tx<A>) -> sqlx::Result<Vec<Period>> {
     sqlx::query_as("SELECT id, name, starts_on, ends_on, soft_closed_at, closed_at FROM freight.fiscal_period ORDER BY starts_on DESC")
         .fetch_all(tx)
         .await

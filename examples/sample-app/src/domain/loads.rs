@@ -2,9 +2,10 @@
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
+use sqlx::QueryBuilder;
 use stockade::{
-    rbac::Resource,
-    tenant_guard::{TenantId, TenantScoped, TenantTx},
+    rbac::{Resource, ShareLevel},
+    tenant_guard::{TenantId, TenantScoped},
 };
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use super::money::Cents;
 use crate::{
     desk::{Desk, Refused},
     permissions::Perm,
+    reach::LOADS,
 };
 
 /// The states of a load, in order.
@@ -40,6 +42,12 @@ pub struct Load {
     pub status: String,
     /// The person who looks after it.
     pub owner_id: Uuid,
+    /// The team of that person, if it has one.
+    pub team_id: Option<Uuid>,
+    /// The office that it is worked from.
+    pub office_id: Option<Uuid>,
+    /// Whether it is shared with the person who asked, and how: `view` or `edit`.
+    pub shared: Option<String>,
 }
 
 impl TenantScoped for Load {
@@ -49,10 +57,17 @@ impl TenantScoped for Load {
 }
 
 impl Load {
-    /// What the policy needs to know of it.
+    /// What the policy needs to know of it when `person` asks.
     #[must_use]
-    pub fn resource(&self) -> Resource {
-        Resource::in_tenant(self.tenant_id).owner(self.owner_id)
+    pub fn resource(&self, person: Uuid) -> Resource {
+        let mut resource = Resource::in_tenant(self.tenant_id).owner(self.owner_id);
+        if let Some(team) = self.team_id {
+            resource = resource.team(team);
+        }
+        if let Some(office) = self.office_id {
+            resource = resource.office(office);
+        }
+        shared(resource, person, self.shared.as_deref())
     }
 
     fn audited(&self) -> Value {
@@ -60,20 +75,37 @@ impl Load {
     }
 }
 
-/// The loads of the tenant, the latest pick-up first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn all(tx: &mut TenantTx) -> sqlx::Result<Vec<Load>> {
-    sqlx::query_as("SELECT * FROM freight.loads ORDER BY pickup_on DESC, reference LIMIT 200").fetch_all(tx).await
+/// States of a row how it is shared with whoever asks.
+pub(super) fn shared(resource: Resource, person: Uuid, level: Option<&str>) -> Resource {
+    let level = [ShareLevel::Edit, ShareLevel::View].into_iter().find(|one| Some(one.name()) == level);
+    level.map_or(resource, |level| resource.shared_with(person, level))
 }
 
-/// One load, if the tenant has it.
+const SELECT: &str = "
+SELECT l.*, CASE WHEN l.id = ANY (stockade.rbac_shared('load', 'edit')) THEN 'edit'
+                 WHEN l.id = ANY (stockade.rbac_shared('load', 'view')) THEN 'view' END AS shared
+FROM freight.loads l WHERE ";
+
+/// The loads that the person sees, the latest pick-up first.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Load>> {
-    sqlx::query_as("SELECT * FROM freight.loads WHERE id = $1").bind(id).fetch_optional(tx).await
+pub async fn all<A>(desk: &mut Desk<A>) -> sqlx::Result<Vec<Load>> {
+    let mut query = QueryBuilder::new(SELECT);
+    desk.rows(Perm::LoadView, &LOADS).push_to(&mut query, "l");
+    query.push(" ORDER BY l.pickup_on DESC, l.reference LIMIT 200");
+    query.build_query_as().fetch_all(&mut desk.tx).await
+}
+
+/// One load, if the person sees it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find<A>(desk: &mut Desk<A>, id: Uuid) -> sqlx::Result<Option<Load>> {
+    let mut query = QueryBuilder::new(SELECT);
+    desk.rows(Perm::LoadView, &LOADS).push_to(&mut query, "l");
+    query.push(" AND l.id = ").push_bind(id);
+    query.build_query_as().fetch_optional(&mut desk.tx).await
 }
 
 /// What a person may change about a load.
@@ -90,15 +122,17 @@ pub struct Change {
 /// # Errors
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn change(desk: &mut Desk, load: &Load, change: &Change) -> anyhow::Result<Result<(), Refused>> {
-    if let Err(refused) = desk.require(Perm::LoadEdit, &load.resource(), ("load", load.id)).await? {
+    if let Err(refused) = desk.require(Perm::LoadEdit, &load.resource(desk.user.id), ("load", load.id)).await? {
         return Ok(Err(refused));
     }
-    let after: Load = sqlx::query_as("UPDATE freight.loads SET rate_cents = $2, status = $3 WHERE id = $1 RETURNING *")
-        .bind(load.id)
-        .bind(change.rate)
-        .bind(&change.status)
-        .fetch_one(&mut desk.tx)
-        .await?;
+    let after: Load = sqlx::query_as(
+        "UPDATE freight.loads SET rate_cents = $2, status = $3 WHERE id = $1 RETURNING *, NULL AS shared",
+    )
+    .bind(load.id)
+    .bind(change.rate)
+    .bind(&change.status)
+    .fetch_one(&mut desk.tx)
+    .await?;
     let entry =
         desk.entry("load.update").entity("load", load.id.to_string()).before(load.audited()).after(after.audited());
     desk.record(&entry).await?;

@@ -1,6 +1,7 @@
 //! The people of a tenant, as the business knows them.
 
-use stockade::tenant_guard::TenantTx;
+use chrono::{DateTime, Utc};
+use stockade::{audit_chain, tenant_guard::Tx};
 use uuid::Uuid;
 
 /// A person of a tenant.
@@ -14,23 +15,58 @@ pub struct User {
     pub name: String,
     /// Sign-in identifier.
     pub email: String,
-    /// Name of a role in `policy.toml`.
-    pub role: String,
-    /// Team, where the role's reach ends at one.
-    pub team: Option<Uuid>,
-    /// Office, likewise.
-    pub office: Option<Uuid>,
     /// The tenant's name, for headings.
     pub tenant_name: String,
+    /// Names of roles in `policy.toml`.
+    #[sqlx(skip)]
+    pub roles: Vec<String>,
+    /// Who looks at the desk as this person, if it is not the person.
+    #[sqlx(skip)]
+    pub seen_by: Option<SeenBy>,
+}
+
+/// Staff of the platform, looking at a desk as one of its people.
+#[derive(Clone, Debug)]
+pub struct SeenBy {
+    /// The member of staff.
+    pub id: Uuid,
+    /// Their name.
+    pub name: String,
+    /// Which look it is.
+    pub look: String,
+    /// Why they look.
+    pub reason: String,
+    /// When it ends.
+    pub until: DateTime<Utc>,
+}
+
+impl User {
+    /// The roles, for a person to read.
+    #[must_use]
+    pub fn role(&self) -> String {
+        self.roles.join(", ")
+    }
+
+    /// Whoever is at the keyboard, as the audit log names people.
+    #[must_use]
+    pub fn author(&self) -> audit_chain::Actor {
+        match &self.seen_by {
+            Some(staff) => {
+                let support = audit_chain::Actor::user(staff.id).named(&staff.name).with_role("support");
+                support.on_behalf_of(self.id).in_impersonation(&staff.look)
+            }
+            None => audit_chain::Actor::user(self.id).named(&self.name).with_role(self.role()),
+        }
+    }
 }
 
 /// The person `id` of the tenant whose scope `tx` is.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<User>> {
+pub async fn find<A>(tx: &mut Tx<A>, id: Uuid) -> sqlx::Result<Option<User>> {
     sqlx::query_as(
-        "SELECT u.tenant_id, u.id, u.name, u.email, u.role, u.team, u.office, t.name AS tenant_name
+        "SELECT u.tenant_id, u.id, u.name, u.email, t.name AS tenant_name
          FROM freight.users u JOIN freight.tenants t USING (tenant_id) WHERE u.id = $1",
     )
     .bind(id)
@@ -42,9 +78,9 @@ pub async fn find(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<User>> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all(tx: &mut TenantTx) -> sqlx::Result<Vec<User>> {
+pub async fn all<A>(tx: &mut Tx<A>) -> sqlx::Result<Vec<User>> {
     sqlx::query_as(
-        "SELECT u.tenant_id, u.id, u.name, u.email, u.role, u.team, u.office, t.name AS tenant_name
+        "SELECT u.tenant_id, u.id, u.name, u.email, t.name AS tenant_name
          FROM freight.users u JOIN freight.tenants t USING (tenant_id) ORDER BY u.name",
     )
     .fetch_all(tx)

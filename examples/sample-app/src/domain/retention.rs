@@ -14,7 +14,7 @@ use stockade::{
         postgres::{self, Erasure, LegalHold, Subject},
     },
     rbac::Resource,
-    tenant_guard::TenantTx,
+    tenant_guard::{TenantTx, Tx},
 };
 use uuid::Uuid;
 
@@ -171,7 +171,7 @@ WHERE x.entry_id = ANY ($1)";
 ///
 /// # Errors
 /// When the database fails.
-pub async fn erased(tx: &mut TenantTx, entries: &[Uuid]) -> sqlx::Result<Erased> {
+pub async fn erased<A>(tx: &mut Tx<A>, entries: &[Uuid]) -> sqlx::Result<Erased> {
     let rows: Vec<(Uuid, String, Option<i64>)> = sqlx::query_as(ERASED).bind(entries).fetch_all(tx).await?;
     Ok(rows.into_iter().map(|(entry, path, seq)| ((entry, path), seq)).collect())
 }

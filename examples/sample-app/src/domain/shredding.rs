@@ -50,7 +50,7 @@ pub async fn schedule(app: &App, desk: Desk, driver: Uuid, reason: &str) -> Resu
         Ok(permitted) => permitted,
         Err(refused) => return Ok(Err(refused)),
     };
-    let known = super::drivers::find(&mut desk.tx, driver).await?.is_some();
+    let known = super::drivers::find(&mut desk, driver).await?.is_some();
     let by = desk.user.id.to_string();
     desk.commit(app).await?;
     if !known {

@@ -100,9 +100,9 @@ pub(super) async fn posture(tour: &mut Tour<'_>) -> Result<()> {
     tour.step("The posture of the running system");
     let app = tour.app();
     let desk = tour.owner_desk("GET", "/posture").await?;
-    let user = desk.user.clone();
+    let (user, principal) = (desk.user.clone(), desk.principal()?);
     desk.commit(app).await?;
-    let assessment = controls::assess(app, &user).await?;
+    let assessment = controls::assess(app, &user, &principal).await?;
     let Some(score) = assessment.score() else { bail!("nothing was measured") };
     let coverage = assessment.coverage();
     tour.check(

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use stockade::rls_migrations::Verdict;
 
-use super::{Tour, request};
+use super::Tour;
 use crate::{
     domain::{
         attacks::{self, Outcome},
@@ -17,12 +17,13 @@ pub(super) async fn other_tenant(tour: &mut Tour<'_>) -> Result<()> {
     let app = tour.app();
     tour.step("Another tenant reaches for the same load, and for everything else");
     let mut desk = tour.owner_desk("GET", "/loads").await?;
-    let Some(target) = loads::all(&mut desk.tx).await?.into_iter().next() else { bail!("there are no loads") };
+    let Some(target) = loads::all(&mut desk).await?.into_iter().next() else { bail!("there are no loads") };
     desk.commit(app).await?;
 
     let session = tour.sign_in(&seed::BRIGHT, &seed::DISPATCHER).await?;
-    let mut desk = app.desk(&session, request("POST", "/loads/{id}")).await?;
-    let found = loads::find(&mut desk.tx, target.id).await?;
+    let mut desk = tour.desk(&session, "POST", "/loads/{id}").await?;
+    let found = loads::find(&mut desk, target.id).await?;
+    let attacker = desk.principal()?;
     desk.commit(app).await?;
     tour.check(
         &format!("{} of {} opens {} by its id", seed::DISPATCHER.name, seed::BRIGHT.name, target.reference),
@@ -30,7 +31,7 @@ pub(super) async fn other_tenant(tour: &mut Tour<'_>) -> Result<()> {
         found.is_none(),
     );
 
-    for attempt in attacks::run(app, seed::BRIGHT.id, seed::ACME.id).await? {
+    for attempt in attacks::run(app, &attacker, seed::ACME.id).await? {
         let happened = match &attempt.outcome {
             Outcome::Nothing => "0 rows".to_owned(),
             Outcome::Refused(reason) => format!("refused: {reason}"),
@@ -40,7 +41,7 @@ pub(super) async fn other_tenant(tour: &mut Tour<'_>) -> Result<()> {
     }
 
     let mut desk = tour.owner_desk("GET", "/loads/{id}").await?;
-    let after = loads::find(&mut desk.tx, target.id).await?;
+    let after = loads::find(&mut desk, target.id).await?;
     desk.commit(app).await?;
     let same = after.is_some_and(|load| load.rate_cents == target.rate_cents);
     tour.check("look at the load as its own tenant", if same { "unchanged" } else { "changed or gone" }, same);

@@ -102,7 +102,7 @@ pub(super) async fn shredding(tour: &mut Tour<'_>) -> Result<()> {
     tour.check("carry it out", format!("{} key destroyed", report.keys.len()), report.keys.len() == 1);
 
     let mut desk = tour.owner_desk("GET", "/drivers").await?;
-    let row = drivers::find(&mut desk.tx, driver).await?;
+    let row = drivers::find(&mut desk, driver).await?;
     desk.commit(app).await?;
     let Some(row) = row else { bail!("the driver is gone") };
     let keys = app.driver_keys(seed::ACME.id, &[driver]).await?;

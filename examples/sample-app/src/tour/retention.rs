@@ -18,7 +18,7 @@ pub(super) async fn forgetting(tour: &mut Tour<'_>) -> Result<()> {
     let app = tour.app();
     let tenant = seed::ACME.id;
     let session = tour.sign_in(&seed::ACME, &seed::DISPATCHER).await?;
-    let mut desk = app.desk(&session, super::request("GET", "/audit")).await?;
+    let mut desk = tour.desk(&session, "GET", "/audit").await?;
     let entry = desk.entry("shift.begin");
     desk.record(&entry).await?;
     desk.commit(app).await?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Tour, request};
+use super::Tour;
 use crate::{domain::drivers, seed};
 
 /// One driver's number, and what a copy of its ciphertext is worth.
@@ -11,7 +11,7 @@ pub(super) async fn drivers(tour: &mut Tour<'_>) -> Result<()> {
     let app = tour.app();
     let keys = app.driver_keys(seed::ACME.id, &[seed::ACME.driver(0), seed::ACME.driver(1)]).await?;
     let mut desk = tour.owner_desk("POST", "/drivers/{id}/ssn").await?;
-    let drivers = drivers::all(&mut desk.tx).await?;
+    let drivers = drivers::all(&mut desk).await?;
     let [driver, other, ..] = drivers.as_slice() else { bail!("there are not two drivers") };
     let stored: Vec<u8> = sqlx::query_scalar("SELECT ssn FROM freight.drivers WHERE id = $1")
         .bind(driver.id)
@@ -35,7 +35,7 @@ pub(super) async fn drivers(tour: &mut Tour<'_>) -> Result<()> {
     );
 
     let viewer = tour.sign_in(&seed::ACME, &seed::VIEWER).await?;
-    let mut desk = app.desk(&viewer, request("POST", "/drivers/{id}/ssn")).await?;
+    let mut desk = tour.desk(&viewer, "POST", "/drivers/{id}/ssn").await?;
     let refused = drivers::reveal_ssn(&mut desk, &keys, driver).await?;
     desk.commit(app).await?;
     match refused {
@@ -47,7 +47,7 @@ pub(super) async fn drivers(tour: &mut Tour<'_>) -> Result<()> {
     let own = other.ssn.as_bytes().to_vec();
     write_ssn(tour, other.id, &stored).await?;
     let mut desk = tour.owner_desk("GET", "/drivers").await?;
-    let copied = drivers::find(&mut desk.tx, other.id).await?;
+    let copied = drivers::find(&mut desk, other.id).await?;
     desk.commit(app).await?;
     let Some(copied) = copied else { bail!("the driver is gone") };
     write_ssn(tour, other.id, &own).await?;

@@ -6,7 +6,7 @@ use stockade::{
     tenant_guard::TenantId,
 };
 
-use super::{Tour, request};
+use super::Tour;
 use crate::{
     desk::Refused,
     domain::{
@@ -22,7 +22,7 @@ pub(super) async fn edit_a_load(tour: &mut Tour<'_>) -> Result<()> {
     tour.step("A load is edited, together with its audit entry");
     let app = tour.app();
     let mut desk = tour.owner_desk("POST", "/loads/{id}").await?;
-    let Some(load) = loads::all(&mut desk.tx).await?.into_iter().next() else { bail!("there are no loads") };
+    let Some(load) = loads::all(&mut desk).await?.into_iter().next() else { bail!("there are no loads") };
     let change = Change { rate: Cents(load.rate_cents.0 + 7_500), status: "in transit".to_owned() };
     let allowed = loads::change(&mut desk, &load, &change).await?;
     desk.commit(app).await?;
@@ -67,11 +67,11 @@ pub(super) async fn refused_by_role(tour: &mut Tour<'_>) -> Result<()> {
     tour.step("A role without the permission is refused, with the reason");
     let app = tour.app();
     let session = tour.sign_in(&seed::ACME, &seed::VIEWER).await?;
-    let mut desk = app.desk(&session, request("POST", "/loads/{id}")).await?;
-    let Some(load) = loads::all(&mut desk.tx).await?.into_iter().next() else { bail!("there are no loads") };
+    let mut desk = tour.desk(&session, "POST", "/loads/{id}").await?;
+    let Some(load) = loads::all(&mut desk).await?.into_iter().next() else { bail!("there are no loads") };
     let change = Change { rate: Cents(1), status: load.status.clone() };
     let outcome = loads::change(&mut desk, &load, &change).await?;
-    let after = loads::find(&mut desk.tx, load.id).await?;
+    let after = loads::find(&mut desk, load.id).await?;
     desk.commit(app).await?;
     let unchanged = after.is_some_and(|now| now.rate_cents == load.rate_cents);
     match outcome {

@@ -54,7 +54,7 @@ pub(crate) async fn log(State(app): WebApp, visitor: SignedIn) -> Result<Markup,
 ///
 /// The desk is closed before the inspection begins: on the embedded engine there is one connection.
 async fn inspector(app: &App, visitor: SignedIn, action: &str) -> Result<User, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let everything = Resource::in_tenant(desk.user.tenant_id);
     let outcome = desk.require(Perm::SchemaInspect, &everything, ("schema", "freight")).await?;
     if outcome.is_ok() {
@@ -70,6 +70,7 @@ async fn inspector(app: &App, visitor: SignedIn, action: &str) -> Result<User, P
 fn render(app: &App, user: &User, result: &Markup) -> Markup {
     let content = html! {
         div.actions.spaced {
+            a.button.quiet href="/administration/sign-in" { "Sign-in and sessions" }
             a.button.quiet href="/administration/retention" { "Retention: holds and erasure" }
             a.button.quiet href="/administration/encryption" { "Encryption and keys" }
             a.button.quiet href="/administration/shredding" { "Shredding" }

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     app::App,
+    authority::Viewer,
     desk::Desk,
     domain::{people, retention},
     permissions::Perm,
@@ -50,10 +51,12 @@ pub(crate) struct Search {
 }
 
 /// `GET /audit`
-pub(crate) async fn show(State(app): WebApp, visitor: SignedIn, Query(form): Query<Search>) -> Result<Markup, Problem> {
-    let mut desk = open(&app, visitor, Perm::AuditView).await?;
-    let page = render(&app, &mut desk, &form, None).await?;
-    desk.commit(&app).await?;
+pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Query(form): Query<Search>) -> Result<Markup, Problem> {
+    let mut look = app.look(&viewer).await?;
+    let log = Resource::in_tenant(viewer.user.tenant_id);
+    look.require(&app, Perm::AuditView, &log, ("audit_log", "tenant"))?;
+    let page = render(&app, &mut look, &form, None).await?;
+    look.close().await?;
     Ok(page)
 }
 
@@ -70,7 +73,7 @@ pub(crate) async fn verify(State(app): WebApp, visitor: SignedIn) -> Result<Mark
 
 /// A desk at which `permission` holds for the tenant's log.
 pub(super) async fn open(app: &App, visitor: SignedIn, permission: Perm) -> Result<Desk, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let log = Resource::in_tenant(desk.user.tenant_id);
     match desk.require(permission, &log, ("audit_log", "tenant")).await? {
         Ok(()) => Ok(desk),
@@ -133,7 +136,7 @@ const SEVERITIES: [(&str, Severity); 4] = [
     ("critical", Severity::Critical),
 ];
 
-async fn find(desk: &mut Desk, form: &Search) -> Result<Page, Problem> {
+async fn find<A>(desk: &mut Desk<A>, form: &Search) -> Result<Page, Problem> {
     let (mut filter, _) = form.filter(desk.user.tenant_id);
     if let Ok(cursor) = form.after.parse() {
         filter = filter.after(cursor);
@@ -141,7 +144,7 @@ async fn find(desk: &mut Desk, form: &Search) -> Result<Page, Problem> {
     Ok(search(&mut desk.tx, &filter).await?)
 }
 
-async fn render(app: &App, desk: &mut Desk, form: &Search, report: Option<&Report>) -> Result<Markup, Problem> {
+async fn render<A>(app: &App, desk: &mut Desk<A>, form: &Search, report: Option<&Report>) -> Result<Markup, Problem> {
     let found = find(desk, form).await?;
     let entries: Vec<Uuid> = found.rows.iter().map(|row| row.entry_id).collect();
     let erased = retention::erased(&mut desk.tx, &entries).await?;

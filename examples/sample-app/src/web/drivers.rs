@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     app::App,
+    authority::Viewer,
     domain::{
         drivers::{self, Driver, Keys},
         people::User,
@@ -25,8 +26,8 @@ use crate::{
 };
 
 /// `GET /drivers`
-pub(crate) async fn list(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let shown = Shown::read(&app, visitor).await?;
+pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    let shown = Shown::read(&app, viewer).await?;
     Ok(shown.render(None, &html! {}))
 }
 
@@ -34,16 +35,16 @@ pub(crate) async fn list(State(app): WebApp, visitor: SignedIn) -> Result<Markup
 pub(crate) async fn reveal(State(app): WebApp, visitor: SignedIn, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
     // The keys first: a pool of one connection cannot give a second one while the desk holds its own.
     let keys = app.driver_keys(visitor.session.tenant.into(), &[id]).await?;
-    let mut desk = app.desk(&visitor.session, visitor.request.clone()).await?;
-    let driver = drivers::find(&mut desk.tx, id).await?.ok_or(Problem::NotFound)?;
+    let mut desk = app.desk(&visitor).await?;
+    let driver = drivers::find(&mut desk, id).await?.ok_or(Problem::NotFound)?;
     let revealed = drivers::reveal_ssn(&mut desk, &keys, &driver).await;
     desk.commit(&app).await?;
     match revealed {
-        Ok(Ok(ssn)) => Ok(Shown::read(&app, visitor).await?.render(Some((id, ssn.expose())), &html! {})),
+        Ok(Ok(ssn)) => Ok(Shown::read(&app, visitor.into()).await?.render(Some((id, ssn.expose())), &html! {})),
         Ok(Err(refused)) => Err(Problem::Refused(refused.to_string())),
         Err(error) if error.downcast_ref::<OpenError>() == Some(&OpenError::Destroyed) => {
             let note = html! { div.note.warn role="status" { p { "The key of " (driver.name) " was destroyed. Nobody can read the number again." } } };
-            Ok(Shown::read(&app, visitor).await?.render(None, &note))
+            Ok(Shown::read(&app, visitor.into()).await?.render(None, &note))
         }
         Err(error) => Err(Problem::Failed(error)),
     }
@@ -57,7 +58,7 @@ pub(crate) struct Wanted {
 
 /// `POST /drivers/find`
 pub(crate) async fn find(State(app): WebApp, visitor: SignedIn, Form(form): Form<Wanted>) -> Result<Markup, Problem> {
-    let desk = app.desk(&visitor.session, visitor.request.clone()).await?;
+    let desk = app.desk(&visitor).await?;
     let wanted = Secret::new(form.ssn.expose_secret().trim().to_owned());
     let found = drivers::find_by_ssn(&app, desk, &wanted).await?;
     let found = found.map_err(|refused| Problem::Refused(refused.to_string()))?;
@@ -67,7 +68,7 @@ pub(crate) async fn find(State(app): WebApp, visitor: SignedIn, Form(form): Form
             @for driver in &found { p { strong { (driver.name) } " has this number." } }
         }
     };
-    let shown = Shown::read(&app, visitor).await?;
+    let shown = Shown::read(&app, visitor.into()).await?;
     Ok(shown.render(None, &answer))
 }
 
@@ -80,12 +81,13 @@ struct Shown {
 }
 
 impl Shown {
-    async fn read(app: &App, visitor: SignedIn) -> Result<Self, Problem> {
-        let mut desk = app.desk(&visitor.session, visitor.request).await?;
-        let drivers = drivers::all(&mut desk.tx).await?;
-        let user = desk.user.clone();
-        let may_reveal = desk.may(Perm::SsnReveal, &Resource::in_tenant(user.tenant_id));
-        desk.commit(app).await?;
+    async fn read(app: &App, viewer: Viewer) -> Result<Self, Problem> {
+        let mut look = app.look(&viewer).await?;
+        let drivers = drivers::all(&mut look).await?;
+        let user = viewer.user;
+        // Revealing is recorded, and a look records nothing.
+        let may_reveal = user.seen_by.is_none() && look.may(Perm::SsnReveal, &Resource::in_tenant(user.tenant_id));
+        look.close().await?;
         let ids: Vec<Uuid> = drivers.iter().map(|driver| driver.id).collect();
         let keys = app.driver_keys(user.tenant_id, &ids).await?;
         Ok(Self { user, drivers, keys, may_reveal })

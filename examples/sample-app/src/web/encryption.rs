@@ -29,7 +29,7 @@ pub(crate) struct Seen {
 
 /// `POST /administration/encryption/rotation`
 pub(crate) async fn rotate(State(app): WebApp, visitor: SignedIn, Form(seen): Form<Seen>) -> Result<Markup, Problem> {
-    let desk = app.desk(&visitor.session, visitor.request.clone()).await?;
+    let desk = app.desk(&visitor).await?;
     let became = encryption::advance(&app, desk, &seen.step).await?;
     let became = became.map_err(|refused| Problem::Refused(refused.to_string()))?;
     render(&app, visitor, &answer(&became)).await
@@ -37,7 +37,7 @@ pub(crate) async fn rotate(State(app): WebApp, visitor: SignedIn, Form(seen): Fo
 
 /// `POST /administration/encryption/wrapping`
 pub(crate) async fn rewrap(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let desk = app.desk(&visitor.session, visitor.request.clone()).await?;
+    let desk = app.desk(&visitor).await?;
     let done = encryption::rewrap(&app, desk).await?;
     let (report, forgotten) = done.map_err(|refused| Problem::Refused(refused.to_string()))?;
     let answer = html! {
@@ -69,7 +69,7 @@ fn answer(became: &Became) -> Markup {
 }
 
 async fn render(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let own = Resource::in_tenant(desk.user.tenant_id);
     let allowed = desk.require(Perm::CryptoView, &own, ("encryption", "keys")).await?;
     let (user, may) = (desk.user.clone(), desk.may(Perm::CryptoRotate, &own));

@@ -17,11 +17,11 @@ use super::{
     layout::{Place, page},
     problem::Problem,
 };
-use crate::{app::App, domain::integrations, permissions::Perm};
+use crate::{app::App, authority::Viewer, domain::integrations, permissions::Perm};
 
 /// `GET /integrations`
-pub(crate) async fn list(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    render(&app, visitor, None).await
+pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    render(&app, viewer, None).await
 }
 
 /// What the form sends.
@@ -40,23 +40,23 @@ pub(crate) async fn connect(
     let keys = app.vault.tenant(Uuid::from(visitor.session.tenant).into()).await?;
     let (name, token) = (draft.name.trim(), draft.token.expose_secret().trim());
     if name.is_empty() || name.chars().count() > 60 || token.is_empty() || token.len() > 4_096 {
-        let page = render(&app, visitor, Some("Give a name of at most 60 characters, and the token.")).await?;
+        let page = render(&app, visitor.into(), Some("Give a name of at most 60 characters, and the token.")).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let outcome = integrations::connect(&mut desk, &keys, name, &Secret::new(token.to_owned())).await?;
     desk.commit(&app).await?;
     outcome.map_err(|refused| Problem::Refused(refused.to_string()))?;
     Ok(Redirect::to("/integrations").into_response())
 }
 
-async fn render(app: &App, visitor: SignedIn, complaint: Option<&str>) -> Result<Markup, Problem> {
-    let keys = app.vault.tenant(Uuid::from(visitor.session.tenant).into()).await?;
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let connected = integrations::all(&mut desk.tx).await?;
-    let user = desk.user.clone();
-    let may = desk.may(Perm::IntegrationEdit, &Resource::in_tenant(user.tenant_id));
-    desk.commit(app).await?;
+async fn render(app: &App, viewer: Viewer, complaint: Option<&str>) -> Result<Markup, Problem> {
+    let user = &viewer.user;
+    let keys = app.vault.tenant(user.tenant_id.into()).await?;
+    let mut look = app.look(&viewer).await?;
+    let connected = integrations::all(&mut look.tx).await?;
+    let may = look.may(Perm::IntegrationEdit, &Resource::in_tenant(user.tenant_id));
+    look.close().await?;
     let content = html! {
         @if let Some(complaint) = complaint { div.note.warn role="alert" { p { (complaint) } } }
         div.card.flush { div.scroll { table {
@@ -77,5 +77,5 @@ async fn render(app: &App, visitor: SignedIn, complaint: Option<&str>) -> Result
             }
         }
     };
-    Ok(page(&user, Place::Integrations, "Integrations", "Services that act in your name.", &content))
+    Ok(page(user, Place::Integrations, "Integrations", "Services that act in your name.", &content))
 }

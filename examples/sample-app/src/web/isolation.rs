@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     app::App,
+    authority::Viewer,
     domain::{
         attacks::{self, Attempt, Outcome},
         people::User,
@@ -19,23 +20,20 @@ use crate::{
 };
 
 /// `GET /isolation`
-pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let desk = app.desk(&visitor.session, visitor.request).await?;
-    let user = desk.user.clone();
-    desk.commit(&app).await?;
-    Ok(render(&app, &user, &[]))
+pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    Ok(render(&app, &viewer.user, &[]))
 }
 
 /// `POST /isolation`: every attempt of this tenant on another one.
 pub(crate) async fn attack(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let user = desk.user.clone();
     let entry = desk.entry("isolation.probe").entity("tenant", user.tenant_id.to_string());
     desk.record(&entry).await?;
     desk.commit(&app).await?;
     let victim =
         seed::TENANTS.iter().find(|tenant| tenant.id != user.tenant_id).map_or(user.tenant_id, |tenant| tenant.id);
-    let attempts = attacks::run(&app, user.tenant_id, victim).await?;
+    let attempts = attacks::run(&app, &visitor.principal()?, victim).await?;
     Ok(render(&app, &user, &attempts))
 }
 

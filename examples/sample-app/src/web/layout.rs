@@ -2,34 +2,42 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::domain::people::User;
+use crate::domain::people::{SeenBy, User};
 
 /// A place in the navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Loads,
+    Accounts,
     Drivers,
     Ledger,
     Integrations,
     Audit,
     Isolation,
     Posture,
+    People,
     Roles,
+    Staff,
+    Impersonations,
     Limits,
     Administration,
+    Account,
 }
 
-const DESK: [(Place, &str, &str); 4] = [
+const DESK: [(Place, &str, &str); 5] = [
     (Place::Loads, "/loads", "Loads"),
+    (Place::Accounts, "/accounts", "Customers"),
     (Place::Drivers, "/drivers", "Drivers"),
     (Place::Ledger, "/ledger", "Ledger"),
     (Place::Integrations, "/integrations", "Integrations"),
 ];
-const OVERSIGHT: [(Place, &str, &str); 6] = [
+const OVERSIGHT: [(Place, &str, &str); 8] = [
     (Place::Audit, "/audit", "Audit log"),
     (Place::Isolation, "/isolation", "Tenant isolation"),
     (Place::Posture, "/posture", "Compliance"),
+    (Place::People, "/administration/people", "People"),
     (Place::Roles, "/roles", "Roles"),
+    (Place::Impersonations, "/administration/impersonations", "Support's looks"),
     (Place::Limits, "/limits", "Limits"),
     (Place::Administration, "/administration", "Administration"),
 ];
@@ -71,11 +79,12 @@ pub(crate) fn page(user: &User, place: Place, title: &str, lead: &str, content: 
                             (links(&OVERSIGHT, place))
                         }
                         div.person {
-                            div { strong { (user.name) } small.muted { (user.role) } }
+                            a href="/account/sessions" aria-current=[(place == Place::Account).then_some("page")] { strong { (user.name) } small.muted { (user.role()) } }
                             form method="post" action="/sign-out" { button.quiet.small { "Sign out" } }
                         }
                     }
                     main id="content" {
+                        @if let Some(staff) = &user.seen_by { (banner(user, staff)) }
                         div.head { div { h1 { (title) } p { (lead) } } }
                         (content)
                     }
@@ -83,6 +92,19 @@ pub(crate) fn page(user: &User, place: Place, title: &str, lead: &str, content: 
             }
         },
     )
+}
+
+/// On every page that staff of the platform look at as somebody else.
+fn banner(user: &User, staff: &SeenBy) -> Markup {
+    html! {
+        div.note.bad.banner role="status" {
+            p {
+                strong { (staff.name) " looks as " (user.name) " of " (user.tenant_name) "." }
+                " Until " (staff.until.format("%H:%M UTC")) ", for: " (staff.reason) ". Nothing can be changed; the tenant sees each page."
+            }
+            form method="post" action="/staff/end" { button.small { "End the look" } }
+        }
+    }
 }
 
 /// A page before sign-in: one card in the middle.

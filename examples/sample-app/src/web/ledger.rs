@@ -17,6 +17,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
+    authority::Viewer,
     desk::Desk,
     domain::{
         ledger::{self, ACCOUNTS, Closing, NewPosting, NotPosted, Period, Posting},
@@ -26,10 +27,10 @@ use crate::{
 };
 
 /// `GET /ledger`
-pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let page = render(&mut desk, &Draft::default()).await?;
-    desk.commit(&app).await?;
+pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    let mut look = app.look(&viewer).await?;
+    let page = render(&mut look, &Draft::default()).await?;
+    look.close().await?;
     Ok(page)
 }
 
@@ -52,7 +53,7 @@ pub(crate) async fn post(
     visitor: SignedIn,
     Form(mut draft): Form<Draft>,
 ) -> Result<Response, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request.clone()).await?;
+    let mut desk = app.desk(&visitor).await?;
     let Some(posting) = draft.read() else {
         let page = render(&mut desk, &draft).await?;
         desk.commit(&app).await?;
@@ -71,7 +72,7 @@ pub(crate) async fn post(
             // The refused statement ended that transaction. The page is read in a new one, which also records the attempt.
             drop(desk);
             draft.errors.push(("posted_on", format!("The period is closed: {message}.")));
-            let mut desk = app.desk(&visitor.session, visitor.request).await?;
+            let mut desk = app.desk(&visitor).await?;
             let entry = desk
                 .entry("ledger.post")
                 .outcome(stockade::audit_chain::Outcome::Denied)
@@ -119,7 +120,7 @@ pub(crate) async fn reopen(
     if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
         return Err(Problem::Malformed);
     }
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let outcome = ledger::reopen(&mut desk, period, reason).await?;
     desk.commit(&app).await?;
     outcome.map_err(|refused| Problem::Refused(refused.to_string()))?;
@@ -130,7 +131,7 @@ pub(crate) async fn reopen(
 const LONGEST_REASON: usize = 200;
 
 async fn close(State(app): WebApp, visitor: SignedIn, period: Uuid, closing: Closing) -> Result<Redirect, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let outcome = ledger::close(&mut desk, period, closing).await?;
     desk.commit(&app).await?;
     outcome.map_err(|refused| Problem::Refused(refused.to_string()))?;
@@ -186,7 +187,7 @@ impl Draft {
     }
 }
 
-async fn render(desk: &mut Desk, draft: &Draft) -> Result<Markup, Problem> {
+async fn render<A>(desk: &mut Desk<A>, draft: &Draft) -> Result<Markup, Problem> {
     let postings = ledger::postings(&mut desk.tx).await?;
     let periods = ledger::periods(&mut desk.tx).await?;
     let books = Resource::in_tenant(desk.user.tenant_id);

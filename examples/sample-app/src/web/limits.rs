@@ -8,25 +8,24 @@ use stockade::{
 };
 
 use super::{
-    SignedIn, WebApp,
+    WebApp,
     layout::{Place, page},
     problem::Problem,
 };
 use crate::{
+    authority::Viewer,
     limits::{Count, Counts},
     permissions::Perm,
 };
 
 /// `GET /limits`
-pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let all = Resource::in_tenant(desk.user.tenant_id);
-    let outcome = desk.require(Perm::LimitsView, &all, ("limits", "application")).await?;
-    let user = desk.user.clone();
-    desk.commit(&app).await?;
-    outcome.map_err(|refused| Problem::Refused(refused.to_string()))?;
+pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    let look = app.look(&viewer).await?;
+    let all = Resource::in_tenant(viewer.user.tenant_id);
+    look.require(&app, Perm::LimitsView, &all, ("limits", "application"))?;
+    look.close().await?;
     let lead = "How often anybody may try, across all tenants. Neither this page nor the log says who was refused.";
-    Ok(page(&user, Place::Limits, "Limits", lead, &render(&app.limits.counts())))
+    Ok(page(&viewer.user, Place::Limits, "Limits", lead, &render(&app.limits.counts())))
 }
 
 fn render(counts: &Counts) -> Markup {

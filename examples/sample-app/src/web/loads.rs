@@ -13,22 +13,24 @@ use super::{
     Form, SignedIn, WebApp,
     layout::{Place, page},
     problem::Problem,
+    sharing::Card,
 };
 use crate::{
+    authority::Viewer,
     desk::Desk,
     domain::{
         loads::{self, Change, Load, STATUSES},
         money::Cents,
+        sharing::{Kind, Row},
     },
     permissions::Perm,
 };
 
 /// `GET /loads`
-pub(crate) async fn list(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let loads = loads::all(&mut desk.tx).await?;
-    let user = desk.user.clone();
-    desk.commit(&app).await?;
+pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    let mut look = app.look(&viewer).await?;
+    let loads = loads::all(&mut look).await?;
+    look.close().await?;
     let content = html! {
         div.card.flush { div.scroll {
             table {
@@ -48,15 +50,22 @@ pub(crate) async fn list(State(app): WebApp, visitor: SignedIn) -> Result<Markup
             }
         } }
     };
-    Ok(page(&user, Place::Loads, "Loads", "Everything that is quoted, booked, under way or delivered.", &content))
+    Ok(page(
+        &viewer.user,
+        Place::Loads,
+        "Loads",
+        "Everything that is quoted, booked, under way or delivered.",
+        &content,
+    ))
 }
 
 /// `GET /loads/{id}`
-pub(crate) async fn show(State(app): WebApp, visitor: SignedIn, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let load = loads::find(&mut desk.tx, id).await?.ok_or(Problem::NotFound)?;
-    let page = one(&desk, &load, &Draft::of(&load));
-    desk.commit(&app).await?;
+pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
+    let mut look = app.look(&viewer).await?;
+    let load = loads::find(&mut look, id).await?.ok_or(Problem::NotFound)?;
+    let card = shares(&mut look, &load).await?;
+    let page = one(&look, &load, &Draft::of(&load), &card);
+    look.close().await?;
     Ok(page)
 }
 
@@ -74,11 +83,12 @@ pub(crate) async fn change(
     Path(id): Path<Uuid>,
     Form(sent): Form<Sent>,
 ) -> Result<Response, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let load = loads::find(&mut desk.tx, id).await?.ok_or(Problem::NotFound)?;
+    let mut desk = app.desk(&visitor).await?;
+    let load = loads::find(&mut desk, id).await?.ok_or(Problem::NotFound)?;
     let mut draft = Draft { rate: sent.rate, status: sent.status, ..Draft::default() };
     let Some(change) = draft.read() else {
-        let page = one(&desk, &load, &draft);
+        let card = shares(&mut desk, &load).await?;
+        let page = one(&desk, &load, &draft, &card);
         desk.commit(&app).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
@@ -124,8 +134,13 @@ impl Draft {
     }
 }
 
-fn one(desk: &Desk, load: &Load, draft: &Draft) -> Markup {
-    let may_edit = desk.may(Perm::LoadEdit, &load.resource());
+async fn shares<A>(desk: &mut Desk<A>, load: &Load) -> Result<Card, Problem> {
+    let facts = load.resource(desk.user.id);
+    Card::read(desk, &Row { kind: Kind::Load, id: load.id, facts }).await
+}
+
+fn one<A>(desk: &Desk<A>, load: &Load, draft: &Draft, card: &Card) -> Markup {
+    let may_edit = desk.may(Perm::LoadEdit, &load.resource(desk.user.id));
     let content = html! {
         div.grid {
             div.card {
@@ -153,6 +168,7 @@ fn one(desk: &Desk, load: &Load, draft: &Draft) -> Markup {
                 @else { p.muted { "Your role may look at this load, not change it." } }
             }
         }
+        (card.render())
     };
     page(
         &desk.user,

@@ -18,11 +18,11 @@ use super::{
     layout::{Place, page},
     problem::Problem,
 };
-use crate::{app::App, controls, domain::people::User, limits::DOWNLOAD_USER, permissions::Perm};
+use crate::{app::App, authority::Viewer, controls, domain::people::User, limits::DOWNLOAD_USER, permissions::Perm};
 
 /// `GET /posture`: measured while the page is made.
-pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
-    let (user, assessment) = measure(&app, visitor).await?;
+pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    let (user, assessment) = measure(&app, viewer).await?;
     let content = html! {
         link rel="stylesheet" href="/posture.css";
         p { a.button.quiet href="/posture.json" { "Download as JSON" } }
@@ -40,18 +40,17 @@ pub(crate) async fn json(State(app): WebApp, visitor: SignedIn) -> Result<Respon
     if !decision.allowed {
         return Err(Problem::TooMany { retry_after: decision.retry_after_secs() });
     }
-    let (_, assessment) = measure(&app, visitor).await?;
+    let (_, assessment) = measure(&app, visitor.into()).await?;
     Ok(([(CONTENT_TYPE, "application/json")], render::json(&assessment)).into_response())
 }
 
-async fn measure(app: &App, visitor: SignedIn) -> Result<(User, Assessment), Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
-    let user = desk.user.clone();
-    let allowed =
-        desk.require(Perm::PostureView, &Resource::in_tenant(user.tenant_id), ("posture", "dashboard")).await?;
+async fn measure(app: &App, viewer: Viewer) -> Result<(User, Assessment), Problem> {
+    let look = app.look(&viewer).await?;
+    let own = Resource::in_tenant(viewer.user.tenant_id);
+    look.require(app, Perm::PostureView, &own, ("posture", "dashboard"))?;
+    let principal = look.principal()?;
     // The measurements take connections of their own: this one is given back first.
-    desk.commit(app).await?;
-    allowed.map_err(|refused| Problem::Refused(refused.to_string()))?;
-    let assessment = controls::assess(app, &user).await?;
-    Ok((user, assessment))
+    look.close().await?;
+    let assessment = controls::assess(app, &viewer.user, &principal).await?;
+    Ok((viewer.user, assessment))
 }

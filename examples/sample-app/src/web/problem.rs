@@ -3,21 +3,31 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::html;
+use stockade::session::tower::Refusal;
 use uuid::Uuid;
 
 use super::layout::door;
+use crate::desk::{Overtaken, Refused};
 
 /// Why a handler did not answer with its page.
 #[derive(Debug)]
 pub(crate) enum Problem {
     /// Nobody is signed in, or the session has ended.
     SignedOut,
+    /// The tenant demands a second factor that the account does not have.
+    MustEnrol,
+    /// The person should prove again who they are, and comes from this page.
+    Unproven(&'static str),
     /// The policy says no; the sentence says why.
     Refused(String),
+    /// What the person may do was changed while the request was on its way.
+    Overtaken,
     /// There is no such thing, or not in this tenant: the two look alike on purpose.
     NotFound,
     /// The form was not one of ours.
     Malformed,
+    /// Another site sent the request, or nothing proves that none did.
+    CrossSite,
     /// Too many attempts.
     TooMany {
         /// Seconds until another attempt can succeed.
@@ -29,7 +39,31 @@ pub(crate) enum Problem {
 
 impl<E: Into<anyhow::Error>> From<E> for Problem {
     fn from(error: E) -> Self {
-        Self::Failed(error.into())
+        let error = error.into();
+        if error.is::<Overtaken>() { Self::Overtaken } else { Self::Failed(error) }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused.to_string())
+    }
+}
+
+impl Problem {
+    /// What a refusal of the session layer is for a person.
+    pub(crate) fn of(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::SignedOut => Self::SignedOut,
+            Refusal::MustEnrol => Self::MustEnrol,
+            Refusal::CrossSite => Self::CrossSite,
+            Refusal::SecondFactorMissing => Self::Refused("Sign in with a second factor to do this.".to_owned()),
+            Refusal::Impersonating => Self::Refused("You look as somebody else, and can change nothing.".to_owned()),
+            Refusal::ImpersonationOver => {
+                Self::Refused("Your look as somebody else is over. Nothing was changed.".to_owned())
+            }
+            other => Self::Failed(other.into()),
+        }
     }
 }
 
@@ -37,12 +71,23 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
             Self::SignedOut => return Redirect::to("/sign-in").into_response(),
+            Self::MustEnrol => return Redirect::to("/enrol").into_response(),
+            Self::Unproven(from) => return Redirect::to(&format!("/account/proof?for={from}")).into_response(),
             Self::Refused(why) => (StatusCode::FORBIDDEN, "Not permitted", why),
+            Self::Overtaken => {
+                let text = "What you may do was changed at this moment. Nothing was saved: try once more.".to_owned();
+                (StatusCode::CONFLICT, "Changed meanwhile", text)
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.".to_owned()),
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,
                 "Not understood",
                 "The form could not be read. Go back and try again.".to_owned(),
+            ),
+            Self::CrossSite => (
+                StatusCode::FORBIDDEN,
+                "Not from here",
+                "The form was not sent by a page of this site. Nothing was changed.".to_owned(),
             ),
             Self::TooMany { retry_after } => {
                 let text = format!("Too many attempts. Try again in {}.", wait(retry_after));

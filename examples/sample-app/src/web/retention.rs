@@ -58,7 +58,7 @@ async fn overview(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Marku
 
 /// A desk at which `permission` holds for the tenant.
 async fn open(app: &App, visitor: SignedIn, permission: Perm) -> Result<Desk, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let own = Resource::in_tenant(desk.user.tenant_id);
     match desk.require(permission, &own, ("retention", "tenant")).await? {
         Ok(()) => Ok(desk),
@@ -114,7 +114,7 @@ struct Persons(Vec<(Who, String)>);
 impl Persons {
     async fn read(desk: &mut Desk) -> Result<Self, Problem> {
         let people = people::all(&mut desk.tx).await?;
-        let drivers = drivers::all(&mut desk.tx).await?;
+        let drivers = drivers::all(desk).await?;
         let people = people.into_iter().map(|person| (Who::User(person.id), person.name));
         let drivers = drivers.into_iter().map(|driver| (Who::Driver(driver.id), format!("{}, driver", driver.name)));
         Ok(Self(people.chain(drivers).collect()))

@@ -48,7 +48,7 @@ pub(crate) async fn schedule(
     visitor: SignedIn,
     Form(plan): Form<Plan>,
 ) -> Result<Response, Problem> {
-    let desk = app.desk(&visitor.session, visitor.request.clone()).await?;
+    let desk = app.desk(&visitor).await?;
     let reason = plan.reason.trim();
     if reason.is_empty() || reason.chars().count() > 120 {
         desk.commit(&app).await?;
@@ -62,7 +62,7 @@ pub(crate) async fn schedule(
 
 /// `POST /administration/shredding/{id}/cancel`
 pub(crate) async fn cancel(State(app): WebApp, visitor: SignedIn, Path(id): Path<Uuid>) -> Result<Redirect, Problem> {
-    let desk = app.desk(&visitor.session, visitor.request).await?;
+    let desk = app.desk(&visitor).await?;
     permitted(shredding::cancel(&app, desk, id).await?)?;
     Ok(Redirect::to(PAGE))
 }
@@ -91,7 +91,7 @@ pub(crate) async fn execute(
         };
         return render(&app, visitor, &ask).await;
     }
-    let desk = app.desk(&visitor.session, visitor.request.clone()).await?;
+    let desk = app.desk(&visitor).await?;
     let became = permitted(shredding::execute(&app, desk, id).await?)?;
     let answer = match &became {
         Execution::Executed(report) | Execution::Repeated(report) => done(report),
@@ -119,10 +119,10 @@ fn done(report: &ShredReport) -> Markup {
 }
 
 async fn render(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let own = Resource::in_tenant(desk.user.tenant_id);
     let allowed = desk.require(Perm::CryptoView, &own, ("shred", "drivers")).await?;
-    let drivers = drivers::all(&mut desk.tx).await?;
+    let drivers = drivers::all(&mut desk).await?;
     let (user, may) = (desk.user.clone(), desk.may(Perm::CryptoShred, &own));
     desk.commit(app).await?;
     allowed.map_err(|refused| Problem::Refused(refused.to_string()))?;

@@ -2,25 +2,19 @@
 
 use axum::{
     extract::State,
-    response::{AppendHeaders, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE};
+use http::StatusCode;
 use maud::{Markup, html};
 use secrecy::SecretString;
 use serde::Deserialize;
 use stockade::{
     ratelimit::{Key, Reservation},
     rbac::Permission,
-    session::{ErrorKind, Flow, FullyVerified, Step, TotpStep},
+    session::{Flow, FullyVerified, Step, TotpStep, tower::Visit},
 };
-use zeroize::Zeroizing;
 
-use super::{
-    Form, SignedIn, WebApp,
-    layout::door,
-    problem::Problem,
-    visitor::{Client, pending_token, session_token},
-};
+use super::{Form, SignedIn, WebApp, layout::door, problem::Problem};
 use crate::{
     app::App,
     limits::{CODE_ADDRESS, Permit},
@@ -30,6 +24,7 @@ use crate::{
 
 /// The one sentence for every reason: which it was is nobody's business.
 const REFUSED: &str = "The e-mail address or the password is not right, or the account is locked for a while.";
+const WRONG_RECOVERY: &str = "The code is not right, or was used already. Each works once.";
 const WRONG_CODE: &str = "The code is not right, or was used already. Wait for the next one.";
 
 /// `GET /sign-in`
@@ -47,32 +42,31 @@ pub(crate) struct Password {
 /// `POST /sign-in`
 pub(crate) async fn password(
     State(app): WebApp,
-    Client(client): Client,
-    headers: HeaderMap,
+    visit: Visit,
     Form(sent): Form<Password>,
 ) -> Result<Response, Problem> {
     // Charged before the hash is computed, and given back when the password was right.
-    let permit = granted(&app, app.reserve_sign_in(&sent.email, client.ip).await?)?;
-    let flow = app.auth.begin(&sent.email, &client).await?;
-    match flow.verify_password(sent.password).await? {
+    let permit = granted(&app, app.reserve_sign_in(&sent.email, visit.client()?.ip).await?)?;
+    match visit.begin(&sent.email).await?.verify_password(sent.password).await? {
         Step::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, password_page(&sent.email, Some(REFUSED))).into_response()),
         Step::TotpRequired(flow) => {
             permit.refund().await;
-            Ok((set_cookies(&[app.cookies.pending(&flow.token())]), Redirect::to("/sign-in/code")).into_response())
+            visit.wait(&flow)?;
+            Ok(Redirect::to("/sign-in/code").into_response())
         }
         Step::Done(flow) => {
             permit.refund().await;
-            issue(&app, flow, &headers).await
+            enter(&app, &visit, flow).await
         }
     }
 }
 
 /// `GET /sign-in/code`
-pub(crate) async fn code_form(State(app): WebApp, headers: HeaderMap) -> Response {
-    match pending_token(&app, &headers) {
+pub(crate) async fn code_form(visit: Visit) -> Result<Response, Problem> {
+    Ok(match visit.resume().await? {
         Some(_) => code_page(None).into_response(),
         None => Redirect::to("/sign-in").into_response(),
-    }
+    })
 }
 
 /// What the code form sends.
@@ -82,55 +76,73 @@ pub(crate) struct Code {
 }
 
 /// `POST /sign-in/code`
-pub(crate) async fn code(
-    State(app): WebApp,
-    Client(client): Client,
-    headers: HeaderMap,
-    Form(sent): Form<Code>,
-) -> Result<Response, Problem> {
-    let permit = granted(&app, app.limits.reserve(&[(CODE_ADDRESS, Key::ip(client.ip))]).await?)?;
-    let Some(pending) = pending_token(&app, &headers) else {
-        return Ok(Redirect::to("/sign-in").into_response());
-    };
-    let flow = match app.auth.resume(&pending, &client).await {
-        Ok(flow) => flow,
-        Err(error) if error.kind() == ErrorKind::FlowEnded => {
-            let page = password_page("", Some("That took too long, or too many attempts. Sign in again."));
-            return Ok((set_cookies(&[app.cookies.clear_pending()]), page).into_response());
-        }
-        Err(error) => return Err(error.into()),
+pub(crate) async fn code(State(app): WebApp, visit: Visit, Form(sent): Form<Code>) -> Result<Response, Problem> {
+    let permit = granted(&app, app.limits.reserve(&[(CODE_ADDRESS, Key::ip(visit.client()?.ip))]).await?)?;
+    let Some(flow) = visit.resume().await? else {
+        return Ok(password_page("", Some("That took too long, or too many attempts. Sign in again.")).into_response());
     };
     match flow.verify_totp(&sent.code).await? {
         TotpStep::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, code_page(Some(WRONG_CODE))).into_response()),
         TotpStep::Done(flow) => {
             permit.refund().await;
-            issue(&app, flow, &headers).await
+            enter(&app, &visit, flow).await
+        }
+    }
+}
+
+/// `GET /sign-in/recovery`
+pub(crate) async fn recovery_form(visit: Visit) -> Result<Response, Problem> {
+    Ok(match visit.resume().await? {
+        Some(_) => recovery_page(None).into_response(),
+        None => Redirect::to("/sign-in").into_response(),
+    })
+}
+
+/// `POST /sign-in/recovery`: a recovery code in place of a one-time code, counted with them.
+pub(crate) async fn recovery(State(app): WebApp, visit: Visit, Form(sent): Form<Code>) -> Result<Response, Problem> {
+    let permit = granted(&app, app.limits.reserve(&[(CODE_ADDRESS, Key::ip(visit.client()?.ip))]).await?)?;
+    let Some(flow) = visit.resume().await? else {
+        return Ok(password_page("", Some("That took too long, or too many attempts. Sign in again.")).into_response());
+    };
+    match flow.verify_recovery_code(&sent.code).await? {
+        TotpStep::Rejected(_) => Ok((StatusCode::UNAUTHORIZED, recovery_page(Some(WRONG_RECOVERY))).into_response()),
+        TotpStep::Done(flow) => {
+            permit.refund().await;
+            enter(&app, &visit, flow).await
         }
     }
 }
 
 /// `POST /sign-out`
-pub(crate) async fn sign_out(State(app): WebApp, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = session_token(&app, &headers)
-        && let Some(session) = app.auth.resolve(&token).await?
-    {
-        app.auth.revoke(session.sid).await?;
-        app.seal_soon();
-    }
-    Ok(gone(&app))
+pub(crate) async fn sign_out(State(app): WebApp, visit: Visit) -> Result<Redirect, Problem> {
+    visit.sign_out().await?;
+    app.seal_soon();
+    Ok(Redirect::to("/sign-in"))
 }
 
 /// `POST /sign-out/everywhere`: every session of the person, by one version.
-pub(crate) async fn sign_out_everywhere(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+pub(crate) async fn sign_out_everywhere(
+    State(app): WebApp,
+    visit: Visit,
+    visitor: SignedIn,
+) -> Result<Redirect, Problem> {
+    let mut desk = app.desk(&visitor).await?;
     let entry = desk.entry(Perm::SessionRevoke.key()).entity("user", desk.user.id.to_string());
     desk.record(&entry).await?;
     desk.commit(&app).await?;
     app.auth.revoke_all(visitor.session.user).await?;
-    Ok(gone(&app))
+    visit.sign_out().await?;
+    Ok(Redirect::to("/sign-in"))
 }
 
-fn granted(app: &App, reservation: Reservation<Permit>) -> Result<Permit, Problem> {
+/// A new session. Whoever owes a second factor is led to it by the next page.
+async fn enter(app: &App, visit: &Visit, flow: Flow<FullyVerified>) -> Result<Response, Problem> {
+    visit.issue(flow).await?;
+    app.seal_soon();
+    Ok(Redirect::to("/loads").into_response())
+}
+
+pub(super) fn granted(app: &App, reservation: Reservation<Permit>) -> Result<Permit, Problem> {
     match reservation {
         Reservation::Granted(permit) => Ok(permit),
         Reservation::Refused(decision) => {
@@ -138,33 +150,6 @@ fn granted(app: &App, reservation: Reservation<Permit>) -> Result<Permit, Proble
             Err(Problem::TooMany { retry_after: decision.retry_after_secs() })
         }
     }
-}
-
-/// A new session in a new cookie. The one that the browser came with, if any, ends.
-async fn issue(app: &App, flow: Flow<FullyVerified>, headers: &HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = session_token(app, headers)
-        && let Some(old) = app.auth.resolve(&token).await?
-    {
-        app.auth.revoke(old.sid).await?;
-    }
-    let issued = app.auth.issue(flow).await?;
-    app.seal_soon();
-    let cookies = set_cookies(&[app.cookies.session(issued.token()), app.cookies.clear_pending()]);
-    Ok((cookies, Redirect::to("/loads")).into_response())
-}
-
-fn gone(app: &App) -> Response {
-    (set_cookies(&[app.cookies.clear_session()]), Redirect::to("/sign-in")).into_response()
-}
-
-/// One `Set-Cookie` line each. Marked sensitive, so that nothing below prints them.
-fn set_cookies<const N: usize>(cookies: &[Zeroizing<String>; N]) -> AppendHeaders<Vec<(HeaderName, HeaderValue)>> {
-    let headers = cookies.iter().filter_map(|cookie| {
-        let mut value = HeaderValue::from_str(cookie).ok()?;
-        value.set_sensitive(true);
-        Some((SET_COOKIE, value))
-    });
-    AppendHeaders(headers.collect())
 }
 
 fn password_page(email: &str, error: Option<&str>) -> Markup {
@@ -183,13 +168,14 @@ fn password_page(email: &str, error: Option<&str>) -> Markup {
                     input id="password" name="password" type="password" autocomplete="current-password" required;
                 }
                 button { "Sign in" }
+                p.below { a href="/reset" { "Forgotten the password?" } }
             }
             details.card {
                 summary { "Demonstration accounts" }
                 p.below { "Password: " code { (seed::PASSWORD) } }
                 ul {
-                    @for person in seed::PEOPLE {
-                        li { code { (seed::ACME.email(&person)) } " " (person.role) @if person.totp_seed.is_some() { ", with a one-time code" } }
+                    @for person in seed::ACME.people() {
+                        li { code { (seed::ACME.email(person)) } " " (person.role) @if person.totp_seed.is_some() { ", with a one-time code" } }
                     }
                 }
                 p { "The same at " code { "bright.test" } " and " code { "cedar.test" } ". A current code: " code { "cargo run -p sample-app -- code" } }
@@ -210,6 +196,26 @@ fn code_page(error: Option<&str>) -> Markup {
                     input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="8" required autofocus;
                 }
                 button { "Continue" }
+                p.below { a href="/sign-in/recovery" { "Use a recovery code instead" } }
+            }
+        },
+    )
+}
+
+fn recovery_page(error: Option<&str>) -> Markup {
+    door(
+        "Recovery code",
+        &html! {
+            form.card method="post" action="/sign-in/recovery" {
+                h1 { "Recovery code" }
+                @if let Some(error) = error { div.note.bad role="alert" { p { (error) } } }
+                div.field {
+                    label for="code" { "One of the ten that you printed" }
+                    input.mono id="code" name="code" autocomplete="off" autocapitalize="characters" spellcheck="false" required autofocus;
+                    p.hint { "Dashes, spaces and case do not matter." }
+                }
+                button { "Continue" }
+                p.below { a href="/sign-in/code" { "Use the authenticator app instead" } }
             }
         },
     )

@@ -60,7 +60,7 @@ pub(crate) async fn run(State(app): WebApp, visitor: SignedIn, Form(form): Form<
 
 /// Who may see it, and an entry of the log that they ran it.
 async fn permitted(app: &App, visitor: SignedIn, altering: Option<u64>) -> Result<User, Problem> {
-    let mut desk = app.desk(&visitor.session, visitor.request).await?;
+    let mut desk = app.desk(&visitor).await?;
     let own = Resource::in_tenant(desk.user.tenant_id);
     let allowed = desk.require(Perm::AuditTamper, &own, ("audit_log", "tenant")).await?;
     if let (Ok(()), Some(seq)) = (&allowed, altering) {

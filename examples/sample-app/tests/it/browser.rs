@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use sample_app::{
     app::App,
     database::{Prefix, Server},
+    domain::loads::Load,
     evidence::Evidence,
     limits::Counting,
     secrets::Pair,
@@ -25,6 +26,12 @@ pub(crate) async fn app(pool: &PgPool) -> Arc<App> {
     let app = App::start(&server, prefix, secrets, &Counting::Memory, evidence().await).await.unwrap();
     seed::fill(&app).await.unwrap();
     Arc::new(app)
+}
+
+/// The loads of a tenant, the latest pick-up first, past every policy.
+pub(crate) async fn loads(pool: &PgPool, tenant: &Tenant) -> Vec<Load> {
+    let all = "SELECT *, NULL AS shared FROM freight.loads WHERE tenant_id = $1 ORDER BY pickup_on DESC, reference";
+    sqlx::query_as(all).bind(tenant.id).fetch_all(pool).await.unwrap()
 }
 
 /// A key and an anchor file of its own.
@@ -74,6 +81,11 @@ impl Browser {
         Self { cookies: self.cookies.clone(), ..Self::new(app) }
     }
 
+    /// Forgets a cookie.
+    pub(crate) fn drop_cookie(&mut self, name: &str) {
+        assert!(self.cookies.remove(name).is_some(), "no cookie `{name}`");
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Page {
         let request = Request::get(path).body(Body::empty()).unwrap();
         self.send(request).await
@@ -92,7 +104,7 @@ impl Browser {
         self.send(request).await
     }
 
-    async fn send(&mut self, mut request: Request<Body>) -> Page {
+    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> Page {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
             request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().unwrap());

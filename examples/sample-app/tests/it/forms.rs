@@ -2,21 +2,19 @@
 
 use http::StatusCode;
 use sample_app::{
-    domain::{ledger, loads},
+    domain::ledger,
     seed::{ACME, OWNER},
 };
 use sqlx::PgPool;
 use stockade::tenant_guard::TenantId;
 
-use crate::browser::{Browser, app};
+use crate::browser::{Browser, app, loads};
 
 #[sqlx::test(migrations = false)]
 async fn a_wrong_amount_is_named_and_kept_in_the_form(pool: PgPool) {
     let app = app(&pool).await;
     let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
-    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
-    let load = loads::all(&mut tx).await.unwrap().remove(0);
-    tx.rollback().await.unwrap();
+    let load = loads(&pool, &ACME).await.remove(0);
     let path = format!("/loads/{}", load.id);
     for (rate, status) in
         [("twelve", "booked"), ("-5", "booked"), ("", "booked"), ("1e9", "booked"), ("100", "teleported")]
@@ -28,9 +26,7 @@ async fn a_wrong_amount_is_named_and_kept_in_the_form(pool: PgPool) {
     }
     let page = owner.post(&path, &[("rate", "1,999.50"), ("status", "delivered")]).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
-    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
-    let after = loads::find(&mut tx, load.id).await.unwrap().unwrap();
-    tx.rollback().await.unwrap();
+    let after = loads(&pool, &ACME).await.remove(0);
     assert_eq!((after.rate_cents.0, after.status.as_str()), (199_950, "delivered"));
 }
 

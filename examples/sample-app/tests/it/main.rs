@@ -1,7 +1,13 @@
 //! The sample application on a real PostgreSQL, request by request.
 
-#![expect(clippy::unwrap_used, reason = "a failed assumption in a test should stop the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assumption in a test should stop the test"
+)]
 
+mod account;
 mod administration;
 mod browser;
 mod checkpoints;
@@ -10,10 +16,17 @@ mod exports;
 mod forms;
 mod installation;
 mod limits;
+mod people;
 mod periods;
 mod posture;
+mod reach;
 mod refusals;
+mod resets;
 mod retention;
+mod routes;
 mod shredding;
 mod sign_in;
+mod sign_in_policy;
+mod staff;
 mod tampering;
+mod tokens;

@@ -1,25 +1,19 @@
 //! What a signed-in person may not do.
 
 use http::StatusCode;
-use sample_app::{
-    domain::loads,
-    seed::{ACCOUNTANT, ACME, BRIGHT, DISPATCHER, OWNER, VIEWER},
-};
+use sample_app::seed::{ACCOUNTANT, ACME, BRIGHT, DISPATCHER, OWNER, VIEWER};
 use sqlx::PgPool;
 use stockade::{
     audit_chain::postgres::{Filter, VerifyOptions, search, verify},
     tenant_guard::TenantId,
 };
 
-use crate::browser::{Browser, app};
+use crate::browser::{Browser, app, loads};
 
 #[sqlx::test(migrations = false)]
 async fn another_tenants_load_does_not_exist(pool: PgPool) {
     let app = app(&pool).await;
-    let mut tx = app.tenants.read(TenantId::new(ACME.id)).await.unwrap();
-    let target: uuid::Uuid =
-        sqlx::query_scalar("SELECT id FROM freight.loads LIMIT 1").fetch_one(&mut tx).await.unwrap();
-    tx.close().await.unwrap();
+    let target = loads(&pool, &ACME).await.remove(0).id;
 
     let mut owner = Browser::signed_in(&app, &BRIGHT, &OWNER).await;
     assert_eq!(owner.get(&format!("/loads/{target}")).await.status, StatusCode::NOT_FOUND);
@@ -33,9 +27,7 @@ async fn another_tenants_load_does_not_exist(pool: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn a_refusal_says_why_changes_nothing_and_is_recorded(pool: PgPool) {
     let app = app(&pool).await;
-    let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
-    let load = loads::all(&mut tx).await.unwrap().remove(0);
-    tx.rollback().await.unwrap();
+    let load = loads(&pool, &ACME).await.remove(0);
 
     let mut viewer = Browser::signed_in(&app, &ACME, &VIEWER).await;
     let page = viewer.post(&format!("/loads/{}", load.id), &[("rate", "1"), ("status", "booked")]).await;
@@ -43,7 +35,7 @@ async fn a_refusal_says_why_changes_nothing_and_is_recorded(pool: PgPool) {
     assert!(page.text.contains("no role grants `load.edit`"), "{}", page.text);
 
     let mut tx = app.tenants.begin(TenantId::new(ACME.id)).await.unwrap();
-    assert_eq!(loads::find(&mut tx, load.id).await.unwrap().unwrap().rate_cents, load.rate_cents);
+    assert_eq!(loads(&pool, &ACME).await.remove(0).rate_cents, load.rate_cents);
     let entries = search(&mut tx, &Filter::new(ACME.id.into()).action("load.edit")).await.unwrap().rows;
     tx.rollback().await.unwrap();
     let [entry] = entries.as_slice() else { panic!("one refusal, {} entries", entries.len()) };
@@ -63,10 +55,7 @@ async fn roles_end_where_the_policy_says(pool: PgPool) {
     assert_eq!(accountant.get("/audit").await.status, StatusCode::OK);
     assert_eq!(accountant.get("/audit.csv").await.status, StatusCode::FORBIDDEN);
 
-    let mut tx = app.tenants.read(TenantId::new(ACME.id)).await.unwrap();
-    let driver: uuid::Uuid =
-        sqlx::query_scalar("SELECT id FROM freight.drivers LIMIT 1").fetch_one(&mut tx).await.unwrap();
-    tx.close().await.unwrap();
+    let driver = ACME.driver(0);
     assert_eq!(accountant.post(&format!("/drivers/{driver}/ssn"), &[]).await.status, StatusCode::FORBIDDEN);
     let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
     let page = owner.post(&format!("/drivers/{driver}/ssn"), &[]).await;

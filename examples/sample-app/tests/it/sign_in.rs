@@ -6,47 +6,6 @@ use sqlx::PgPool;
 
 use crate::browser::{Browser, app};
 
-/// Every route of the router that is not the way in.
-const PAGES: [&str; 16] = [
-    "/loads",
-    "/loads/00000000-0000-0000-0000-000000000001",
-    "/drivers",
-    "/ledger",
-    "/audit",
-    "/audit.csv",
-    "/audit.jsonl",
-    "/audit.bundle",
-    "/audit/entries/1",
-    "/audit/entries/1/bundle",
-    "/isolation",
-    "/posture",
-    "/posture.json",
-    "/roles",
-    "/limits",
-    "/administration",
-];
-const ACTIONS: [&str; 7] = [
-    "/loads/00000000-0000-0000-0000-000000000001",
-    "/drivers/00000000-0000-0000-0000-000000000001/ssn",
-    "/ledger/postings",
-    "/ledger/periods/00000000-0000-0000-0000-000000000001/close",
-    "/audit/verify",
-    "/isolation",
-    "/sign-out/everywhere",
-];
-
-#[sqlx::test(migrations = false)]
-async fn nothing_opens_without_a_session(pool: PgPool) {
-    let app = app(&pool).await;
-    let mut browser = Browser::new(&app);
-    for path in PAGES {
-        assert_eq!(browser.get(path).await.location.as_deref(), Some("/sign-in"), "GET {path}");
-    }
-    for path in ACTIONS {
-        assert_eq!(browser.post(path, &[]).await.location.as_deref(), Some("/sign-in"), "POST {path}");
-    }
-}
-
 #[sqlx::test(migrations = false)]
 async fn a_password_alone_does_not_open_an_account_with_codes(pool: PgPool) {
     let app = app(&pool).await;

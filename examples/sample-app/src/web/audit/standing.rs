@@ -22,7 +22,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) async fn read(app: &App, desk: &mut Desk) -> anyhow::Result<Self> {
+    pub(super) async fn read<A>(app: &App, desk: &mut Desk<A>) -> anyhow::Result<Self> {
         Ok(Self {
             tenant: desk.user.tenant_id.into(),
             last: checkpoints::last(&mut desk.tx).await?,

@@ -1,0 +1,58 @@
+//! Customers: who looks after each, and from which office.
+
+use axum::extract::{Path, State};
+use maud::{Markup, html};
+use uuid::Uuid;
+
+use super::{
+    WebApp,
+    layout::{Place, page},
+    problem::Problem,
+    sharing::Card,
+};
+use crate::{
+    authority::Viewer,
+    domain::{
+        accounts,
+        sharing::{Kind, Row},
+    },
+};
+
+/// `GET /accounts`
+pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    let mut look = app.look(&viewer).await?;
+    let accounts = accounts::all(&mut look).await?;
+    look.close().await?;
+    let content = html! {
+        div.card.flush { div.scroll { table {
+            thead { tr { th { "Customer" } th { "Looked after by" } th { "Office" } th { "" } } }
+            tbody { @for account in &accounts { tr {
+                td { a href={ "/accounts/" (account.id) } { (account.name) } }
+                td { (account.owner) }
+                td { (account.office) }
+                td { @if account.shared.is_some() { span.badge { "shared with you" } } }
+            } } }
+        } } }
+    };
+    Ok(page(
+        &viewer.user,
+        Place::Accounts,
+        "Customers",
+        "Those of your office, and those that are shared with you.",
+        &content,
+    ))
+}
+
+/// `GET /accounts/{id}`
+pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
+    let mut look = app.look(&viewer).await?;
+    let account = accounts::find(&mut look, id).await?.ok_or(Problem::NotFound)?;
+    let facts = account.resource(viewer.user.id);
+    let card = Card::read(&mut look, &Row { kind: Kind::Account, id, facts }).await?;
+    look.close().await?;
+    let content = html! {
+        div.card { p { "Looked after by " strong { (account.owner) } ", from the office in " (account.office) "." } }
+        (card.render())
+    };
+    Ok(page(&viewer.user, Place::Accounts, &account.name, "Who sees this customer beside its office.", &content))
+}
