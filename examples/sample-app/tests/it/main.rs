@@ -23,3 +23,4 @@ mod sign_in;
 mod sign_in_policy;
 mod tampering;
 mod tokens;
+mod warnings;
