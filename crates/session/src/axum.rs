@@ -27,6 +27,10 @@
 //! # }
 //! ```
 //!
+//! [`Session`](crate::Session) is a user who is signed in as nobody else and owes no second factor. Pages for others say so:
+//! [`MustEnrol`](crate::MustEnrol), [`Caller`](crate::Caller) for those that may be looked at as somebody else,
+//! [`ApiToken`](crate::ApiToken) for programs, [`Visitor`](crate::tower::Visitor) for every case.
+//!
 //! Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or [`peer`] finds no address and no sign-in begins.
 //! Behind a proxy, give [`SessionLayer::new`](crate::tower::SessionLayer::new) a function that reads the proxy's header and trusts
 //! nobody else's (`TrustedProxies` of stockade-ratelimit is one).

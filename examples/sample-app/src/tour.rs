@@ -2,6 +2,7 @@
 //!
 //! It runs on a database of its own, so that it can break things: it alters an audit row as a superuser, for one.
 
+mod accounts;
 mod evidence;
 mod isolation;
 mod keys;
@@ -59,6 +60,9 @@ async fn steps(scratch: &Scratch) -> Result<bool> {
     work::closed_period(&mut tour).await?;
     signing_in::burst(&mut tour).await?;
     signing_in::revoke_everything(&mut tour).await?;
+    accounts::demanded_factor(&mut tour).await?;
+    accounts::forgotten_password(&mut tour).await?;
+    accounts::program(&mut tour).await?;
     evidence::checkpoints(&mut tour).await?;
     retention::forgetting(&mut tour).await?;
     evidence::tampering(&mut tour).await?;

@@ -171,6 +171,7 @@ fn render(user: &User, complaint: Option<&str>) -> Markup {
             }
             p.muted { "You see what the person sees and change nothing. Each page is an entry of the tenant's log, under your name." }
         }
+        a.button.quiet href="/administration/outbox" { "Outbox" }
     };
     page(user, Place::Staff, "Support", "For the platform's own people.", &content)
 }

@@ -60,7 +60,11 @@ pub(crate) struct Page {
 
 impl Browser {
     pub(crate) fn new(app: &Arc<App>) -> Self {
-        let peer = SocketAddr::from(([203, 0, 113, 7], 4711));
+        Self::at(app, [203, 0, 113, 7])
+    }
+
+    pub(crate) fn at(app: &Arc<App>, address: [u8; 4]) -> Self {
+        let peer = SocketAddr::from((address, 4711));
         Self { router: web::router(Arc::clone(app)).layer(Extension(ConnectInfo(peer))), cookies: BTreeMap::new() }
     }
 

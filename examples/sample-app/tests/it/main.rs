@@ -30,3 +30,4 @@ mod sign_in_policy;
 mod staff;
 mod tampering;
 mod tokens;
+mod warnings;

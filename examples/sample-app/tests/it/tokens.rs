@@ -10,7 +10,7 @@ use crate::browser::{Browser, Page, app};
 
 async fn make(browser: &mut Browser, name: &str, scope: &str) -> String {
     let page = browser.post("/account/tokens", &[("name", name), ("days", "30"), (scope, "on")]).await;
-    let text = page.text.split("<p class=\"mono long\">").nth(1).unwrap_or_else(|| panic!("{}", page.text));
+    let text = page.text.split("<p class=\"mono long\">").nth(1).unwrap();
     text.split('<').next().unwrap().to_owned()
 }
 
@@ -21,7 +21,8 @@ async fn ask(browser: &mut Browser, header: &str) -> Page {
 
 fn references(page: &Page) -> Vec<String> {
     let answer: Value = serde_json::from_str(&page.text).unwrap();
-    answer["loads"].as_array().unwrap().iter().map(|load| load["reference"].as_str().unwrap().to_owned()).collect()
+    let loads = answer.get("loads").and_then(Value::as_array).unwrap();
+    loads.iter().map(|load| load.get("reference").and_then(Value::as_str).unwrap().to_owned()).collect()
 }
 
 #[sqlx::test(migrations = false)]

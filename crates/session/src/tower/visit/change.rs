@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Visit {
-    /// Begins a sign-in from where the request comes from, on the device that its cookie names; see [`Auth::begin`].
+    /// Begins a sign-in from where the request comes from, on the device that its cookie names; see [`Auth::begin`](crate::Auth::begin).
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Visit {
     ///
     /// # Errors
     ///
-    /// As [`Auth::issue`].
+    /// As [`Auth::issue`](crate::Auth::issue).
     pub async fn issue(&self, flow: Flow<FullyVerified>) -> Result<Issued> {
         self.end().await?;
         let issued = self.0.auth.issue(flow).await?;
@@ -72,7 +72,7 @@ impl Visit {
         self.0.outgoing.set(Slot::Session, &self.0.cookies.session(issued.token()))
     }
 
-    /// Replaces the token of the browser's session; see [`Auth::rotate`]. Requests that are under way with the old one find nothing.
+    /// Replaces the token of the browser's session; see [`Auth::rotate`](crate::Auth::rotate). Requests that are under way with the old one find nothing.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use chrono::Utc;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use maud::{Markup, html};
 use serde::Deserialize;
 use stockade::{
@@ -63,6 +63,7 @@ impl Draft {
 pub(crate) async fn create(
     State(app): WebApp,
     visitor: SignedIn,
+    headers: HeaderMap,
     Form(draft): Form<Draft>,
 ) -> Result<Response, Problem> {
     proven(&app, &visitor.session, "tokens")?;
@@ -71,14 +72,19 @@ pub(crate) async fn create(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&app, &visitor, Some(complaint)).await?).into_response());
     };
     let issued = app.auth.api_tokens().create(new).await?;
-    shown(&app, &visitor, issued).await
+    shown(&app, &visitor, issued, &headers).await
 }
 
 /// `POST /account/tokens/{id}/rotate`: a successor, and a day for the old one.
-pub(crate) async fn rotate(State(app): WebApp, visitor: SignedIn, Path(id): Path<Uuid>) -> Result<Response, Problem> {
+pub(crate) async fn rotate(
+    State(app): WebApp,
+    visitor: SignedIn,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
     proven(&app, &visitor.session, "tokens")?;
     let rotated = app.auth.api_tokens().rotate(visitor.session.user, id.into(), TokenLife::default(), OVERLAP).await?;
-    shown(&app, &visitor, rotated.ok_or(Problem::NotFound)?).await
+    shown(&app, &visitor, rotated.ok_or(Problem::NotFound)?, &headers).await
 }
 
 /// `POST /account/tokens/{id}/revoke`
@@ -90,8 +96,14 @@ pub(crate) async fn revoke(State(app): WebApp, visitor: SignedIn, Path(id): Path
     Ok(Redirect::to("/account/tokens"))
 }
 
-async fn shown(app: &App, visitor: &SignedIn, issued: IssuedApiToken) -> Result<Response, Problem> {
+async fn shown(
+    app: &App,
+    visitor: &SignedIn,
+    issued: IssuedApiToken,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     app.seal_soon();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:8080");
     let (name, text) = (issued.token().name.clone(), issued.reveal());
     let note = html! {
         div.note.good role="status" {
@@ -100,7 +112,7 @@ async fn shown(app: &App, visitor: &SignedIn, issued: IssuedApiToken) -> Result<
         }
         div.card {
             h2 { "Try it" }
-            pre { "curl -H 'Authorization: Bearer " (text.as_str()) "' http://127.0.0.1:8080/api/loads" }
+            pre { "curl -H 'Authorization: Bearer " (text.as_str()) "' http://" (host) "/api/loads" }
         }
     };
     Ok(render(app, visitor, Some(note)).await?.into_response())
