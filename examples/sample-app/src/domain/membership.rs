@@ -135,16 +135,16 @@ pub fn reason(text: &str) -> Option<Reason> {
 /// Why a change was not made, for whoever asked for it.
 #[must_use]
 pub fn sentence(refused: &NotChanged) -> String {
-    let reach = |scope: &Scope| if *scope == Scope::None { "not at all".to_owned() } else { format!("at {scope}") };
+    let only = |held: &Scope| if *held == Scope::None { String::new() } else { format!(", and you have it at {held}") };
     match refused {
         NotChanged::Guard(GrantRefusal::LastOwner) => {
             "The last owner cannot go. Make somebody else an owner first.".to_owned()
         }
         NotChanged::Guard(GrantRefusal::TargetAbove { permission, has, held }) => {
-            format!("This person is above you: they may `{permission}` at {has}, and you {}.", reach(held))
+            format!("This person is above you: they may `{permission}` at {has}{}.", only(held))
         }
         NotChanged::Guard(GrantRefusal::Lacks { permission, granted, held }) => {
-            format!("That is more than you have: `{permission}` at {granted}, and you have it {}.", reach(held))
+            format!("That is more than you have: `{permission}` at {granted}{}.", only(held))
         }
         NotChanged::Guard(GrantRefusal::OwnPromotion) => {
             "Nobody changes what they may do themselves, except to give it up.".to_owned()
