@@ -67,7 +67,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     match arguments.command.as_ref().unwrap_or(&Command::Serve) {
         Command::Serve => serve(arguments).await,
         Command::Tour => {
-            if !tour::run(database).await? {
+            if !Box::pin(tour::run(database)).await? {
                 bail!("a step of the tour did not hold");
             }
             Ok(())
