@@ -1,10 +1,6 @@
 //! The sample application on a real PostgreSQL, request by request.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed assumption in a test should stop the test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed assumption in a test should stop the test")]
 
 mod account;
 mod administration;
