@@ -203,7 +203,8 @@ async fn values_of_every_type_are_recorded_whatever_the_session_is_set_to(pool: 
     // Digits are kept, members are in order, and there is no white space.
     assert!(text.contains(r#""dec":12.50,"#) && text.contains(r#""plain":{"a":[1.10,100],"b":2}"#), "{text}");
     assert!(text.contains(r#""z":{"aa":"18446744073709551616","b":100000000000000000000}"#), "{text}");
-    let members: Vec<_> = expected.as_object().unwrap().keys().map(|key| format!("{}:", json!(key))).collect();
+    let keys: std::collections::BTreeSet<_> = expected.as_object().unwrap().keys().collect();
+    let members: Vec<_> = keys.into_iter().map(|key| format!("{}:", json!(key))).collect();
     let places: Vec<_> = members.iter().map(|member| text.find(member.as_str()).unwrap()).collect();
     assert!(places.is_sorted(), "{text}");
     let all = sealed(&pool).await;

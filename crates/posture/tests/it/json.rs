@@ -49,7 +49,9 @@ fn an_observation_can_be_checked_by_itself() {
     let mut json: serde_json::Value = serde_json::from_str(&render::json(&assessment)).unwrap();
     let seen = json["controls"][1]["observations"][0].as_object_mut().unwrap();
     let digest = seen.remove("digest").unwrap();
-    let bytes = serde_json::to_string(&seen).unwrap();
+    // Sorted here, because a build in which any crate turns serde_json's `preserve_order` on does not.
+    let sorted: std::collections::BTreeMap<_, _> = seen.iter().collect();
+    let bytes = serde_json::to_string(&sorted).unwrap();
     assert_eq!(digest, hex::encode(Sha256::digest(bytes)));
     assert_eq!(digest, assessment.results()[1].observations()[0].digest().to_string());
 }

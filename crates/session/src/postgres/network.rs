@@ -33,15 +33,18 @@ impl NetworkStore for PgStore {
         since: DateTime<Utc>,
         keep: u32,
     ) -> Result<NetworkStatus> {
+        // The account's row first, in either branch: of two that note and forget each other's networks, one would wait for the other.
         let row = query(
-            "WITH noted AS (
+            "WITH mine AS MATERIALIZED (
+                 SELECT a.user_id FROM stockade.auth_account a WHERE a.user_id = $1 FOR NO KEY UPDATE
+             ), noted AS (
                  INSERT INTO stockade.auth_network AS n (user_id, network, first_seen_at, last_seen_at)
-                 SELECT a.user_id, $2::text::cidr, $3, $3 FROM stockade.auth_account a WHERE a.user_id = $1
+                 SELECT m.user_id, $2::text::cidr, $3, $3 FROM mine m
                  ON CONFLICT (user_id, network) DO UPDATE SET last_seen_at = greatest(n.last_seen_at, excluded.last_seen_at)
              ), forgotten AS (
-                 DELETE FROM stockade.auth_network n WHERE n.user_id = $1 AND n.network IN (
+                 DELETE FROM stockade.auth_network n WHERE n.user_id = (SELECT m.user_id FROM mine m) AND n.network IN (
                      SELECT o.network FROM stockade.auth_network o
-                     WHERE o.user_id = $1 AND o.network <> $2::text::cidr
+                     WHERE o.user_id = (SELECT m.user_id FROM mine m) AND o.network <> $2::text::cidr
                      ORDER BY o.last_seen_at DESC, o.network OFFSET greatest($5, 1) - 1 FOR UPDATE SKIP LOCKED)
              )
              SELECT count(*) = 0 AS first, coalesce(bool_or(n.network = $2::text::cidr AND n.last_seen_at > $4), false) AS known
