@@ -105,7 +105,8 @@ pub(super) async fn program(tour: &mut Tour<'_>) -> Result<()> {
         "the owner may both, the token only the loads",
         may(Perm::LoadView) == (true, true) && may(Perm::LedgerView) == (true, false),
     );
-    let typo = format!("{}x", text.get(..text.len() - 1).unwrap_or_default());
+    let other = if text.ends_with('x') { "y" } else { "x" };
+    let typo = format!("{}{other}", text.get(..text.len() - 1).unwrap_or_default());
     let wrong = app.auth.api_tokens().authenticate(&typo, &client()).await?;
     app.auth.api_tokens().revoke(owner, id).await?;
     let revoked = app.auth.api_tokens().authenticate(&text, &client()).await?;
