@@ -35,7 +35,13 @@ pub(super) async fn checkpoints(tour: &mut Tour<'_>) -> Result<()> {
         format!("signs entries 1 to {} of {}; kept in {place}", kept.head().head.seq, seed::ACME.name),
         last.open(key).is_some(),
     );
-    let altered = last.note().to_string().replacen('A', "B", 1);
+    // The first letter of the third line, which is the root of the tree.
+    let mut lines: Vec<String> = last.note().to_string().split('\n').map(str::to_owned).collect();
+    if let Some(root) = lines.get_mut(2) {
+        let other = if root.starts_with('A') { 'B' } else { 'A' };
+        *root = root.chars().enumerate().map(|(at, letter)| if at == 0 { other } else { letter }).collect();
+    }
+    let altered = lines.join("\n");
     let forged = altered.parse().ok().and_then(|note| SignedCheckpoint::open(&note, key));
     tour.check("change a letter of it", "the signature does not hold", forged.is_none());
     Ok(())
