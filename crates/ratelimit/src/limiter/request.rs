@@ -64,11 +64,6 @@ impl Core {
 }
 
 impl<'a> Hold<'a> {
-    /// One key whose slot is latched: it needs no gate.
-    pub(super) fn one(finding: Finding<'a>) -> Self {
-        Self { findings: vec![finding], _gates: Vec::new() }
-    }
-
     /// Closes the gates of all places and then latches all slots, both in the one order in which all threads do. In
     /// between no slot can be given away, so what was found is still there.
     pub(super) fn take(targets: &[Target<'a>]) -> Self {

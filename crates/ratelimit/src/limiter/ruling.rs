@@ -37,12 +37,17 @@ pub(super) struct Ruling {
 impl Core {
     pub(super) fn decide<R: RuleRef>(&self, keys: &[(R, Key)], cost: Cost, intent: Intent) -> Result<Ruling, Error> {
         let mut events = Vec::new();
-        let mut hold = self.hold(keys, cost)?;
-        let ruling = match self.rule_on(&mut hold.findings, cost.units(), intent, &mut events) {
+        let ruled = match self.latched(keys, cost)? {
+            Some(finding) => self.rule_on(&mut [finding], cost.units(), intent, &mut events),
+            None => {
+                let mut hold = Hold::take(&self.targets(keys, cost)?);
+                self.rule_on(&mut hold.findings, cost.units(), intent, &mut events)
+            }
+        };
+        let ruling = match ruled {
             Some(ruling) => ruling,
             None => self.unasked(keys)?,
         };
-        drop(hold);
         if intent != Intent::Peek {
             if ruling.decision.allowed { &self.allowed } else { &self.refused }.add_one();
         }
@@ -50,15 +55,12 @@ impl Core {
         Ok(ruling)
     }
 
-    /// What is asked, with all that keeps others from it.
-    fn hold<'a, R: RuleRef>(&'a self, keys: &'a [(R, Key)], cost: Cost) -> Result<Hold<'a>, Error> {
-        if let [(rule, key)] = keys
-            && let Some(target) = self.target(*rule, key, cost)?
-            && let Some(slot) = target.entry.table.latch(&target.place)
-        {
-            return Ok(Hold::one(Finding::new(target, Some(slot))));
-        }
-        Ok(Hold::take(&self.targets(keys, cost)?))
+    /// The one key that is asked, if it has a slot: it needs no gate.
+    fn latched<'a, R: RuleRef>(&'a self, keys: &'a [(R, Key)], cost: Cost) -> Result<Option<Finding<'a>>, Error> {
+        let [(rule, key)] = keys else { return Ok(None) };
+        let Some(target) = self.target(*rule, key, cost)? else { return Ok(None) };
+        let slot = target.entry.table.latch(&target.place);
+        Ok(slot.map(|slot| Finding::new(target, Some(slot))))
     }
 
     /// The admission of one key that has a slot, that nobody hears of, and that no permit will correct: what nearly all
