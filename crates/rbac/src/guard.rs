@@ -140,18 +140,18 @@ impl<P: Permission> GrantGuard<'_, P> {
         if self.authority().is_token() {
             return Err(GrantRefusal::Token);
         }
-        let mut denied = None;
+        let mut refused = None;
         for relation in relations {
             let decision = Decision::of(&self.own, self.by, relation);
             if decision.is_allowed() {
                 return Ok(());
             }
             if self.granter.decide(self.by, relation).is_allowed() {
-                return Err(GrantRefusal::Delegated { permission: self.by.key() });
+                refused = Some(GrantRefusal::Delegated { permission: self.by.key() });
             }
-            denied = denied.or_else(|| Some(Denied::by(&decision)));
+            refused = refused.or_else(|| Some(GrantRefusal::NotPermitted(Denied::by(&decision))));
         }
-        denied.map_or(Ok(()), |denied| Err(GrantRefusal::NotPermitted(denied)))
+        refused.map_or(Ok(()), Err)
     }
 
     fn may_assign(&self, target: &Target<'_, P>, name: &str) -> Result<(), GrantRefusal> {

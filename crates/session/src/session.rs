@@ -120,6 +120,16 @@ impl Scope {
             Self::Global => true,
         }
     }
+
+    /// The user and the tenant that a row must have to be within; either may be any.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn ends(self) -> (Option<uuid::Uuid>, Option<uuid::Uuid>) {
+        match self {
+            Self::User(user) => (Some(user.as_uuid()), None),
+            Self::Tenant(tenant) => (None, Some(tenant.as_uuid())),
+            Self::Global => (None, None),
+        }
+    }
 }
 
 impl Issued {

@@ -172,6 +172,19 @@ fn what_was_lent_gives_nothing_to_others() {
     assert_eq!(deputy.granting(Perm::Manage).check(&Target::new(&target), &Change::Assign("viewer")), Ok(()));
 }
 
+/// What the granter has reaches the person through a team, and what is lent would reach them through the tenant as well.
+#[test]
+fn what_was_lent_takes_nothing_from_what_the_granter_has() {
+    let office = Office::new();
+    let team = Uuid::now_v7();
+    let in_team = || office.policy.actor(Subject::new(Uuid::now_v7(), office.tenant).team(team));
+    let manage = Override::allow(Perm::Manage, Scope::Team, because(), office.until()).unwrap();
+    let lent = office.lends(&["user.manage:tenant"]);
+    let deputy = in_team().with_override(manage).delegated_by(&office.actor(&["head"]), &lent).build();
+    let colleague = in_team().build();
+    assert_eq!(deputy.granting(Perm::Manage).check(&Target::new(&colleague).other_owners(1), &Change::Suspend), Ok(()));
+}
+
 #[test]
 fn only_what_is_flagged_can_be_lent_and_never_beyond_the_tenant() {
     let office = Office::new();

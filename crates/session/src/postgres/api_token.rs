@@ -68,7 +68,7 @@ impl ApiTokenStore for PgStore {
     }
 
     async fn api_tokens(&self, within: Scope) -> Result<Vec<ApiTokenRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let rows = query(
             "SELECT t.* FROM stockade.auth_api_token t
              WHERE ($1::uuid IS NULL OR t.user_id = $1) AND ($2::uuid IS NULL OR t.tenant_id = $2) AND t.revoked_at IS NULL
@@ -150,7 +150,7 @@ impl ApiTokenStore for PgStore {
         old_ends: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Option<ApiTokenRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let (key, digest, bcrypt) = columns(&successor.verifier);
         let row = query(
             "WITH old AS (
@@ -189,7 +189,7 @@ impl ApiTokenStore for PgStore {
         id: ApiTokenId,
         scopes: &[String],
     ) -> Result<Option<ApiTokenRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let row = query(
             "UPDATE stockade.auth_api_token t SET scopes = $4
              WHERE t.id = $1 AND ($2::uuid IS NULL OR t.user_id = $2) AND ($3::uuid IS NULL OR t.tenant_id = $3)
@@ -212,7 +212,7 @@ impl ApiTokenStore for PgStore {
         id: ApiTokenId,
         now: DateTime<Utc>,
     ) -> Result<Option<ApiTokenRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let row = query(
             "UPDATE stockade.auth_api_token t SET revoked_at = $4
              WHERE t.id = $1 AND ($2::uuid IS NULL OR t.user_id = $2) AND ($3::uuid IS NULL OR t.tenant_id = $3)
@@ -230,7 +230,7 @@ impl ApiTokenStore for PgStore {
     }
 
     async fn revoke_api_tokens(&self, within: Scope, now: DateTime<Utc>) -> Result<u64> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let done = query(
             "UPDATE stockade.auth_api_token t SET revoked_at = $3
              WHERE ($1::uuid IS NULL OR t.user_id = $1) AND ($2::uuid IS NULL OR t.tenant_id = $2) AND t.revoked_at IS NULL",
@@ -242,15 +242,6 @@ impl ApiTokenStore for PgStore {
         .await
         .map_err(failed)?;
         Ok(done.rows_affected())
-    }
-}
-
-/// The user and the tenant that a row must have, where one is asked for.
-pub(super) fn ends(within: Scope) -> (Option<Uuid>, Option<Uuid>) {
-    match within {
-        Scope::User(user) => (Some(user.as_uuid()), None),
-        Scope::Tenant(tenant) => (None, Some(tenant.as_uuid())),
-        Scope::Global => (None, None),
     }
 }
 

@@ -4,10 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, postgres::PgRow, query};
 use uuid::Uuid;
 
-use super::{
-    api_token::ends,
-    store::{PgStore, failed},
-};
+use super::store::{PgStore, failed};
 use crate::{
     error::Result,
     id::ConnectionId,
@@ -41,7 +38,7 @@ impl ConnectionStore for PgStore {
     }
 
     async fn connection(&self, within: Scope, id: ConnectionId) -> Result<Option<ConnectionRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let row = query(
             "SELECT c.* FROM stockade.auth_connection c
              JOIN stockade.auth_active_account a ON a.user_id = c.user_id AND a.tenant_id = c.tenant_id
@@ -58,7 +55,7 @@ impl ConnectionStore for PgStore {
     }
 
     async fn connections(&self, within: Scope) -> Result<Vec<ConnectionRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let rows = query(
             "SELECT c.* FROM stockade.auth_connection c
              WHERE ($1::uuid IS NULL OR c.user_id = $1) AND ($2::uuid IS NULL OR c.tenant_id = $2) AND c.ended_at IS NULL
@@ -135,7 +132,7 @@ impl ConnectionStore for PgStore {
         generation: Option<i64>,
         now: DateTime<Utc>,
     ) -> Result<Option<ConnectionRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let row = query(
             "UPDATE stockade.auth_connection c SET ended_at = $5, sealed = ''
              WHERE c.id = $1 AND ($2::uuid IS NULL OR c.user_id = $2) AND ($3::uuid IS NULL OR c.tenant_id = $3)

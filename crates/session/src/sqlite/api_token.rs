@@ -9,11 +9,7 @@ use ipnet::IpNet;
 use sqlx::{query, types::Json};
 
 use self::record::{columns, found, record, texts};
-use super::{
-    SqliteStore,
-    store::failed,
-    value::{ends, micros},
-};
+use super::{SqliteStore, store::failed, value::micros};
 use crate::{
     error::Result,
     id::ApiTokenId,
@@ -67,7 +63,7 @@ impl ApiTokenStore for SqliteStore {
     }
 
     async fn api_tokens(&self, within: Scope) -> Result<Vec<ApiTokenRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let rows = query(
             "SELECT t.* FROM main.stockade_auth_api_token t
              WHERE (?1 IS NULL OR t.user_id = ?1) AND (?2 IS NULL OR t.tenant_id = ?2) AND t.revoked_at IS NULL
@@ -149,7 +145,7 @@ impl ApiTokenStore for SqliteStore {
         old_ends: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Option<ApiTokenRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let (key, digest, bcrypt) = columns(&successor.verifier);
         let fresh = self.write(async {
             let mut tx = self.begin().await?;
@@ -198,7 +194,7 @@ impl ApiTokenStore for SqliteStore {
         id: ApiTokenId,
         scopes: &[String],
     ) -> Result<Option<ApiTokenRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let narrow = query(
             "UPDATE main.stockade_auth_api_token AS t SET scopes = ?4
              WHERE t.id = ?1 AND (?2 IS NULL OR t.user_id = ?2) AND (?3 IS NULL OR t.tenant_id = ?3)
@@ -220,7 +216,7 @@ impl ApiTokenStore for SqliteStore {
         id: ApiTokenId,
         now: DateTime<Utc>,
     ) -> Result<Option<ApiTokenRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let revoke = query(
             "UPDATE main.stockade_auth_api_token AS t SET revoked_at = ?4
              WHERE t.id = ?1 AND (?2 IS NULL OR t.user_id = ?2) AND (?3 IS NULL OR t.tenant_id = ?3)
@@ -236,7 +232,7 @@ impl ApiTokenStore for SqliteStore {
     }
 
     async fn revoke_api_tokens(&self, within: Scope, now: DateTime<Utc>) -> Result<u64> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let revoke = query(
             "UPDATE main.stockade_auth_api_token AS t SET revoked_at = ?3
              WHERE (?1 IS NULL OR t.user_id = ?1) AND (?2 IS NULL OR t.tenant_id = ?2) AND t.revoked_at IS NULL",

@@ -6,7 +6,7 @@ use sqlx::{Row, query, sqlite::SqliteRow};
 use super::{
     SqliteStore,
     store::failed,
-    value::{ends, id, micros, optional_time, time},
+    value::{id, micros, optional_time, time},
 };
 use crate::{
     error::Result,
@@ -38,7 +38,7 @@ impl ConnectionStore for SqliteStore {
     }
 
     async fn connection(&self, within: Scope, id: ConnectionId) -> Result<Option<ConnectionRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let row = query(
             "SELECT c.* FROM main.stockade_auth_connection c
              JOIN main.stockade_auth_account a
@@ -56,7 +56,7 @@ impl ConnectionStore for SqliteStore {
     }
 
     async fn connections(&self, within: Scope) -> Result<Vec<ConnectionRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let rows = query(
             "SELECT c.* FROM main.stockade_auth_connection c
              WHERE (?1 IS NULL OR c.user_id = ?1) AND (?2 IS NULL OR c.tenant_id = ?2) AND c.ended_at IS NULL
@@ -126,7 +126,7 @@ impl ConnectionStore for SqliteStore {
         generation: Option<i64>,
         now: DateTime<Utc>,
     ) -> Result<Option<ConnectionRecord>> {
-        let (user, tenant) = ends(within);
+        let (user, tenant) = within.ends();
         let end = query(
             "UPDATE main.stockade_auth_connection AS c SET ended_at = ?5, sealed = x''
              WHERE c.id = ?1 AND (?2 IS NULL OR c.user_id = ?2) AND (?3 IS NULL OR c.tenant_id = ?3)

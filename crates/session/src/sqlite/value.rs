@@ -6,10 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use crate::{
-    session::Scope,
-    store::{Digest, Versions},
-};
+use crate::store::{Digest, Versions};
 
 type Result<T> = sqlx::Result<T>;
 
@@ -48,13 +45,4 @@ pub(super) fn versions(row: &SqliteRow) -> Result<Versions> {
         tenant: row.try_get("tenant_version")?,
         global: row.try_get("global_version")?,
     })
-}
-
-/// The user and the tenant that a row must have, where one is asked for.
-pub(super) fn ends(within: Scope) -> (Option<Uuid>, Option<Uuid>) {
-    match within {
-        Scope::User(user) => (Some(user.as_uuid()), None),
-        Scope::Tenant(tenant) => (None, Some(tenant.as_uuid())),
-        Scope::Global => (None, None),
-    }
 }
