@@ -19,7 +19,7 @@ pub enum ErrorKind {
     Undeclared,
     /// The declaration names a schema, table or column that is not there.
     Missing,
-    /// The declaration asks for something that this version cannot protect, such as a partitioned table.
+    /// The declaration asks for something that this version cannot protect, such as a foreign table.
     Unsupported,
     /// The connected role lacks a privilege (SQLSTATE 42501), or is the application's, which does not plan.
     Privilege,
