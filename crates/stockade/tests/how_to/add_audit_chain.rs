@@ -38,7 +38,12 @@ async fn migrate(migrator: &mut PgConnection) -> Result<(), sqlx::migrate::Migra
 }
 
 /// What a request did before, with the tenant and one more statement in the same transaction.
-async fn send_invoice(app: &mut PgConnection, tenant: Uuid, user: Uuid, invoice: Uuid) -> Result<(), Box<dyn std::error::Error>> {
+async fn send_invoice(
+    app: &mut PgConnection,
+    tenant: Uuid,
+    user: Uuid,
+    invoice: Uuid,
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut tx = app.begin().await?;
     sqlx::query("SELECT set_config('stockade.tenant_id', $1, true)").bind(tenant.to_string()).execute(&mut *tx).await?;
     sqlx::query("UPDATE billing.invoices SET sent_at = now() WHERE id = $1").bind(invoice).execute(&mut *tx).await?;
@@ -72,10 +77,16 @@ async fn inspect(sealer: &mut PgConnection, tenant: Uuid) -> Result<Vec<String>,
 }
 
 /// Every few minutes. `seed` comes from where the database's administrators have no access, and `anchor` lies there too.
-async fn checkpoint(checkpointer: &mut PgConnection, seed: &[u8; 32], anchor: &Path) -> Result<(), Box<dyn std::error::Error>> {
+async fn checkpoint(
+    checkpointer: &mut PgConnection,
+    seed: &[u8; 32],
+    anchor: &Path,
+) -> Result<(), Box<dyn std::error::Error>> {
     let signer = LocalSigner::from_seed("billing.example/audit", seed)?;
     match Checkpointer::new(signer).checkpoint(checkpointer, &FileAnchor::new(anchor)).await? {
-        Checkpointing::Refused(refusals) => Err(format!("the log contradicts its last checkpoint: {refusals:?}").into()),
+        Checkpointing::Refused(refusals) => {
+            Err(format!("the log contradicts its last checkpoint: {refusals:?}").into())
+        }
         _ => Ok(()),
     }
 }

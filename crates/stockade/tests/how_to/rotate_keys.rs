@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use sqlx::PgPool;
 use stockade::field_crypto::postgres::{ColumnUses, JobReport, PgKeyStore, Rewriter, SealedColumns, Site, migrator};
 use stockade::field_crypto::{
-    DigitsOnly, Error, IndexTag, KekId, KekRemoval, KeyChange, KeyId, LocalKeyring, Purpose, RotationPolicy, Sealed, Secret,
-    TenantId, Vault, columns,
+    DigitsOnly, Error, IndexTag, KekId, KekRemoval, KeyChange, KeyId, LocalKeyring, Purpose, RotationPolicy, Sealed,
+    Secret, TenantId, Vault, columns,
 };
 use stockade::session::{self, KeyRing};
 use uuid::Uuid;
@@ -51,21 +51,33 @@ async fn reseal(vault: &Keys, rotator: &PgPool, tenant: TenantId) -> Result<JobR
 }
 
 /// Step 4: refused with the count while a registered column holds a value of the key.
-async fn retire(vault: &Keys, rotator: &PgPool, tenant: TenantId, old: KeyId, policy: RotationPolicy) -> Result<KeyChange, Error> {
+async fn retire(
+    vault: &Keys,
+    rotator: &PgPool,
+    tenant: TenantId,
+    old: KeyId,
+    policy: RotationPolicy,
+) -> Result<KeyChange, Error> {
     vault.retire(tenant, old, &ColumnUses::new(registry(), rotator.clone()), policy).await
 }
 
 /// Step 5: a week later. Counts again; then what was sealed under the key is gone for good.
-async fn destroy(vault: &Keys, rotator: &PgPool, tenant: TenantId, old: KeyId, policy: RotationPolicy) -> Result<KeyChange, Error> {
+async fn destroy(
+    vault: &Keys,
+    rotator: &PgPool,
+    tenant: TenantId,
+    old: KeyId,
+    policy: RotationPolicy,
+) -> Result<KeyChange, Error> {
     vault.destroy_retired(tenant, old, &ColumnUses::new(registry(), rotator.clone()), policy).await
 }
 
 /// The ring of each step. A process may be one step behind the others, and everybody stays signed in.
 fn rings(old: [u8; 32], new: [u8; 32]) -> session::Result<[KeyRing; 3]> {
     Ok([
-        KeyRing::single(1, old)?.pending(2, new)?,     // 1. to every process: verifies what 2 makes
+        KeyRing::single(1, old)?.pending(2, new)?, // 1. to every process: verifies what 2 makes
         KeyRing::single(2, new)?.verify_only(1, old)?, // 2. new tokens are made with 2
-        KeyRing::single(2, new)?.retired(1)?,          // 3. after the longest session: what 1 made is refused, and its number stays taken
+        KeyRing::single(2, new)?.retired(1)?, // 3. after the longest session: what 1 made is refused, and its number stays taken
     ])
 }
 
