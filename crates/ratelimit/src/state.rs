@@ -105,13 +105,22 @@ impl Terms {
         }
     }
 
-    /// Charges `cost`, for which there is room. `now` is never before that of an earlier call.
-    pub(crate) fn charge(&self, cells: Cells<'_>, now: Tick, cost: u32) {
+    /// Charges `cost`, at least 1 and for which there is room, and says from when the state cannot be told from a fresh one, as
+    /// [`fresh_at`](Self::fresh_at) would. `now` is never before that of an earlier call.
+    pub(crate) fn charge(&self, cells: Cells<'_>, now: Tick, cost: u32) -> Tick {
         match self.algorithm {
             Algorithm::ExactLog => ExactLog::new(self, cells).charge(now, cost),
             Algorithm::SlidingWindow => SlidingWindow::new(self, cells).charge(now, cost),
-            Algorithm::Gcra | Algorithm::GcraStrict => Gcra::load(cells).charge(self, now, cost).store(cells),
-            Algorithm::Lockout => Failures::load(cells).charge(self, now, cost).store(cells),
+            Algorithm::Gcra | Algorithm::GcraStrict => {
+                let charged = Gcra::load(cells).charge(self, now, cost);
+                charged.store(cells);
+                charged.full_at()
+            }
+            Algorithm::Lockout => {
+                let charged = Failures::load(cells).charge(self, now, cost);
+                charged.store(cells);
+                charged.forgotten_at(self)
+            }
         }
     }
 

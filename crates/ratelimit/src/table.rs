@@ -37,11 +37,14 @@ const MAX_GATES: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// Of every bucket the line of its tags, and then the lines of its states.
+    /// Of every group of slots the tags, which begin a line, and then the states.
     lines: Box<[Line]>,
     buckets: usize,
-    /// Words of state for a key, which is also how many lines of state a bucket has.
+    /// Words of state for a key.
     words: usize,
+    /// Slots in a group: as many as fit into one line with their states, so that a key is found and charged in one line; or
+    /// all slots of a bucket, if the state of a key is more than a word.
+    group: usize,
     gates: Box<[Mutex<()>]>,
 }
 
@@ -67,6 +70,7 @@ impl Table {
             lines: (0..lines).map(|_| Line::empty()).collect(),
             buckets,
             words,
+            group: if words == 1 { WORDS / 2 } else { WORDS },
             gates: (0..buckets.min(MAX_GATES)).map(|_| Mutex::new(())).collect(),
         }
     }
@@ -123,13 +127,16 @@ impl Table {
     /// Gives a slot to a key that has none, fresh and latched; nothing if all are in use. The caller has closed the
     /// place's gates, and closes the former key's episode if the slot is still marked with one.
     pub(crate) fn occupy(&self, place: &Place, terms: &Terms, now: Tick) -> Option<Slot<'_>> {
-        let free = |bucket: usize| self.bucket(bucket).filter(|at| free_at(at, terms) <= now).count();
-        // The emptier first, so that both fill evenly.
+        // The emptier bucket first, so that both fill evenly; in it the vacant slots, so that no key is found anew each time
+        // only because its state is fresh.
+        let vacant = |bucket: usize| self.bucket(bucket).filter(is_vacant);
+        let free = |bucket: usize| self.bucket(bucket).filter(|at| free_at(at, terms) <= now);
+        let room = |bucket: usize| (free(bucket).count(), vacant(bucket).count());
         let (mut one, mut other) = (place.first, place.second);
-        if free(other) > free(one) {
+        if room(other) > room(one) {
             (one, other) = (other, one);
         }
-        let slots = self.bucket(one).chain(self.bucket(other)).filter(|at| free_at(at, terms) <= now);
+        let slots = [one, other].into_iter().flat_map(|bucket| vacant(bucket).chain(free(bucket)));
         slots.filter_map(|(word, index, cells)| Slot::try_latch(word, index, cells)).find_map(|mut slot| {
             // What was read without the latch may have changed.
             let free = slot.is_vacant() || terms.fresh_at(slot.cells) <= now;
@@ -156,11 +163,11 @@ impl Table {
 
     #[inline]
     fn latch_in(&self, bucket: usize, tag: u64) -> Option<Slot<'_>> {
-        let (tags, states) = self.lines(bucket)?;
         let own = |word: &sync::AtomicU64| word.load(Ordering::Relaxed) & !FLAGS == tag;
-        let slot = tags.0.iter().position(own)?;
-        let index = bucket.saturating_mul(WORDS).saturating_add(slot);
-        Slot::latch(tags.0.get(slot)?, tag, index, Cells::new(states, slot, self.words))
+        let found = |group| self.tags(bucket, group).iter().position(own).map(|slot| (group, slot));
+        let (group, slot) = found(0).or_else(|| if self.group < WORDS { found(1) } else { None })?;
+        let (word, index, cells) = self.at(bucket, group, slot)?;
+        Slot::latch(word, tag, index, cells)
     }
 
     fn near(&self, place: &Place) -> impl Iterator<Item = At<'_>> {
@@ -169,27 +176,43 @@ impl Table {
     }
 
     fn bucket(&self, bucket: usize) -> impl Iterator<Item = At<'_>> {
-        self.lines(bucket).into_iter().flat_map(move |(tags, states)| {
-            tags.0.iter().enumerate().map(move |(slot, word)| {
-                (word, bucket.saturating_mul(WORDS).saturating_add(slot), Cells::new(states, slot, self.words))
-            })
-        })
-    }
-
-    /// The tags of a bucket and its states.
-    fn lines(&self, bucket: usize) -> Option<(&Line, &[Line])> {
-        let stride = self.words.saturating_add(1);
-        let start = bucket.saturating_mul(stride);
-        self.lines.get(start..start.saturating_add(stride))?.split_first()
+        (0..WORDS).filter_map(move |slot| self.slot(bucket, slot))
     }
 
     fn slot(&self, bucket: usize, slot: usize) -> Option<At<'_>> {
-        self.bucket(bucket).nth(slot)
+        self.at(bucket, slot / self.group, slot % self.group)
+    }
+
+    #[inline]
+    fn at(&self, bucket: usize, group: usize, slot: usize) -> Option<At<'_>> {
+        let word = self.tags(bucket, group).get(slot)?;
+        let states = self.lines.get(self.line(bucket, group)..)?;
+        let cells = Cells::new(states, self.group.wrapping_add(slot.wrapping_mul(self.words)), self.words);
+        let before = bucket.wrapping_mul(WORDS).wrapping_add(group.wrapping_mul(self.group));
+        Some((word, before.wrapping_add(slot), cells))
+    }
+
+    /// The tags of a group; none if there is no such group.
+    #[inline]
+    fn tags(&self, bucket: usize, group: usize) -> &[sync::AtomicU64] {
+        let line = self.lines.get(self.line(bucket, group));
+        line.and_then(|line| line.0.get(..self.group)).unwrap_or_default()
+    }
+
+    /// The number of the line with which a group begins.
+    fn line(&self, bucket: usize, group: usize) -> usize {
+        let of_bucket = self.words.wrapping_add(1);
+        // Half a bucket is a line; a whole one has no second group.
+        bucket.wrapping_mul(of_bucket).wrapping_add(group)
     }
 }
 
 /// A slot: its word, its number, its state.
 type At<'a> = (&'a sync::AtomicU64, usize, Cells<'a>);
+
+fn is_vacant((word, ..): &At<'_>) -> bool {
+    word.load(Ordering::Relaxed) == 0
+}
 
 /// From when the slot is free, as far as that can be told without its latch: never while another thread has it.
 fn free_at((word, _, cells): &At<'_>, terms: &Terms) -> Tick {

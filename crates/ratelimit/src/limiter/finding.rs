@@ -95,8 +95,7 @@ impl<'a> Finding<'a> {
             return;
         }
         let Some(slot) = &self.slot else { return self.refuse_for_room(now) };
-        terms.charge(slot.cells, now, cost);
-        let reset = terms.fresh_at(slot.cells).saturating_sub(now);
+        let reset = terms.charge(slot.cells, now, cost).saturating_sub(now);
         self.outlook = Outlook { used: self.outlook.used.saturating_add(cost), wait: 0, reset };
         self.charged = true;
     }

@@ -83,8 +83,7 @@ impl Core {
         if used > terms.limit {
             return None;
         }
-        terms.charge(slot.cells, now, cost);
-        let reset = terms.fresh_at(slot.cells).saturating_sub(now);
+        let reset = terms.charge(slot.cells, now, cost).saturating_sub(now);
         drop(slot);
         self.allowed.add_one();
         Some(Decision {

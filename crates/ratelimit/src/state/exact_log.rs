@@ -40,11 +40,13 @@ impl<'a> ExactLog<'a> {
         self.quanta().map(move |quantum| Charge { until: self.until(quantum), cost: 1 })
     }
 
-    pub(super) fn charge(self, now: Tick, cost: u32) {
+    /// Says until when the charge counts.
+    pub(super) fn charge(self, now: Tick, cost: u32) -> Tick {
         let quantum = self.quantum(now);
         let cost = usize::try_from(cost).unwrap_or(usize::MAX);
         let live = |quantum: &u64| self.until(*quantum) > now;
         self.write(quantum, self.quanta().filter(live).chain(std::iter::repeat_n(quantum, cost)));
+        self.until(quantum)
     }
 
     pub(super) fn release(self, at: Tick, cost: u32) {

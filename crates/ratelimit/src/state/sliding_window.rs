@@ -36,14 +36,12 @@ impl<'a> SlidingWindow<'a> {
     pub(super) fn charges(self) -> impl Iterator<Item = Charge> + Clone {
         let head = self.head();
         (head.saturating_sub(PARTS)..=head)
-            .map(move |bucket| Charge {
-                until: bucket.saturating_add(PARTS + 1).saturating_mul(self.width),
-                cost: self.cost(bucket),
-            })
+            .map(move |bucket| Charge { until: self.until(bucket), cost: self.cost(bucket) })
             .filter(|charge| charge.cost > 0)
     }
 
-    pub(super) fn charge(self, now: Tick, cost: u32) {
+    /// Says until when the charge counts.
+    pub(super) fn charge(self, now: Tick, cost: u32) -> Tick {
         let (bucket, head) = (now / self.width, self.head());
         let passed = bucket.saturating_sub(head).min(PARTS + 1);
         for step in 0..passed {
@@ -51,6 +49,7 @@ impl<'a> SlidingWindow<'a> {
         }
         self.cells.put(0, head.max(bucket));
         self.put(bucket, self.cost(bucket).saturating_add(cost));
+        self.until(bucket)
     }
 
     pub(super) fn release(self, at: Tick, cost: u32) {
@@ -58,6 +57,10 @@ impl<'a> SlidingWindow<'a> {
         if bucket.saturating_add(PARTS) >= self.head() {
             self.put(bucket, self.cost(bucket).saturating_sub(cost));
         }
+    }
+
+    fn until(self, bucket: u64) -> Tick {
+        bucket.saturating_add(PARTS + 1).saturating_mul(self.width)
     }
 
     fn head(self) -> u64 {

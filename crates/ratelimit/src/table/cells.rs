@@ -7,7 +7,7 @@ use crate::table::sync::AtomicU64;
 /// The words of a cache line.
 pub(super) const WORDS: usize = 8;
 
-/// One cache line of words, so that the tags of a bucket are in one.
+/// One cache line of words, so that the tags of a group are in one.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Line(pub(super) [AtomicU64; WORDS]);
@@ -28,9 +28,9 @@ pub(crate) struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// The words of slot `slot` of a bucket in whose `lines` every slot has `count`.
-    pub(super) fn new(lines: &'a [Line], slot: usize, count: usize) -> Self {
-        Self { lines, base: slot.saturating_mul(count), count }
+    /// `count` words from number `base` of `lines` on.
+    pub(super) fn new(lines: &'a [Line], base: usize, count: usize) -> Self {
+        Self { lines, base, count }
     }
 
     /// Word `index`; 0 beyond the last.

@@ -3,6 +3,7 @@
 //! `scripts/models`.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use loom::model::Builder;
@@ -11,7 +12,7 @@ use loom::thread;
 
 use crate::rule::Rule;
 use crate::state::{Terms, Tick};
-use crate::table::slot::FLAGS;
+use crate::table::slot::{FLAGS, LATCHED};
 use crate::table::{Place, Slot, Table};
 
 /// One bucket.
@@ -45,7 +46,6 @@ fn charge(slot: &Slot<'_>, terms: &Terms, now: Tick) -> bool {
 
 fn explore(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
-    builder.preemption_bound = Some(2);
     builder.max_branches = 50_000;
     builder.check(model);
 }
@@ -92,5 +92,29 @@ fn a_slot_that_is_being_charged_is_not_given_away() {
         assert!(other.join().unwrap());
         assert!(!admit(&table, &terms, 9, 20));
         assert!(!admit(&table, &terms, 1, 20));
+    });
+}
+
+/// One thread wants the slot for its key, another for whatever key it can get. The owner alone counts, and the loser leaves
+/// the word as it is: a latch that nobody holds would stop the key for good.
+#[test]
+fn a_slot_has_one_owner_and_then_none() {
+    explore(|| {
+        let (table, terms) = table();
+        assert!(admit(&table, &terms, 1, 5));
+        let before = table.latch(&place(1)).map_or(0, |slot| slot.cells.at(0));
+        let count = |slot: Slot<'_>| slot.cells.put(0, slot.cells.at(0) + 1);
+        let other = {
+            let table = Arc::clone(&table);
+            thread::spawn(move || {
+                let (word, index, cells) = table.slot(0, 0).unwrap();
+                Slot::try_latch(word, index, cells).map(count).is_some()
+            })
+        };
+        table.latch(&place(1)).map(count).unwrap();
+        let owners = 1 + u64::from(other.join().unwrap());
+        let (word, _, cells) = table.slot(0, 0).unwrap();
+        assert_eq!(word.load(Ordering::Relaxed) & LATCHED, 0);
+        assert_eq!(cells.at(0), before + owners);
     });
 }

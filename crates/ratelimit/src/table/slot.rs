@@ -60,7 +60,8 @@ impl<'a> Slot<'a> {
         let seen = word.load(Ordering::Relaxed);
         let free = seen & LATCHED == 0;
         let taken = free && word.compare_exchange(seen, seen | LATCHED, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        taken.then_some(Self { word, after: seen, index, cells })
+        // Made only if it is taken: dropping a slot writes its word.
+        taken.then(|| Self { word, after: seen, index, cells })
     }
 
     /// Whether the slot has never been given to a key.
