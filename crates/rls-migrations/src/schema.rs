@@ -184,6 +184,20 @@ impl Schema {
         self
     }
 
+    /// The name of the PostgreSQL schema.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The tables with a declared [`period_guard`](Self::period_guard), each with the table of its periods, as they were written.
+    pub fn period_guards(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.statements.iter().filter_map(|statement| match statement {
+            Declared::PeriodGuard { table, periods, .. } => Some((table.as_str(), periods.table.as_str())),
+            _ => None,
+        })
+    }
+
     /// Compares the declaration with the catalogue. Changes nothing; the plan is empty when there is nothing to do.
     ///
     /// # Errors
