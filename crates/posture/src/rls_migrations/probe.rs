@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use stockade_rls_migrations::{Probe, ProbeReport, ProbeRow, Schema, Scope, Verdict};
+use stockade_rls_migrations::{Attempt, Probe, ProbeReport, ProbeRow, Schema, Verdict};
 
 use super::unreadable;
 use crate::{
@@ -29,11 +29,15 @@ pub fn probe<'a>(connection: &'a mut PgConnection, schema: &'a Schema, probe: &'
     })
 }
 
+/// The attempts without which a table is not proved: the ones that the control names.
+const NEEDED: [Attempt; 6] =
+    [Attempt::Select, Attempt::SelectOthers, Attempt::Insert, Attempt::Update, Attempt::Move, Attempt::Delete];
+
 /// What a probe that ended at `collected_at` says of [`ControlId::RLS_PROBE`].
 ///
-/// An object passes if an attempt on it held and none leaked. A table on which no attempt proves anything, because the application
-/// did not reach its own rows either, is unknown; around the tables, at the database and at the login, what could not be tried
-/// is counted and no more.
+/// An object passes if an attempt on it held and none leaked. A table is unknown while reading, inserting, changing, moving or removing its rows could
+/// not be tested, because the application did not reach its own rows in that way either. What else could not be tested is
+/// counted and no more.
 #[must_use]
 pub fn probed(report: &ProbeReport, collected_at: DateTime<Utc>) -> Vec<Observation> {
     let mut objects: BTreeMap<&str, Vec<&ProbeRow>> = BTreeMap::new();
@@ -47,24 +51,22 @@ fn judge(object: &str, rows: &[&ProbeRow], at: DateTime<Utc>) -> Option<Observat
     let count = |is: fn(&Verdict) -> bool| rows.iter().filter(|row| is(row.verdict())).count();
     let held = count(|verdict| *verdict == Verdict::Held);
     let untested = count(|verdict| matches!(verdict, Verdict::Untested(_)));
-    let is_table = rows.iter().any(|row| row.attempt().scope() == Scope::Table);
     let subject = Subject::new(object);
     let leaks: Vec<_> = rows.iter().filter(|row| *row.verdict() == Verdict::Leaked).collect();
-    let reason = rows.iter().find_map(|row| match row.verdict() {
-        Verdict::Untested(reason) => Some(reason.as_str()),
+    let unproved = rows.iter().find_map(|row| match row.verdict() {
+        Verdict::Untested(reason) if NEEDED.contains(&row.attempt()) => Some((row.attempt().id(), reason)),
         _ => None,
     });
-    let seen = match (leaks.first(), held, is_table) {
+    let seen = match (leaks.first(), unproved, held) {
         (Some(leak), ..) => {
             let reason = format!("tenant A {}: {}", leak.attempt().sentence(), leak.seen());
             Observation::fail(ControlId::RLS_PROBE, subject, at, reason)
         }
-        (None, 1.., _) => Observation::pass(ControlId::RLS_PROBE, subject, at),
-        (None, 0, true) => {
-            let reason = format!("no attempt on it proves anything: {}", reason.unwrap_or("none was made"));
-            Observation::unknown(ControlId::RLS_PROBE, subject, at, reason)
+        (None, Some((attempt, reason)), _) => {
+            Observation::unknown(ControlId::RLS_PROBE, subject, at, format!("{attempt} proves nothing: {reason}"))
         }
-        (None, 0, false) => return None,
+        (None, None, 1..) => Observation::pass(ControlId::RLS_PROBE, subject, at),
+        (None, None, 0) => return None,
     };
     Some(seen.fact("held", held).fact("leaked", leaks.len()).fact("untested", untested).by(NAME))
 }

@@ -22,8 +22,7 @@ const HASHES: &str = r"
                     substring(a.password_hash FROM '^\$2[aby]\$[0-9]{2}'), '') AS parameters, count(*)
       FROM stockade.auth_account a
      WHERE a.status <> 'deleted'
-     GROUP BY 1
-     ORDER BY 1";
+     GROUP BY 1";
 
 /// How strongly a password is hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +98,8 @@ pub fn passwords(connection: &mut PgConnection, current: Strength) -> impl Colle
     from_fn(NAME, &CONTROLS, async move |at: DateTime<Utc>| {
         let mut reading = open(connection).await?;
         let rows = sqlx::query_as(HASHES).fetch_all(&mut *reading).await.map_err(unreadable);
-        let rows: Vec<(String, i64)> = close(reading, rows).await?;
+        let mut rows: Vec<(String, i64)> = close(reading, rows).await?;
+        rows.sort();
         Ok(rows.iter().map(|(parameters, accounts)| judge(parameters, *accounts, current, at)).collect())
     })
 }
