@@ -66,7 +66,8 @@ impl Policy {
     fn parse(header: &str) -> Option<Self> {
         let (mut max_age, mut subdomains) = (None, false);
         for directive in header.split(';').map(str::trim).filter(|directive| !directive.is_empty()) {
-            let (name, value) = directive.split_once('=').map_or((directive, None), |(name, value)| (name, Some(value)));
+            let (name, value) =
+                directive.split_once('=').map_or((directive, None), |(name, value)| (name, Some(value)));
             let name = name.trim();
             if name.eq_ignore_ascii_case("max-age") {
                 let digits = value?.trim().trim_matches('"');

@@ -100,7 +100,9 @@ async fn destroy<K: Kms, S: SubjectKeyStore>(
     let seen = match after {
         Err(OpenError::Destroyed) => Observation::pass(control, name, at),
         Ok(_) => Observation::fail(control, name, at, "the value still opens after its key was shredded"),
-        Err(_) => Observation::unknown(control, name, at, "the value does not open, but not because its key is destroyed"),
+        Err(_) => {
+            Observation::unknown(control, name, at, "the value does not open, but not because its key is destroyed")
+        }
     };
     Ok(vec![seen.fact("destroyed_keys", destroyed).by(NAME)])
 }

@@ -51,10 +51,7 @@ async fn ledger(connection: &mut PgConnection, migrator: &Migrator, at: DateTime
 }
 
 /// In a reading of its own, because a ledger that is missing ends the reading.
-async fn read(
-    connection: &mut PgConnection,
-    table: &str,
-) -> Result<(Vec<AppliedMigration>, Option<i64>), Error> {
+async fn read(connection: &mut PgConnection, table: &str) -> Result<(Vec<AppliedMigration>, Option<i64>), Error> {
     let mut reading = open(connection).await?;
     // A name without a schema is looked for where the application would find it.
     let seen = async {

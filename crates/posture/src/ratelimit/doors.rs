@@ -124,9 +124,8 @@ async fn judge<L: Asked>(limiter: &L, door: Door, name: &str, at: DateTime<Utc>)
     let (control, subject) = (ControlId::RATELIMIT_AUTH, Subject::new(format!("{}: {name}", door.word())));
     let fail = |reason| Observation::fail(control, subject.clone(), at, reason);
     let Some(rule) = limiter.rule_named(name) else { return Ok(fail("the limiter has no rule of this name")) };
-    let described = |seen: Observation| {
-        seen.fact("limit", rule.limit().get()).fact("period_seconds", rule.period().as_secs())
-    };
+    let described =
+        |seen: Observation| seen.fact("limit", rule.limit().get()).fact("period_seconds", rule.period().as_secs());
     Ok(described(match rule.mode() {
         Mode::Enforce => match attempt(limiter, rule, at).await? {
             Tried::Refused { after } => Observation::pass(control, subject, at).fact("refused_after", after),

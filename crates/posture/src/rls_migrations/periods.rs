@@ -61,9 +61,7 @@ async fn compare(reading: &mut PgConnection, schema: &Schema, at: DateTime<Utc>)
         .collect();
     if foundations == 0 {
         let whole = postings.iter().filter(|table| !broken.contains_key(table.as_str()));
-        seen.extend(
-            whole.map(|table| Observation::pass(ControlId::PERIOD_CLOSED, Subject::new(table), at).by(NAME)),
-        );
+        seen.extend(whole.map(|table| Observation::pass(ControlId::PERIOD_CLOSED, Subject::new(table), at).by(NAME)));
     }
     Ok(seen)
 }

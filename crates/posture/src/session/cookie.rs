@@ -26,8 +26,9 @@ pub fn cookie(set_cookie: &str, at: DateTime<Utc>) -> Observation {
     let Some(name) = name.filter(|name| !name.is_empty() && set_cookie.len() <= MOST_BYTES) else {
         return Observation::unknown(control, subject, at, "it is no Set-Cookie that a browser would keep").by(NAME);
     };
-    let attributes: Vec<(&str, &str)> =
-        parts.map(|part| part.split_once('=').map_or((part, ""), |(name, value)| (name.trim(), value.trim()))).collect();
+    let attributes: Vec<(&str, &str)> = parts
+        .map(|part| part.split_once('=').map_or((part, ""), |(name, value)| (name.trim(), value.trim())))
+        .collect();
     let has = |wanted: &str| attributes.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
     // Of one that is repeated, the last counts.
     let value = |wanted: &str| {

@@ -39,8 +39,7 @@ pub fn privileged<'a, R: Into<String>>(
     connection: &'a mut PgConnection,
     people: impl IntoIterator<Item = (Uuid, R)>,
 ) -> impl Collector + 'a {
-    let (users, roles): (Vec<Uuid>, Vec<String>) =
-        people.into_iter().map(|(user, role)| (user, role.into())).unzip();
+    let (users, roles): (Vec<Uuid>, Vec<String>) = people.into_iter().map(|(user, role)| (user, role.into())).unzip();
     from_fn(PRIVILEGED, &OF_PRIVILEGED, async move |at: DateTime<Utc>| {
         let mut reading = open(connection).await?;
         let query = sqlx::query_as(BY_ROLE).bind(users).bind(roles);
@@ -75,6 +74,11 @@ pub fn adoption(connection: &mut PgConnection, target: u8) -> impl Collector {
         } else {
             Observation::pass(control, subject, at)
         };
-        Ok(vec![seen.fact("active", active).fact("enrolled", enrolled).fact("target_percent", u32::from(target)).by(ADOPTION)])
+        Ok(vec![
+            seen.fact("active", active)
+                .fact("enrolled", enrolled)
+                .fact("target_percent", u32::from(target))
+                .by(ADOPTION),
+        ])
     })
 }

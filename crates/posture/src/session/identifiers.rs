@@ -51,8 +51,7 @@ fn keeps(row: &str, token: &str) -> bool {
     let bytes = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
     let random = bytes.get(1..).unwrap_or_default();
     row.contains(token)
-        || (!random.is_empty()
-            && (row.contains(&hex::encode(random)) || row.contains(&URL_SAFE_NO_PAD.encode(random))))
+        || (!random.is_empty() && (row.contains(&hex::encode(random)) || row.contains(&URL_SAFE_NO_PAD.encode(random))))
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ use crate::support::{acting_as, assert_lost, change, lost, measured, shortfalls,
 const ACME: Uuid = Uuid::from_u128(0xac);
 const BRIGHT: Uuid = Uuid::from_u128(0xb0);
 
-const DISARM: &str = "ALTER TABLE stockade.audit_entry DISABLE TRIGGER USER; ALTER TABLE stockade.audit_link DISABLE TRIGGER USER;
+const DISARM: &str =
+    "ALTER TABLE stockade.audit_entry DISABLE TRIGGER USER; ALTER TABLE stockade.audit_link DISABLE TRIGGER USER;
     ALTER TABLE stockade.audit_head DISABLE TRIGGER USER; ALTER TABLE stockade.audit_payload DISABLE TRIGGER USER;";
 
 /// The log with three entries of each of two tenants, sealed.

@@ -20,7 +20,8 @@ fn judged(values: &[&str]) -> String {
 
 #[test]
 fn hsts_of_a_year_passes() {
-    for header in ["max-age=31536000", "max-age=63072000; includeSubDomains; preload", " Max-Age = \"31536000\" ;; x=1"] {
+    for header in ["max-age=31536000", "max-age=63072000; includeSubDomains; preload", " Max-Age = \"31536000\" ;; x=1"]
+    {
         assert_eq!(judged(&[header]), "pass", "{header}");
     }
     let seen = edge::hsts("app.example.com", &answer(&["max-age=63072000; includeSubDomains"]), Utc::now());
@@ -54,7 +55,11 @@ fn only_tls_1_3_passes_at_the_edge() {
         assert_eq!(outcome(version), Outcome::Pass, "{version}");
     }
     for version in ["TLSv1.2", "TLSv1", "SSLv3", "TLSv1.30"] {
-        assert_eq!(outcome(version), Outcome::Fail { reason: "the connection uses TLS older than 1.3".into() }, "{version}");
+        assert_eq!(
+            outcome(version),
+            Outcome::Fail { reason: "the connection uses TLS older than 1.3".into() },
+            "{version}"
+        );
     }
     assert_eq!(outcome("").word(), "unknown");
 }

@@ -1,11 +1,6 @@
 //! The doors of an application, and limits that do not hold.
 
-use std::{
-    future::pending,
-    num::NonZeroU32,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{future::pending, num::NonZeroU32, sync::Mutex, time::Duration};
 
 use chrono::Utc;
 use stockade_posture::{
@@ -94,7 +89,11 @@ async fn a_limit_that_cannot_be_tried_is_unknown() {
         let _ = full.check(&[("reset", Key::account(&name.to_string()))], Cost::ONE).unwrap();
     }
     let only = |rule| {
-        Doors::new().rule(Door::PasswordReset, rule).without(Door::SignIn).without(Door::SignUp).without(Door::OneTimeCode)
+        Doors::new()
+            .rule(Door::PasswordReset, rule)
+            .without(Door::SignIn)
+            .without(Door::SignUp)
+            .without(Door::OneTimeCode)
     };
     let seen = told(&measured(&full, only("reset")).await);
     assert_eq!(seen, ["password reset: reset unknown: the limiter has no place for another key"]);

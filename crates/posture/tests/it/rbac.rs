@@ -177,7 +177,9 @@ async fn what_a_review_would_find_fails_by_its_tenant(pool: PgPool) {
 #[sqlx::test]
 async fn grants_that_were_not_reviewed_fail(pool: PgPool) {
     grants(&pool).await;
-    let fails = |reason: &str| vec![format!("rbac.review {ACME} fail: {reason}"), format!("rbac.review {BRIGHT} fail: {reason}")];
+    let fails = |reason: &str| {
+        vec![format!("rbac.review {ACME} fail: {reason}"), format!("rbac.review {BRIGHT} fail: {reason}")]
+    };
     assert_eq!(told(&reviewed(&pool, 91).await), fails("the last review is more than 90 days ago"));
     assert_eq!(told(&reviewed(&pool, -1).await), fails("the last review is dated in the future"));
     let mut connection = pool.acquire().await.unwrap();

@@ -158,7 +158,8 @@ async fn a_guard_without_its_foundation_passes_nowhere(pool: PgPool) {
     let blind = "CREATE POLICY hidden ON freight.fiscal_period AS RESTRICTIVE USING (false)";
     let lines = told(&guarded(&pool, blind).await);
     assert_eq!(subjects(&lines, " "), ["period.closed freight.fiscal_period.hidden fail"]);
-    let open = "DROP POLICY hidden ON freight.fiscal_period; ALTER TABLE stockade.rls_period_lock DISABLE ROW LEVEL SECURITY";
+    let open =
+        "DROP POLICY hidden ON freight.fiscal_period; ALTER TABLE stockade.rls_period_lock DISABLE ROW LEVEL SECURITY";
     change(&pool, open).await;
     let mut connection = pool.acquire().await.unwrap();
     let lines = told(&measured(periods(&mut connection, &freight())).await);

@@ -35,7 +35,12 @@ fn a_check_without_a_finding_passes() {
     let seen = deny(CLEAN.as_bytes(), yesterday(), now());
     assert_eq!(
         told(&seen),
-        ["supply.deny advisories pass", "supply.deny bans pass", "supply.deny licenses pass", "supply.deny sources pass"]
+        [
+            "supply.deny advisories pass",
+            "supply.deny bans pass",
+            "supply.deny licenses pass",
+            "supply.deny sources pass"
+        ]
     );
     assert!(seen.iter().all(|o| o.collected_at() == yesterday()), "as old as the check");
 }

@@ -17,10 +17,7 @@ async fn what_left_entries_passes(pool: PgPool) {
     append(&pool, ACME, 1).await; // not sealed yet, and an entry all the same
     let mut sealer = acting_as(&pool, "stockade_sealer").await;
     let seen = measured(coverage(&mut sealer, week().action("load.update").route("POST", "/loads/{id}"))).await;
-    assert_eq!(
-        told(&seen),
-        ["audit.coverage action load.update pass", "audit.coverage route POST /loads/{id} pass"]
-    );
+    assert_eq!(told(&seen), ["audit.coverage action load.update pass", "audit.coverage route POST /loads/{id} pass"]);
     assert_eq!(seen[1].facts()["entries"], 7.into());
 }
 
@@ -28,7 +25,8 @@ async fn what_left_entries_passes(pool: PgPool) {
 async fn what_left_none_fails_by_its_name(pool: PgPool) {
     log(&pool).await;
     let mut sealer = acting_as(&pool, "stockade_sealer").await;
-    let writes = week().route("DELETE", "/loads/{id}").action("load.update").action("load.Update").route("POST", "/loads");
+    let writes =
+        week().route("DELETE", "/loads/{id}").action("load.update").action("load.Update").route("POST", "/loads");
     let seen = measured(coverage(&mut sealer, writes)).await;
     let reason = "it has left no entry in the audit log in its time";
     assert_eq!(

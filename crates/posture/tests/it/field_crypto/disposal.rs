@@ -131,11 +131,13 @@ async fn a_disposal_that_could_not_be_tried_is_unknown(pool: PgPool) {
     let keyring = acting(&pool, "stockade_keyring").await;
     let planner = PgShreds::new(keyring.clone());
     // Who may schedule may not destroy.
-    let seen = measured(disposal(&vault(&keyring), Shredding { planner: &planner, shredder: &planner }, scratch())).await;
+    let seen =
+        measured(disposal(&vault(&keyring), Shredding { planner: &planner, shredder: &planner }, scratch())).await;
     let reason = "the database refused this role what is to be read";
     assert_eq!(told(&seen), [format!("crypto.disposal field_crypto.disposal unknown: {reason}")]);
     keyring.close().await;
-    let seen = measured(disposal(&vault(&keyring), Shredding { planner: &planner, shredder: &planner }, scratch())).await;
+    let seen =
+        measured(disposal(&vault(&keyring), Shredding { planner: &planner, shredder: &planner }, scratch())).await;
     assert_eq!(seen[0].outcome().word(), "unknown");
     let none = "the collector reported nothing for this control";
     assert_eq!(record(&pool).await, [format!("crypto.disposal field_crypto.shreds unknown: {none}")]);

@@ -53,7 +53,8 @@ async fn a_ledger_like_the_program_passes(pool: PgPool) {
 #[sqlx::test]
 async fn a_ledger_that_differs_fails_by_its_name(pool: PgPool) {
     let application = applied(&pool).await;
-    let failing = |reason: &str| vec![format!("migrations.ledger ledger _sqlx_migrations fail: {reason}"), LIBRARY.into()];
+    let failing =
+        |reason: &str| vec![format!("migrations.ledger ledger _sqlx_migrations fail: {reason}"), LIBRARY.into()];
     let edited = migrator(&[(1, FIRST), (2, "CREATE TABLE public.b (id bigint)")]);
     let reason = "migration 2 was applied with another text than the program has";
     assert_eq!(ledgers(&pool, &edited).await, failing(reason));

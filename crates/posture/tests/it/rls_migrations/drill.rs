@@ -50,15 +50,13 @@ async fn a_green_drill_passes_and_runs_out(pool: PgPool) {
 async fn a_stale_drill_fails(pool: PgPool) {
     let report = drill(&pool, "SELECT").await.signed_off_by("R. Jansen");
     let seen = restore_drill(&file(&report), Utc::now() + TimeDelta::days(91));
-    assert_eq!(
-        line(&seen),
-        "backup.restore restore of db fail: the last restore was rehearsed more than 90 days ago"
-    );
+    assert_eq!(line(&seen), "backup.restore restore of db fail: the last restore was rehearsed more than 90 days ago");
 }
 
 #[sqlx::test]
 async fn a_drill_with_a_difference_fails_by_its_object(pool: PgPool) {
-    let report = drill(&pool, "ALTER TABLE freight.loads DISABLE TRIGGER USER; DROP POLICY stockade_tenant ON freight.loads");
+    let report =
+        drill(&pool, "ALTER TABLE freight.loads DISABLE TRIGGER USER; DROP POLICY stockade_tenant ON freight.loads");
     let seen = restored(&report.await.signed_off_by("R. Jansen"), Utc::now());
     assert_eq!(seen.outcome().word(), "fail");
     let reason = seen.outcome().reason().unwrap();
@@ -76,8 +74,18 @@ async fn a_drill_that_nobody_signed_fails(pool: PgPool) {
 fn a_file_that_is_no_report_is_unknown() {
     let now = Utc::now();
     let deep = "[".repeat(100_000);
-    let future = r#"{"green": true, "report": {"restored": {"taken_at": "2999-01-01T00:00:00Z"}, "signed_off_by": "x"}}"#;
-    for file in ["", "green", "{}", "[]", r#"{"green": "yes"}"#, r#"{"green": true, "report": {"restored": {}}}"#, &deep, future] {
+    let future =
+        r#"{"green": true, "report": {"restored": {"taken_at": "2999-01-01T00:00:00Z"}, "signed_off_by": "x"}}"#;
+    for file in [
+        "",
+        "green",
+        "{}",
+        "[]",
+        r#"{"green": "yes"}"#,
+        r#"{"green": true, "report": {"restored": {}}}"#,
+        &deep,
+        future,
+    ] {
         let seen = restore_drill(file.as_bytes(), now);
         assert_eq!((seen.outcome().word(), seen.subject().as_str()), ("unknown", "restore drill"), "{file:.40}");
     }
