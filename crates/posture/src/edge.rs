@@ -33,7 +33,7 @@ pub fn hsts(host: &str, headers: &HeaderMap, at: DateTime<Utc>) -> Observation {
     };
     let seen = match policy.max_age {
         0 => fail("max-age is 0, which ends the protection"),
-        ..YEAR => fail("max-age is less than a year"),
+        1..YEAR => fail("max-age is less than a year"),
         YEAR.. => Observation::pass(ControlId::TRANSPORT_TLS, subject, at).by(NAME),
     };
     seen.fact("max_age_days", policy.max_age / 86_400).fact("subdomains", policy.subdomains)

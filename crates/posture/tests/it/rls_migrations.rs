@@ -36,7 +36,7 @@ async fn sound(pool: &PgPool) -> PgConnection {
     change(pool, TABLES).await;
     let mut connection = pool.acquire().await.unwrap().detach();
     let plan = freight().plan(&mut connection).await.unwrap();
-    plan.apply(&mut connection).await.unwrap_or_else(|error| panic!("{error:?}"));
+    plan.apply(&mut connection).await.unwrap();
     connection
 }
 
