@@ -22,7 +22,11 @@ const YEAR: u64 = 31_536_000;
 #[must_use]
 pub fn hsts(host: &str, headers: &HeaderMap, at: DateTime<Utc>) -> Observation {
     let subject = Subject::new(format!("hsts of {host}"));
-    let fail = |reason: &str| Observation::fail(ControlId::TRANSPORT_TLS, subject.clone(), at, reason).by(NAME);
+    let fail = |reason: &str| {
+        Observation::fail(ControlId::TRANSPORT_TLS, subject.clone(), at, reason)
+            .remedy("Strict-Transport-Security: max-age=31536000; includeSubDomains")
+            .by(NAME)
+    };
     let mut found = headers.get_all(STRICT_TRANSPORT_SECURITY).iter();
     let Some(header) = found.next() else { return fail("the answer has no Strict-Transport-Security") };
     if found.next().is_some() {

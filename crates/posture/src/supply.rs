@@ -67,15 +67,19 @@ pub fn deny(output: &[u8], made_at: DateTime<Utc>, at: DateTime<Utc>) -> Vec<Obs
             None => Observation::unknown(ControlId::SUPPLY_DENY, subject, at, "this check was not made"),
         }
     });
-    let crates = crates.into_iter().filter_map(|(blamed, code)| Some(fail(Subject::new(blamed?), code)));
+    let crates = crates.into_iter().filter_map(|(blamed, code): (Option<(String, String)>, String)| {
+        let (name, version) = blamed?;
+        let seen = fail(Subject::new(format!("crate {name} {version}")), code);
+        Some(seen.remedy(format!("cargo tree --invert {name}@{version}, then update or replace it")))
+    });
     checks.into_iter().chain(crates).map(|seen| seen.by(DENY)).collect()
 }
 
 /// The crate that a diagnostic is about, if it says so.
-fn blamed(line: &Report) -> Option<String> {
+fn blamed(line: &Report) -> Option<(String, String)> {
     let name = line.text("/fields/graphs/0/Krate/name")?;
     let version = line.text("/fields/graphs/0/Krate/version").unwrap_or_default();
-    Some(format!("crate {name} {version}"))
+    Some((name.to_owned(), version.to_owned()))
 }
 
 /// The program that a bill of materials has to be of.

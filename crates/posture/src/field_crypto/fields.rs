@@ -34,13 +34,13 @@ fn judge(column: &ColumnCoverage, at: DateTime<Utc>) -> Observation {
     let subject = Subject::new(format!("{}.{}", column.table, column.column));
     let fail = |reason| Observation::fail(control, subject.clone(), at, reason);
     let seen = if totals.plain > 0 {
-        fail("values are in the clear")
+        fail("values are in the clear").remedy("Rewriter::backfill for each tenant")
     } else if totals.malformed > 0 {
         fail("something else than sealed values is in the column")
     } else if totals.lost > 0 {
         fail("values are under keys that are not in the key store")
     } else if totals.older > 0 {
-        fail("values are under older keys")
+        fail("values are under older keys").remedy("Rewriter::rewrite for each tenant")
     } else if column.tenants.is_empty() {
         Observation::unknown(control, subject, at, "no row of the table is visible to this connection")
     } else {

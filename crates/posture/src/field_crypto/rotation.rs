@@ -81,7 +81,8 @@ impl Kek {
         let seen = match age {
             None => fail("it wraps keys, and the key store does not know it"),
             Some(_) if self.forgotten => fail("it wraps keys, although it was forgotten"),
-            Some(age) if age > limit && self.wraps > 0 => fail("it is older than its limit and still wraps keys"),
+            Some(age) if age > limit && self.wraps > 0 => fail("it is older than its limit and still wraps keys")
+                .remedy("make another key the primary one, then Vault::rewrap and Vault::forget_kek"),
             Some(_) => Observation::pass(control, subject, at),
         };
         let seen = seen.fact("keys", self.wraps).fact("limit_days", limit.num_days()).by(NAME);
@@ -107,7 +108,9 @@ fn in_use(retired: &[(Uuid, i64)], coverage: &[ColumnCoverage], at: DateTime<Utc
             None => Observation::pass(ControlId::CRYPTO_ROTATION, subject, at),
             Some(values) => {
                 let reason = "values are still under it";
-                Observation::fail(ControlId::CRYPTO_ROTATION, subject, at, reason).fact("values", *values)
+                Observation::fail(ControlId::CRYPTO_ROTATION, subject, at, reason)
+                    .fact("values", *values)
+                    .remedy("Rewriter::rewrite for the tenant")
             }
         };
         seen.by(NAME)

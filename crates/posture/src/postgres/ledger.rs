@@ -8,7 +8,7 @@ use sqlx::{
     migrate::{AppliedMigration, Migrate, MigrateError, Migrator},
 };
 
-use super::read_only::{close, open, unreadable};
+use super::read_only::{begin_in_place, close, unreadable};
 use crate::{
     collector::{Collector, from_fn},
     control::ControlId,
@@ -52,10 +52,8 @@ async fn ledger(connection: &mut PgConnection, migrator: &Migrator, at: DateTime
 
 /// In a reading of its own, because a ledger that is missing ends the reading.
 async fn read(connection: &mut PgConnection, table: &str) -> Result<(Vec<AppliedMigration>, Option<i64>), Error> {
-    let mut reading = open(connection).await?;
-    // A name without a schema is looked for where the application would find it.
+    let mut reading = begin_in_place(connection).await.map_err(unreadable)?;
     let seen = async {
-        sqlx::raw_sql("SET LOCAL search_path TO DEFAULT").execute(&mut *reading).await.map_err(unreadable)?;
         let applied = reading.list_applied_migrations(table).await.map_err(unreadable_ledger)?;
         let unfinished = reading.dirty_version(table).await.map_err(unreadable_ledger)?;
         Ok((applied, unfinished))

@@ -11,9 +11,17 @@ const LIMIT_MS: i64 = 5_000;
 
 /// Begins a transaction, or a savepoint, in which nothing can be written and no statement runs for long.
 ///
-/// `SET` instead of `set_config`: a hardened database grants that function to nobody. The search path makes names in the
-/// catalogue's texts come out qualified.
+/// The search path makes names in the catalogue's texts come out qualified.
 pub(super) async fn begin(connection: &mut PgConnection) -> Result<PgTransaction<'_>, sqlx::Error> {
+    let mut reading = begin_in_place(connection).await?;
+    sqlx::raw_sql("SET LOCAL search_path = pg_catalog").execute(&mut *reading).await?;
+    Ok(reading)
+}
+
+/// The same with the connection's own search path, for names that are found where the application finds them.
+///
+/// `SET` instead of `set_config`: a hardened database grants that function to nobody.
+pub(super) async fn begin_in_place(connection: &mut PgConnection) -> Result<PgTransaction<'_>, sqlx::Error> {
     let mut reading = connection.begin().await?;
     let limit: i64 =
         sqlx::query_scalar("SELECT s.setting::bigint FROM pg_catalog.pg_settings s WHERE s.name = 'statement_timeout'")
@@ -23,9 +31,7 @@ pub(super) async fn begin(connection: &mut PgConnection) -> Result<PgTransaction
         sqlx::raw_sql("SET LOCAL statement_timeout = '5s'").execute(&mut *reading).await?;
     }
     // Compiling a long statement takes seconds; running one of these over a catalogue takes milliseconds.
-    sqlx::raw_sql("SET LOCAL transaction_read_only = on; SET LOCAL search_path = pg_catalog; SET LOCAL jit = off")
-        .execute(&mut *reading)
-        .await?;
+    sqlx::raw_sql("SET LOCAL transaction_read_only = on; SET LOCAL jit = off").execute(&mut *reading).await?;
     Ok(reading)
 }
 

@@ -20,6 +20,8 @@ const CONTROLS: [ControlId; 1] = [ControlId::RATELIMIT_AUTH];
 /// The most attempts that are made at one rule: a lockout counts each by itself.
 const MOST_ATTEMPTS: u32 = 1_000;
 
+const ENFORCE: &str = "set the mode of the rule to enforce";
+
 /// What a stranger can try to guess at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Door {
@@ -132,8 +134,8 @@ async fn judge<L: Asked>(limiter: &L, door: Door, name: &str, at: DateTime<Utc>)
             Tried::NeverRefused => fail("it admitted more than its limit"),
             Tried::Unclear(reason) => Observation::unknown(control, subject, at, reason),
         },
-        Mode::Shadow => fail("it counts and refuses nothing"),
-        _ => fail("it is switched off"),
+        Mode::Shadow => fail("it counts and refuses nothing").remedy(ENFORCE),
+        _ => fail("it is switched off").remedy(ENFORCE),
     }))
 }
 

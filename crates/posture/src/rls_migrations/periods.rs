@@ -56,6 +56,7 @@ async fn compare(reading: &mut PgConnection, schema: &Schema, at: DateTime<Utc>)
             });
             Observation::fail(ControlId::PERIOD_CLOSED, Subject::new(object), at, reason)
                 .fact("findings", findings.len())
+                .remedy("apply the plan of the declared schema: its next one restores the guards")
                 .by(NAME)
         })
         .collect();

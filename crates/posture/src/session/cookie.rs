@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     control::ControlId,
-    observation::{Observation, Subject},
+    observation::{Observation, Outcome, Subject},
 };
 
 const NAME: &str = "session.cookie";
@@ -52,5 +52,9 @@ pub fn cookie(set_cookie: &str, at: DateTime<Utc>) -> Observation {
     } else {
         Observation::pass(control, subject, at)
     };
-    seen.fact("name", name).by(NAME)
+    let seen = seen.fact("name", name).by(NAME);
+    match seen.outcome() {
+        Outcome::Fail { .. } => seen.remedy("Set-Cookie: __Host-session=..; Path=/; Secure; HttpOnly; SameSite=Lax"),
+        _ => seen,
+    }
 }

@@ -43,6 +43,9 @@ fn hsts_that_protects_nobody_fails() {
         assert_eq!(judged(&[header]), expected, "{header}");
     }
     assert_eq!(judged(&[]), "the answer has no Strict-Transport-Security");
+    let remedy = edge::hsts("app.example.com", &HeaderMap::new(), Utc::now()).suggested_remedy().map(str::to_owned);
+    let header = remedy.unwrap().replace("Strict-Transport-Security: ", "");
+    assert_eq!(judged(&[&header]), "pass", "what is suggested is enough");
     let two = judged(&["max-age=31536000", "max-age=0"]);
     assert_eq!(two, "the answer has several Strict-Transport-Security, of which browsers read the first");
     assert_eq!(judged(&["max-age=99999999999999999999999999"]), "pass", "more than any number holds");

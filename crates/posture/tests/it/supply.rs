@@ -47,8 +47,11 @@ fn a_check_without_a_finding_passes() {
 
 #[test]
 fn a_finding_fails_by_the_name_of_its_crate() {
+    let seen = deny(BANNED.as_bytes(), yesterday(), now());
+    let remedy = seen.last().and_then(Observation::suggested_remedy);
+    assert_eq!(remedy, Some("cargo tree --invert hex@0.4.3, then update or replace it"));
     assert_eq!(
-        told(&deny(BANNED.as_bytes(), yesterday(), now())),
+        told(&seen),
         [
             "supply.deny advisories pass",
             "supply.deny bans fail: 1 findings",

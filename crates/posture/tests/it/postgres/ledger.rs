@@ -69,6 +69,18 @@ async fn a_ledger_that_differs_fails_by_its_name(pool: PgPool) {
     assert_eq!(ledgers(&pool, &application).await, failing(reason));
 }
 
+/// A name without a schema means what it means to the application on this connection.
+#[sqlx::test]
+async fn a_ledger_is_found_where_the_application_finds_it(pool: PgPool) {
+    change(&pool, "CREATE SCHEMA freight").await;
+    let application = migrator(&[(1, "CREATE TABLE freight.a (id int)")]);
+    let mut connection = pool.acquire().await.unwrap();
+    sqlx::query("SET search_path = freight").execute(&mut *connection).await.unwrap();
+    application.run(&mut *connection).await.unwrap();
+    let seen = measured(migrations(&mut connection, [&application])).await;
+    assert_eq!(told(&seen), ["migrations.ledger ledger _sqlx_migrations pass"]);
+}
+
 #[sqlx::test]
 async fn a_ledger_that_is_missing_is_unknown(pool: PgPool) {
     let application = applied(&pool).await;
