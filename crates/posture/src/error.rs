@@ -1,10 +1,10 @@
 //! The error of this crate.
 
-use std::error::Error as StdError;
+use std::{borrow::Cow, error::Error as StdError};
 
 use crate::{control::ControlId, text};
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What went wrong: an unusable input, or a collector that could not measure.
 ///
@@ -37,7 +37,7 @@ enum Repr {
     Validity(ControlId, &'static str),
     #[error("{reason}")]
     Unavailable {
-        reason: &'static str,
+        reason: Cow<'static, str>,
         #[source]
         source: Option<BoxError>,
     },
@@ -50,13 +50,18 @@ impl Error {
     /// into it: write `"the key service did not answer"`.
     #[must_use]
     pub fn unavailable(reason: &'static str) -> Self {
-        Self(Repr::Unavailable { reason, source: None })
+        Self(Repr::Unavailable { reason: reason.into(), source: None })
     }
 
     /// As [`Error::unavailable`], with the cause for [`source`](StdError::source). The cause is never printed by this crate.
     #[must_use]
     pub fn unavailable_because(reason: &'static str, cause: impl Into<BoxError>) -> Self {
-        Self(Repr::Unavailable { reason, source: Some(cause.into()) })
+        Self(Repr::Unavailable { reason: reason.into(), source: Some(cause.into()) })
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn unreadable(reason: String, cause: BoxError) -> Self {
+        Self(Repr::Unavailable { reason: reason.into(), source: Some(cause) })
     }
 
     /// The kind of this error.

@@ -3,6 +3,7 @@
 
 mod digest;
 mod error;
+mod report;
 mod text;
 
 mod capability;
@@ -22,9 +23,24 @@ mod result;
 mod score;
 mod status;
 
+#[cfg(feature = "audit-chain")]
+pub mod audit_chain;
+#[cfg(feature = "http")]
+pub mod edge;
+#[cfg(feature = "field-crypto")]
+pub mod field_crypto;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "ratelimit")]
+pub mod ratelimit;
+#[cfg(feature = "rbac")]
+pub mod rbac;
 pub mod render;
+#[cfg(feature = "rls-migrations")]
+pub mod rls_migrations;
+#[cfg(feature = "session")]
+pub mod session;
+pub mod supply;
 
 pub use assessment::{Assessment, AssessmentBuilder, Coverage};
 pub use capability::Capability;

@@ -8,14 +8,17 @@
 //! A transaction opened with a plain `BEGIN`, which sqlx does not know of, would be rolled back with the reading. Use
 //! `begin()`.
 
+mod ledger;
 mod policy;
-mod read_only;
+pub(crate) mod read_only;
 mod rls;
 mod role;
 mod transport;
 
 use chrono::Utc;
 use sqlx::PgConnection;
+
+pub use self::ledger::migrations;
 
 use crate::{
     control::ControlId,

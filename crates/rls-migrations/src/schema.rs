@@ -184,6 +184,30 @@ impl Schema {
         self
     }
 
+    /// The name of the PostgreSQL schema.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The tables with a declared [`period_guard`](Self::period_guard), each with the table of its periods, as they were written.
+    ///
+    /// ```
+    /// use stockade_rls_migrations::{Roles, Schema, by, date, periods};
+    ///
+    /// let schema = Schema::new("freight", Roles::for_app("freight"))
+    ///     .tenant_table("postings", by("tenant_id"))
+    ///     .period_guard("postings", date("posted_on"), periods("fiscal_periods"));
+    /// assert_eq!(schema.name(), "freight");
+    /// assert_eq!(schema.period_guards().collect::<Vec<_>>(), [("postings", "fiscal_periods")]);
+    /// ```
+    pub fn period_guards(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.statements.iter().filter_map(|statement| match statement {
+            Declared::PeriodGuard { table, periods, .. } => Some((table.as_str(), periods.table.as_str())),
+            _ => None,
+        })
+    }
+
     /// Compares the declaration with the catalogue. Changes nothing; the plan is empty when there is nothing to do.
     ///
     /// # Errors

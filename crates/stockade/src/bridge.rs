@@ -1,5 +1,4 @@
-//! The wiring that every application would otherwise write: what happens in one crate becomes an entry of the audit log, and
-//! the state of the log becomes observations of compliance controls.
+//! The wiring that every application would otherwise write: what happens in one crate becomes an entry of the audit log.
 //!
 //! Nothing here is needed to use a crate alone.
 
@@ -7,8 +6,6 @@
 mod field_crypto;
 #[cfg(all(feature = "rbac", feature = "postgres"))]
 mod members;
-#[cfg(all(feature = "posture", feature = "postgres"))]
-mod posture;
 #[cfg(feature = "ratelimit")]
 mod ratelimit;
 #[cfg(feature = "rbac")]
@@ -25,10 +22,6 @@ use uuid::Uuid;
 pub use self::field_crypto::field_entry;
 #[cfg(all(feature = "rbac", feature = "postgres"))]
 pub use self::members::{invitation_entry, member_entry, share_entry};
-#[cfg(all(feature = "posture", feature = "postgres", feature = "bundle"))]
-pub use self::posture::log_anchored;
-#[cfg(all(feature = "posture", feature = "postgres"))]
-pub use self::posture::{log_rules, log_verified};
 #[cfg(feature = "ratelimit")]
 pub use self::ratelimit::limit_entry;
 #[cfg(all(feature = "ratelimit", any(feature = "postgres", feature = "redis")))]

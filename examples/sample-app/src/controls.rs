@@ -4,9 +4,8 @@ use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use stockade::{
     audit_chain::postgres::health,
-    bridge,
     posture::{
-        Assessment, ControlId, Observation, Subject,
+        Assessment, ControlId, Observation, Subject, audit_chain,
         postgres::{self, RlsScope},
     },
     ratelimit::Mode,
@@ -40,7 +39,8 @@ pub async fn assess(app: &App, user: &User, principal: &Principal) -> Result<Ass
         builder = builder
             .observe(postgres::rls(&mut connection, &scope).await)
             .observe(postgres::transport(&mut connection).await)
-            .observe([guards(app, &mut connection, now).await, rules(&mut connection, now).await]);
+            .observe(rules(&mut connection, now).await)
+            .observe([guards(app, &mut connection, now).await]);
     }
     let assessment = builder
         .observe([chain(app, user, now), anchored(app, now), probe(app, principal, now).await])
@@ -57,7 +57,7 @@ pub async fn assess(app: &App, user: &User, principal: &Principal) -> Result<Ass
 fn chain(app: &App, user: &User, now: DateTime<Utc>) -> Observation {
     let subject = Subject::new(format!("audit log of {}", user.tenant_name));
     match app.watch.verified(user.tenant_id.into()) {
-        Some(Verified { at, report }) => bridge::log_verified(subject, &report, at),
+        Some(Verified { at, report }) => audit_chain::chain_verified(subject, &report, at),
         None => Observation::unknown(ControlId::AUDIT_VERIFIES, subject, now, "not verified since the start"),
     }
 }
@@ -68,19 +68,19 @@ fn anchored(app: &App, now: DateTime<Utc>) -> Observation {
     };
     match app.watch.checkpointed() {
         Some(Checkpointed { at, found: Found::Answered(answer) }) => {
-            bridge::log_anchored(&answer, at).unwrap_or_else(|| missing("another process makes them"))
+            audit_chain::checkpointed(&answer, at).unwrap_or_else(|| missing("another process makes them"))
         }
         Some(_) => missing("the last checkpoint could not be anchored"),
         None => missing("no checkpoint since the start"),
     }
 }
 
-async fn rules(connection: &mut sqlx::PgConnection, now: DateTime<Utc>) -> Observation {
+async fn rules(connection: &mut sqlx::PgConnection, now: DateTime<Utc>) -> Vec<Observation> {
     match health(connection).await {
-        Ok(health) => bridge::log_rules(&health, now),
+        Ok(health) => audit_chain::rules_compared(&health, now),
         Err(_) => {
             let subject = Subject::new("rules of the audit log");
-            Observation::unknown(ControlId::AUDIT_APPEND_ONLY, subject, now, "the catalogue could not be read")
+            vec![Observation::unknown(ControlId::AUDIT_APPEND_ONLY, subject, now, "the catalogue could not be read")]
         }
     }
 }

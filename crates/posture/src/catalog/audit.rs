@@ -37,14 +37,14 @@ pub(crate) const CONTROLS: &[Control] = &[
     Control {
         id: ControlId::AUDIT_ANCHORED,
         title: "Audit log is anchored outside",
-        objective: "A signed checkpoint not older than a day is held where the database cannot reach it.",
+        objective: "Every entry older than a day is under a signed checkpoint that is held where the database cannot reach it.",
         capability: Capability::Audit,
         criteria: &[CC4_1],
         weight: Weight::THREE,
         max_age: DAY,
         method: Method::Examine,
         fix: Fix::Steps("Export a signed checkpoint to storage under another account, every day."),
-        verify: "The newest checkpoint outside is less than a day old and matches the chain.",
+        verify: "The newest checkpoint outside matches the chains, and no entry without one is older than a day.",
     },
     Control {
         id: ControlId::AUDIT_COVERAGE,

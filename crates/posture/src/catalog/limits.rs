@@ -10,7 +10,7 @@ use crate::{
 pub(crate) const CONTROLS: &[Control] = &[Control {
     id: ControlId::RATELIMIT_AUTH,
     title: "Guessing is slowed down",
-    objective: "Sign-in, sign-up, one-time codes and password reset each have a limit.",
+    objective: "Sign-in, sign-up, one-time codes and password reset each have a limit that is enforced.",
     capability: Capability::Limits,
     criteria: &[CC6_6],
     weight: Weight::THREE,

@@ -1,5 +1,6 @@
 //! The collectors on a sound schema, and on schemas broken one way at a time.
 
+mod ledger;
 mod robustness;
 mod role;
 mod tables;
@@ -7,9 +8,11 @@ mod transport;
 
 use sqlx::{Executor, PgConnection, PgPool};
 use stockade_posture::{
-    Observation, Outcome,
+    Observation,
     postgres::{self, RlsScope},
 };
+
+use crate::support::shortfalls;
 
 /// Roles belong to the cluster and tests run at the same time: each statement tolerates that another test was faster.
 const ROLES: &str = "
@@ -83,14 +86,6 @@ async fn broken(pool: &PgPool, change: &'static str) -> Vec<Observation> {
     let mut connection = sound(pool).await;
     sqlx::raw_sql(change).execute(&mut connection).await.unwrap();
     postgres::rls(&mut connection, &scope()).await
-}
-
-/// What does not pass, as `control subject outcome: reason`.
-fn shortfalls(seen: &[Observation]) -> Vec<String> {
-    seen.iter()
-        .filter(|o| *o.outcome() != Outcome::Pass)
-        .map(|o| format!("{} {} {}: {}", o.control(), o.subject(), o.outcome().word(), o.outcome().reason().unwrap()))
-        .collect()
 }
 
 fn remedies(seen: &[Observation]) -> Vec<&str> {

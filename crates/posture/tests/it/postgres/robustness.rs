@@ -85,7 +85,7 @@ async fn a_refused_catalogue_is_unknown(pool: PgPool) {
     let mut app = PgConnection::connect_with(&options).await.unwrap();
     let seen = postgres::rls(&mut app, &scope()).await;
     assert_eq!(seen.len(), 4);
-    let reason = "the database refused to read its catalogue to this role".to_owned();
+    let reason = "the database refused this role what is to be read".to_owned();
     assert!(seen.iter().all(|o| *o.outcome() == Outcome::Unknown { reason: reason.clone() }), "{seen:?}");
 }
 
