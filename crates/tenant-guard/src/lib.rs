@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod actor;
+mod note;
 mod tenant;
 
 mod db;
@@ -47,6 +48,7 @@ pub use error::{BoxError, Error, ErrorKind};
 pub use event::{Event, Impersonation, Observer};
 pub use gate::{Refusal, check_statement};
 pub use guarantee::Guarantee;
+pub use note::{AuditContext, InvalidAuditContext};
 pub use guard::{ForeignRow, Guard, guard};
 pub use impersonation::ImpersonationGrant;
 #[cfg(feature = "lease")]
