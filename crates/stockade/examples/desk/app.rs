@@ -28,7 +28,7 @@ stockade::rbac::permissions! {
 pub const POLICY: &str = r#"
     role = [ { name = "clerk", grants.tenant = ["load.view"] },
              { name = "dispatcher", inherits = ["clerk"], grants.tenant = ["load.edit"] },
-             { name = "support", staff = true, grants.platform = ["load.view", "user.impersonate"] } ]"#;
+             { name = "support", staff = true, grants.platform = ["user.impersonate"] } ]"#;
 /// The tenant of the desk's own staff, who may look and not touch.
 pub const HOME: Uuid = Uuid::from_u128(0xf4e1);
 type Desk = request::Desk<Perm>;
@@ -77,7 +77,7 @@ async fn set_rate(work: &mut Work<Perm>, _: &Permit<perm::LoadEdit>, load: Uuid,
     set.execute(&mut work.tx).await.map(drop).map_err(Refused::from)
 }
 
-/// The application over two logins: one of requests, bound to a tenant, and one that reads password hashes and sessions.
+/// The application over two logins: one of requests, bound to a tenant, and one that reads passwords and sessions.
 pub fn router(requests: PgPool, gate: PgPool, keys: KeyRing, proxies: &[&str]) -> Result<Router, Box<dyn Error>> {
     let tenants = TenantDb::new(requests);
     let trail = Trail::start(&tenants, NonZeroUsize::new(10_000).ok_or("no room")?);

@@ -75,7 +75,7 @@ async fn the_databases_policies_see_the_reach_of_the_same_moment(pool: PgPool) {
     let dan = Browser::signed_in(&world.router(), 0).await;
     let router = Router::new().route("/", routing::get(packed)).layer(world.layer());
     let mut browser = dan.before(&router);
-    let expected = format!("Zload.editZ4Zload.viewZ4 {}", person(0));
+    let expected = format!("Zload.viewZ4Zload.editZ4 {}", person(0));
     for _ in 0..2 {
         assert_eq!(browser.get("/").await.text, expected, "the first time it is loaded, then remembered");
     }

@@ -20,7 +20,8 @@ async fn a_flood_is_told_when_to_come_again_and_is_one_warning(pool: PgPool) {
         attacker = attacker.header("x-forwarded-for", forged);
         let page = attacker.post("/sign-in", &[]).await;
         assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS, "a forged address is no other address");
-        assert!((1..=900).contains(&page.header("retry-after").unwrap().parse::<u64>().unwrap()));
+        let wait: u64 = page.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=1800).contains(&wait), "{wait}");
     }
     assert_eq!(
         Browser::at(&router, [203, 0, 113, 8]).post("/sign-in", &[]).await.status,

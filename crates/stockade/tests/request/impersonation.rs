@@ -28,7 +28,8 @@ async fn looking(world: &World, router: &Router) -> (Browser, String) {
     let session = world.auth.sessions(person(SAM).into()).await.unwrap().remove(0);
     let client = ClientInfo { ip: [203, 0, 113, 7].into(), user_agent: None };
     let minutes = Duration::from_secs(600);
-    let started = world.auth.impersonations().start(&session, person(DAN).into(), "ticket 4711", minutes, &client);
+    let impersonations = world.auth.impersonations();
+    let started = impersonations.start(&session, person(DAN).into(), "ticket 4711", minutes, &client);
     let ImpersonationStart::Started(issued) = started.await.unwrap() else { panic!("refused") };
     let id = issued.impersonation().id.to_string();
     (sam.cookie(&Cookies::host().impersonation(issued.token())), id)

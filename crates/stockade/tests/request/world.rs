@@ -97,8 +97,8 @@ impl World {
 
     /// The entries of an action, the oldest first.
     pub(crate) async fn log(&self, action: &str) -> Vec<Line> {
-        let all = "SELECT e.*, p.field_values[array_position(e.personal_paths, '/request/ip')] AS ip,
-                          p.field_values[array_position(e.personal_paths, '/request/user_agent')] AS user_agent
+        let all = "SELECT e.*, p.field_values[array_position(e.personal_paths, 'request/ip')] AS ip,
+                          p.field_values[array_position(e.personal_paths, 'request/user_agent')] AS user_agent
             FROM stockade.audit_entry e LEFT JOIN stockade.audit_payload p USING (entry_id)
             WHERE e.action = $1 ORDER BY e.entry_id";
         sqlx::query_as(all).bind(action).fetch_all(&self.administrator).await.unwrap()
