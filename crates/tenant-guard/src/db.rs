@@ -194,7 +194,8 @@ impl TenantDb {
     }
 
     async fn scope(&self, guard: Guard, context: Context, access: Access) -> Result<Scope, Error> {
-        Scope::begin(&self.pool, guard, self.tenant_column, Beginning { context, told: self.told.clone(), access }).await
+        Scope::begin(&self.pool, guard, self.tenant_column, Beginning { context, told: self.told.clone(), access })
+            .await
     }
 
     async fn admit(&self, tenant: TenantId) -> Result<(), Error> {

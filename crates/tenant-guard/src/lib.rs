@@ -48,11 +48,11 @@ pub use error::{BoxError, Error, ErrorKind};
 pub use event::{Event, Impersonation, Observer};
 pub use gate::{Refusal, check_statement};
 pub use guarantee::Guarantee;
-pub use note::{AuditContext, InvalidAuditContext};
 pub use guard::{ForeignRow, Guard, guard};
 pub use impersonation::ImpersonationGrant;
 #[cfg(feature = "lease")]
 pub use lease::{InvalidLifetime, LeaseLifetime, LeaseOffice};
+pub use note::{AuditContext, InvalidAuditContext};
 #[cfg(feature = "sqlparser")]
 pub use statement_guard::{Access, Checked, Dialect, Refused, StatementGuard};
 pub use stream::Guarded;

@@ -72,3 +72,20 @@ fn said(actor: &Actor, request: &RequestContext) -> Value {
     ];
     parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_context_is_json_that_no_quotes_can_be_closed_in() {
+        let agent = "a'b\"c\\d$e$ \u{7f}\u{e9}\u{1f680}\n\u{ff04}";
+        let text = capture_context(&Actor::user("u-1"), &RequestContext::new().user_agent(agent)).unwrap();
+        assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"$'".contains(&byte)), "{text}");
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, json!({ "kind": "user", "id": "u-1", "user_agent": agent }));
+        assert!(capture_context(&Actor::user("u-1"), &RequestContext::new().user_agent("\0")).is_err());
+    }
+}
