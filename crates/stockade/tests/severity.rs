@@ -43,7 +43,8 @@ impl Lines {
         let record = entry.record_at(DateTime::<Utc>::UNIX_EPOCH).unwrap();
         let field = |tag| record.envelope().field(tag).unwrap_or_default().to_vec();
         let text = |tag| String::from_utf8(field(tag)).unwrap();
-        let severity = ["info", "notice", "warning", "critical"][usize::from(field(tag::SEVERITY)[0])];
+        let severity = field(tag::SEVERITY).first().map(|code| usize::from(*code)).unwrap();
+        let severity = ["info", "notice", "warning", "critical"].get(severity).unwrap();
         let action = kind.map_or_else(|| text(tag::ACTION), str::to_owned);
         self.0.lock().unwrap().insert(format!("| `{action}` | {} | {severity} |", text(tag::OUTCOME)));
     }
@@ -55,7 +56,7 @@ impl Lines {
 
     /// Holds the table below a heading of the README to what was made.
     fn are_the_table(&self, heading: &str) {
-        let section = README.split(&format!("### {heading}\n")).nth(1).expect(heading);
+        let section = README.split(&format!("### {heading}\n")).nth(1).unwrap();
         let section = section.split("\n### ").next().unwrap().split("\n## ").next().unwrap();
         let told = section.lines().filter(|line| line.starts_with("| `"));
         let told: BTreeSet<String> =
@@ -247,7 +248,7 @@ async fn what_happens_to_keys() {
     vault.provision(TENANT.into()).await.unwrap();
     vault.provision_subject(TENANT.into(), Uuid::from_u128(9).into()).await.unwrap().unwrap();
     let mut events = made.lock().unwrap().clone();
-    let FieldEvent::KeyCreated(first) = events[0].clone() else { panic!("{events:?}") };
+    let FieldEvent::KeyCreated(first) = events.first().unwrap().clone() else { panic!("{events:?}") };
     let (tenant, key, kek) = (first.tenant, first.key, KekId::new("k2").unwrap());
     events.push(FieldEvent::KeyPromoted { tenant, key, purpose: first.purpose });
     events.push(FieldEvent::KeyRewrapped { tenant, key, kek });

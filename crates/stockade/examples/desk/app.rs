@@ -1,5 +1,5 @@
 //! A freight desk: sign-in, tenants, roles, an audit log, limits, and no request that another site caused.
-use std::{error::Error, num::NonZeroUsize};
+use std::num::NonZeroUsize;
 
 use axum::extract::{Form, Path};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -13,7 +13,7 @@ use stockade::bridge::request::{self, Refused, RequestLayer, Work};
 use stockade::ratelimit::tower::{RateLimitLayer, TrustedProxies};
 use stockade::ratelimit::{Limiter, Route};
 use stockade::rbac::{Permit, Policy};
-use stockade::session::{Auth, Cookies, KeyRing, Step, postgres::PgStore, tower::Visit};
+use stockade::session::{Auth, BoxError, Cookies, KeyRing, Step, postgres::PgStore, tower::Visit};
 use stockade::tenant_guard::TenantDb;
 use uuid::Uuid;
 
@@ -25,12 +25,12 @@ stockade::rbac::permissions! {
         Support = "user.impersonate": Read, up to Platform, audit, mfa;
     }
 }
-pub const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
     role = [ { name = "clerk", grants.tenant = ["load.view"] },
              { name = "dispatcher", inherits = ["clerk"], grants.tenant = ["load.edit"] },
              { name = "support", staff = true, grants.platform = ["user.impersonate"] } ]"#;
 /// The tenant of the desk's own staff, who may look and not touch.
-pub const HOME: Uuid = Uuid::from_u128(0xf4e1);
+pub(crate) const HOME: Uuid = Uuid::from_u128(0xf4e1);
 type Desk = request::Desk<Perm>;
 type Viewer = request::Viewer<Perm>;
 
@@ -54,7 +54,7 @@ async fn sign_in(visit: Visit, Form(sent): Form<Credentials>) -> Result<Response
 
 async fn list(viewer: Viewer) -> Result<String, Refused> {
     let mut look = viewer.read().await?;
-    look.require::<perm::LoadView>(&look.resource(), ("page", "loads"))?.resource();
+    let _permit = look.require::<perm::LoadView>(&look.resource(), ("page", "loads"))?;
     let all = "SELECT reference || ' ' || rate_cents FROM desk.loads ORDER BY 1";
     Ok(sqlx::query_scalar::<_, String>(all).fetch_all(&mut look.tx).await?.join("\n"))
 }
@@ -78,7 +78,7 @@ async fn set_rate(work: &mut Work<Perm>, _: &Permit<perm::LoadEdit>, load: Uuid,
 }
 
 /// The application over two logins: one of requests, bound to a tenant, and one that reads passwords and sessions.
-pub fn router(requests: PgPool, gate: PgPool, keys: KeyRing, proxies: &[&str]) -> Result<Router, Box<dyn Error>> {
+pub(crate) fn router(requests: PgPool, gate: PgPool, keys: KeyRing, proxies: &[&str]) -> Result<Router, BoxError> {
     let tenants = TenantDb::new(requests);
     let trail = Trail::start(&tenants, NonZeroUsize::new(10_000).ok_or("no room")?);
     let auth = Auth::builder(PgStore::new(gate), keys).observer(trail.recorder()).build()?;

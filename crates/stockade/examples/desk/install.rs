@@ -1,37 +1,35 @@
 //! The database of the desk: tables, policies, logins, and people to try it with.
 
-use std::error::Error;
-
 use secrecy::SecretString;
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use stockade::{
     audit_chain, rbac,
     rls_migrations::{Roles, Schema, by},
-    session::{self, Auth, ErrorKind, NewAccount},
+    session::{self, Auth, BoxError, ErrorKind, NewAccount},
 };
 use uuid::Uuid;
 
 use crate::app::HOME;
 
 /// Acme Manufacturing and Bright Web Studio.
-pub const TENANTS: [Uuid; 2] = [Uuid::from_u128(0xac3e), Uuid::from_u128(0xb419)];
+pub(crate) const TENANTS: [Uuid; 2] = [Uuid::from_u128(0xac3e), Uuid::from_u128(0xb419)];
 /// Each person with tenant and role.
-pub const PEOPLE: [(&str, Uuid, &str); 4] = [
+pub(crate) const PEOPLE: [(&str, Uuid, &str); 4] = [
     ("dan@acme.test", TENANTS[0], "dispatcher"),
     ("cleo@acme.test", TENANTS[0], "clerk"),
     ("bea@bright.test", TENANTS[1], "dispatcher"),
     ("sam@desk.test", HOME, "support"),
 ];
 /// Everybody's.
-pub const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// The identifier of the `index`th of [`PEOPLE`].
-pub fn person(index: usize) -> Uuid {
+pub(crate) fn person(index: usize) -> Uuid {
     Uuid::from_u128(0x1000 + index as u128)
 }
 
 /// Makes what is missing. The names of the logins begin with `prefix`.
-pub async fn install(administrator: &mut PgConnection, prefix: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn install(administrator: &mut PgConnection, prefix: &str) -> Result<(), BoxError> {
     audit_chain::postgres::migrator().run(&mut *administrator).await?;
     session::postgres::migrator().run(&mut *administrator).await?;
     rbac::postgres::migrator().run(&mut *administrator).await?;
@@ -46,7 +44,7 @@ pub async fn install(administrator: &mut PgConnection, prefix: &str) -> Result<(
 }
 
 /// Makes the people, and what they may do.
-pub async fn people(auth: &Auth, administrator: &PgConnectOptions) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn people(auth: &Auth, administrator: &PgConnectOptions) -> Result<(), BoxError> {
     let mut administrator = administrator.connect().await?;
     sqlx::raw_sql(include_str!("desk.sql")).execute(&mut administrator).await?;
     for (index, (identifier, tenant, role)) in PEOPLE.into_iter().enumerate() {

@@ -4,15 +4,15 @@
 mod app;
 mod install;
 
-use std::{env, error::Error, net::SocketAddr, str::FromStr};
+use std::{env, net::SocketAddr, str::FromStr};
 
 use axum::Router;
 use sqlx::{ConnectOptions, PgPool, postgres::PgConnectOptions};
-use stockade::session::{Auth, KeyRing, postgres::PgStore};
+use stockade::session::{Auth, BoxError, KeyRing, postgres::PgStore};
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), BoxError> {
     let administrator = PgConnectOptions::from_str(&env::var("DATABASE_URL")?)?;
     install::install(&mut administrator.connect().await?, "desk").await?;
     // The server of this example trusts logins of this machine; anywhere else they have passwords.

@@ -1,6 +1,11 @@
 //! The layer of requests, on a real PostgreSQL, request by request. Most of it is asked of the example that the README shows.
 
-#![expect(clippy::unwrap_used, reason = "a failed assumption should stop the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assumption should stop the test"
+)]
 
 #[path = "../../examples/desk/app.rs"]
 mod app;

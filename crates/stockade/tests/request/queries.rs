@@ -72,7 +72,8 @@ async fn relay(
         from.read_exact(&mut body).await.ok()?;
         match letter {
             Some(b'Q') => {
-                asked.0.lock().unwrap().push(format!("Q {}", String::from_utf8_lossy(&body[..body.len() - 1])))
+                let sql = String::from_utf8_lossy(body.strip_suffix(b"\0").unwrap_or_default()).into_owned();
+                asked.0.lock().unwrap().push(format!("Q {sql}"));
             }
             Some(b'E') => asked.0.lock().unwrap().push("E".to_owned()),
             _ => {}

@@ -32,7 +32,6 @@ pub(crate) struct World {
 #[derive(Debug, FromRow)]
 pub(crate) struct Line {
     pub(crate) tenant_id: Uuid,
-    pub(crate) action: String,
     pub(crate) severity: i16,
     pub(crate) outcome: String,
     pub(crate) actor_kind: String,

@@ -62,6 +62,7 @@ impl<P: Permission> Look<P> {
     /// # Errors
     ///
     /// `Denied`.
+    #[expect(clippy::needless_pass_by_value, reason = "the same call as that of a `Work`, whose future owns it")]
     pub fn require<T>(&self, resource: &Resource, of: (&str, impl fmt::Display)) -> Result<Permit<T>, Refused>
     where
         T: Tag<Perm = P, Kind = Read, Grant = Permit<T>>,
