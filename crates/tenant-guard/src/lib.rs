@@ -35,7 +35,6 @@ mod guarantee;
 pub mod sqlite;
 
 mod error;
-
 #[cfg(feature = "axum")]
 pub mod axum;
 
