@@ -34,9 +34,9 @@ mod guarantee;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-mod error;
 #[cfg(feature = "axum")]
 pub mod axum;
+mod error;
 
 pub use actor::{Actor, InvalidScopes, Principal, Scopes};
 pub use batch::{Batch, Straddle};
