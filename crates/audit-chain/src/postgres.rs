@@ -41,7 +41,7 @@ mod walking;
 pub use anchor::PgAnchor;
 pub use appender::Appender;
 pub use appending::{record, record_at};
-pub use capturing::{Capture, attach, capture_as, detach};
+pub use capturing::{Capture, attach, capture_as, capture_context, detach};
 #[cfg(feature = "checkpoint")]
 pub use checkpointing::Checkpointer;
 #[cfg(feature = "checkpoint")]

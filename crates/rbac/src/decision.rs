@@ -182,6 +182,10 @@ impl<'a, P: Permission> Decision<'a, P> {
                 _ => None,
             },
             on_behalf_of: impersonation.map(|_| subject.user()),
+            exception: match self.verdict() {
+                Verdict::Allowed { via: Via::Override(reason), .. } => Some(reason.clone()),
+                _ => None,
+            },
             resource: *resource,
             permission: self.permission.key(),
             kind: self.permission.kind(),

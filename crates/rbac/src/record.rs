@@ -28,6 +28,8 @@ pub struct AccessRecord {
     pub on_behalf_of: Option<UserId>,
     /// Who lent the permission, if it was used by delegation.
     pub delegated_by: Option<UserId>,
+    /// Why the person was given an exception, if it was one that granted the permission and no role: what is called break-glass.
+    pub exception: Option<Reason>,
     /// The facts of the row. Which row it is only the application knows: let the sink carry its identity.
     pub resource: Resource,
     /// The key of the permission.

@@ -12,6 +12,16 @@ mod ratelimit;
 mod rbac;
 #[cfg(feature = "session")]
 mod session;
+#[cfg(feature = "tenant-guard")]
+mod tenant_guard;
+#[cfg(all(feature = "postgres", feature = "tenant-guard"))]
+mod trail;
+#[cfg(feature = "rbac")]
+mod uses;
+
+#[cfg(feature = "request")]
+#[cfg_attr(docsrs, doc(cfg(feature = "request")))]
+pub mod request;
 
 use std::fmt;
 
@@ -32,6 +42,12 @@ pub use self::rbac::acting;
 pub use self::rbac::row_policies;
 #[cfg(feature = "session")]
 pub use self::session::session_entry;
+#[cfg(feature = "tenant-guard")]
+pub use self::tenant_guard::tenant_entry;
+#[cfg(all(feature = "postgres", feature = "tenant-guard"))]
+pub use self::trail::Trail;
+#[cfg(feature = "rbac")]
+pub use self::uses::{denied_entry, use_entry};
 
 /// The tenant in whose log stands what concerns no tenant, such as a failed sign-in under an unknown name: the nil UUID.
 pub const PLATFORM: Uuid = Uuid::nil();
@@ -47,6 +63,12 @@ impl<F: Fn(TenantId, Entry) + Send + Sync + 'static> Recorder<F> {
     /// Hands entries to `record`, each with the tenant whose log it belongs to.
     pub const fn new(record: F) -> Self {
         Self(record)
+    }
+}
+
+impl<F: Clone> Clone for Recorder<F> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 

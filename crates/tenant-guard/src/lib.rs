@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod actor;
+mod note;
 mod tenant;
 
 mod db;
@@ -33,10 +34,9 @@ mod guarantee;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-mod error;
-
 #[cfg(feature = "axum")]
 pub mod axum;
+mod error;
 
 pub use actor::{Actor, InvalidScopes, Principal, Scopes};
 pub use batch::{Batch, Straddle};
@@ -51,6 +51,7 @@ pub use guard::{ForeignRow, Guard, guard};
 pub use impersonation::ImpersonationGrant;
 #[cfg(feature = "lease")]
 pub use lease::{InvalidLifetime, LeaseLifetime, LeaseOffice};
+pub use note::{AuditContext, InvalidAuditContext};
 #[cfg(feature = "sqlparser")]
 pub use statement_guard::{Access, Checked, Dialect, Refused, StatementGuard};
 pub use stream::Guarded;

@@ -13,7 +13,7 @@ mod statement;
 use std::fmt;
 use std::marker::PhantomData;
 
-pub(crate) use context::{Access, Context};
+pub(crate) use context::{Access, Beginning, Context};
 pub use savepoint::Savepoint;
 pub(crate) use scope::Scope;
 

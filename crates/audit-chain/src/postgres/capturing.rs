@@ -5,7 +5,7 @@ mod table;
 
 use sqlx::PgExecutor;
 
-pub use context::capture_as;
+pub use context::{capture_as, capture_context};
 pub use table::Capture;
 
 use crate::{Error, error::Repr};

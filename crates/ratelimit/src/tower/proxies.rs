@@ -93,8 +93,11 @@ impl TrustedProxies {
         Ok(Self { networks, header })
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(&address))
+    /// Whether `peer` is one of them: then what it writes into headers that a client does not reach may be believed too.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.networks.iter().any(|network| network.contains(&peer))
     }
 }
 

@@ -61,6 +61,13 @@ impl<P: Permission> ActorCache<P> {
         Ok(loaded)
     }
 
+    /// What this cache has of a person, of whatever age: to guess the context of a transaction in which [`load`](Self::load) then says
+    /// whether it still holds. A decision must not be made on it.
+    #[must_use]
+    pub fn recall(&self, tenant: impl Into<TenantId>, user: impl Into<UserId>) -> Option<Loaded<P>> {
+        self.people().get(&(tenant.into(), user.into())).cloned()
+    }
+
     fn kept(&self, who: (TenantId, UserId), version: Option<SubjectVersion>, at: DateTime<Utc>) -> Option<Loaded<P>> {
         let people = self.people();
         let kept = people.get(&who)?;

@@ -24,6 +24,12 @@ pub fn field_entry(event: &FieldEvent) -> (TenantId, Entry) {
             Some(key.to_string()),
             json!({ "purpose": purpose.as_str(), "wrapped_by": kek.as_str(), "kcv": kcv.to_string() }),
         ),
+        FieldEvent::SubjectKeyCreated(made) => (
+            Some(&made.tenant),
+            "subject_key.create",
+            Some(made.key.to_string()),
+            json!({ "subject": made.subject.to_string(), "wrapped_by": made.wrapped_by.to_string(), "kcv": made.kcv.to_string() }),
+        ),
         FieldEvent::KeyPromoted { tenant, key, purpose } => {
             (Some(tenant), "key.promote", Some(key.to_string()), json!({ "purpose": purpose.as_str() }))
         }

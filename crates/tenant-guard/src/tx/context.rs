@@ -8,6 +8,7 @@ use crate::actor::{Actor, Principal};
 use crate::error::Error;
 #[cfg(feature = "lease")]
 use crate::lease::Lease;
+use crate::note::AuditContext;
 
 /// How a scope begins.
 #[derive(Clone, Copy, Debug)]
@@ -26,26 +27,39 @@ pub(crate) enum Context {
     Lease(std::sync::Arc<Lease>),
 }
 
-impl Context {
+/// All that is said at the beginning.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) context: Context,
+    pub(crate) told: Option<AuditContext>,
+    pub(crate) access: Access,
+}
+
+impl Beginning {
     /// `BEGIN` and the context in one message, which saves the round trip of a bind parameter.
     ///
     /// Each setting is written also when it is empty: a value that somebody left on the session must not show through.
-    pub(super) fn begin(&self, access: Access) -> Result<SqlStr, Error> {
-        let mut sql = String::with_capacity(256);
-        sql.push_str(match access {
+    pub(super) fn statement(&self) -> Result<SqlStr, Error> {
+        let mut sql = String::with_capacity(512);
+        sql.push_str(match self.access {
             Access::ReadWrite => "BEGIN",
             Access::ReadOnly => "BEGIN READ ONLY",
         });
-        match self {
-            Self::Settings(principal) => settings(&mut sql, principal),
+        match &self.context {
+            Context::Settings(principal) => settings(&mut sql, principal),
             #[cfg(feature = "lease")]
-            Self::Lease(lease) => {
+            Context::Lease(lease) => {
                 for part in ["; SET LOCAL stockade.lease = '", lease.secret()?, "'"] {
                     sql.push_str(part);
                 }
             }
         }
-        // Safe: a UUID renders as hexadecimal digits and hyphens, scopes hold `[0-9A-Za-z._-]`, and a secret hexadecimal digits.
+        let told = self.told.as_ref().map_or("", AuditContext::as_str);
+        for part in ["; SET LOCAL stockade.audit_context = $audit$", told, "$audit$"] {
+            sql.push_str(part);
+        }
+        // Safe: a UUID renders as hexadecimal digits and hyphens, scopes hold `[0-9A-Za-z._-]`, a secret hexadecimal digits, and what is
+        // told holds no `$`, which alone could end it.
         Ok(AssertSqlSafe(sql).into_sql_str())
     }
 }

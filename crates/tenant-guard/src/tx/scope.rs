@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, PgPool};
 
-use super::context::{Access, Context};
+use super::context::Beginning;
 use super::loan::Loan;
 use super::progress::{Ending, Progress};
 use crate::error::Error;
@@ -44,10 +44,9 @@ impl Scope {
         pool: &PgPool,
         guard: Guard,
         tenant_column: &'static str,
-        context: Context,
-        access: Access,
+        beginning: Beginning,
     ) -> Result<Self, Error> {
-        let loan = Loan::begin(pool, || context.begin(access)).await?;
+        let loan = Loan::begin(pool, || beginning.statement()).await?;
         Ok(Self { guard, tenant_column, loan, progress: Progress::default(), savepoints: 0 })
     }
 

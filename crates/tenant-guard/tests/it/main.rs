@@ -17,6 +17,7 @@ mod isolation;
 mod kernel;
 #[cfg(feature = "lease")]
 mod lease;
+mod note;
 mod relay;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 mod sandbox;

@@ -1,5 +1,7 @@
 //! Who makes the changes of a transaction, and in which request.
 
+use std::fmt::Write as _;
+
 use chrono::Utc;
 use serde_json::{Map, Value};
 use sqlx::PgExecutor;
@@ -23,11 +25,33 @@ pub async fn capture_as<'e>(
     actor: &Actor,
     request: &RequestContext,
 ) -> Result<(), Error> {
+    sqlx::query(SAY).bind(capture_context(actor, request)?).execute(executor).await?;
+    Ok(())
+}
+
+/// The text that [`capture_as`] gives the setting `stockade.audit_context`, for whoever sets it together with `BEGIN`: a login that
+/// `set_config` was taken from cannot run [`capture_as`]. It is JSON of printable ASCII without `$` and `'`.
+///
+/// # Errors
+/// [`InvalidEntry`](crate::ErrorKind::InvalidEntry) if a part could not be recorded in an entry.
+pub fn capture_context(actor: &Actor, request: &RequestContext) -> Result<String, Error> {
     // What an entry of the crate would refuse must not fail later, in a statement of the application.
     let probe = Entry::new(TenantId::from(Uuid::nil()), actor.clone(), "audit.context").request(request.clone());
     probe.record_at(Utc::now())?;
-    sqlx::query(SAY).bind(said(actor, request).to_string()).execute(executor).await?;
-    Ok(())
+    let mut text = String::new();
+    for character in said(actor, request).to_string().chars() {
+        match character {
+            // None of the others stands outside of JSON's strings, where alone it may be escaped (RFC 8259, section 7).
+            ' '..='~' if !matches!(character, '$' | '\'') => text.push(character),
+            other => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    Ok(text)
 }
 
 fn said(actor: &Actor, request: &RequestContext) -> Value {
@@ -47,4 +71,21 @@ fn said(actor: &Actor, request: &RequestContext) -> Value {
         ("request_id", text(&request.request_id)),
     ];
     parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_context_is_json_that_no_quotes_can_be_closed_in() {
+        let agent = "a'b\"c\\d$e$ \u{7f}\u{e9}\u{1f680}\n\u{ff04}";
+        let text = capture_context(&Actor::user("u-1"), &RequestContext::new().user_agent(agent)).unwrap();
+        assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"$'".contains(&byte)), "{text}");
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, json!({ "kind": "user", "id": "u-1", "user_agent": agent }));
+        assert!(capture_context(&Actor::user("u-1"), &RequestContext::new().user_agent("\0")).is_err());
+    }
 }
