@@ -305,6 +305,20 @@ pub enum SecurityEvent {
         /// From where.
         client: ClientInfo,
     },
+    /// A JWT was made for an impersonation: with it, the actor's two cookies are not needed.
+    #[non_exhaustive]
+    ImpersonationTokenIssued {
+        /// The impersonation.
+        id: ImpersonationId,
+        /// Who is looking.
+        actor: UserId,
+        /// As whom.
+        target: UserId,
+        /// The target's tenant.
+        tenant: TenantId,
+        /// When the token ends by itself.
+        expires_at: DateTime<Utc>,
+    },
     /// An impersonation ended. If nobody ended it, this comes when somebody notices.
     #[non_exhaustive]
     ImpersonationEnded {
@@ -468,6 +482,7 @@ impl SecurityEvent {
             | Self::ConnectionEnded { by: ConnectionEnd::Refused, .. }
             | Self::RefreshReused { .. }
             | Self::ImpersonationStarted { .. }
+            | Self::ImpersonationTokenIssued { .. }
             | Self::ImpersonationRefused { .. }
             | Self::ApiTokenNewNetwork { .. }
             | Self::ApiTokenRefused {

@@ -67,8 +67,12 @@ async fn begin<S: Store>(store: &S, n: u8) -> bool {
     store.insert_impersonation(&digest(n), &record(n.into())).await.unwrap()
 }
 
+/// By its token and by its name, which agree.
 async fn live<S: Store>(store: &S, n: u8, now: DateTime<Utc>) -> bool {
-    store.impersonation(&digest(n), sid(), now).await.unwrap().is_some()
+    let found = store.impersonation(&digest(n), sid(), now).await.unwrap();
+    let named = store.impersonation_by_id(id(n.into()), now).await.unwrap();
+    assert_eq!(named, found.clone().map(|record| (digest(n), record)));
+    found.is_some()
 }
 
 fn most(n: u32) -> NonZeroU32 {
@@ -82,6 +86,8 @@ async fn impersonations_come_back<S: Store>(store: S) {
     assert!(store.insert_impersonation(&digest(2), &later).await.unwrap());
     assert_eq!(store.impersonation(&digest(1), sid(), start()).await.unwrap().unwrap(), record(1));
     assert!(store.impersonation(&digest(3), sid(), start()).await.unwrap().is_none());
+    assert_eq!(store.impersonation_by_id(id(2), start()).await.unwrap(), Some((digest(2), later.clone())));
+    assert!(store.impersonation_by_id(id(3), start()).await.unwrap().is_none());
     let other_session = Uuid::from_u128(71).into();
     assert!(store.impersonation(&digest(1), other_session, start()).await.unwrap().is_none());
     assert_eq!(store.impersonations(tenant(), most(9)).await.unwrap(), [later.clone(), record(1)]);
