@@ -120,7 +120,12 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Cache<C> {
             call.key(self.key(name));
         }
         let most = u64::try_from(shared.staleness.most().as_millis()).unwrap_or(0);
-        call.arg(ticket.latest).arg(ticket.at).arg(most).arg(self.stamp().as_slice()).arg(names.as_flattened()).arg(sealed);
+        call.arg(ticket.latest)
+            .arg(ticket.at)
+            .arg(most)
+            .arg(self.stamp().as_slice())
+            .arg(names.as_flattened())
+            .arg(sealed);
         let kept: Option<bool> = self.within_deadline(call.invoke_async(&mut self.connection.clone())).await;
         if kept.is_none() {
             self.pause(PAUSE);

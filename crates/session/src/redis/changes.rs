@@ -107,7 +107,7 @@ pass! { PolicyStore:
     fn put_mfa_rule(user: UserId, rule: MfaRule) -> bool, forgets All(user.into());
     fn suspend_account(user: UserId) -> bool, forgets All(user.into());
     fn reactivate_account(user: UserId) -> bool;
-    fn delete_account(user: UserId) -> bool, forgets All(user.into());
+    fn delete_account(user: UserId, now: DateTime<Utc>) -> bool, forgets All(user.into());
 }
 
 pass! { FactorStore:

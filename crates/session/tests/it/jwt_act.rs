@@ -119,7 +119,8 @@ async fn it_ends_at_once_with_its_impersonation<S: Store + Clone>(store: S) {
             office(store.clone(), check).await;
         }
         let ring = stockade_session::KeyRing::single(1, key(1)).unwrap();
-        let clock = stockade_session::ManualClock::new(start() + TimeDelta::minutes(i64::try_from(number + 1).unwrap()));
+        let clock =
+            stockade_session::ManualClock::new(start() + TimeDelta::minutes(i64::try_from(number + 1).unwrap()));
         let desk = Desk::at(clock, store.clone(), ring, |builder| builder.jwts(policy(check)));
         let session = sign_in(&desk).await;
         let begun = start_for(&desk, &session, HOUR).await;
@@ -223,7 +224,8 @@ async fn its_making_and_its_end_are_events<S: Store>(store: S) {
     desk.events.take();
     let text = desk.auth.jwts().issue_impersonation(&begun).unwrap();
     let events = desk.events.take();
-    let [event @ SecurityEvent::ImpersonationTokenIssued { id, actor, target, tenant: of, expires_at, .. }] = &events[..]
+    let [event @ SecurityEvent::ImpersonationTokenIssued { id, actor, target, tenant: of, expires_at, .. }] =
+        &events[..]
     else {
         panic!("{events:?}")
     };
@@ -240,5 +242,8 @@ async fn its_making_and_its_end_are_events<S: Store>(store: S) {
     desk.auth.revoke_all(user()).await.unwrap();
     assert!(looks(&desk, &text).await.is_none());
     let events = desk.events.take();
-    assert!(matches!(events[..], [SecurityEvent::AllRevoked { .. }, SecurityEvent::ImpersonationEnded { .. }]), "{events:?}");
+    assert!(
+        matches!(events[..], [SecurityEvent::AllRevoked { .. }, SecurityEvent::ImpersonationEnded { .. }]),
+        "{events:?}"
+    );
 }

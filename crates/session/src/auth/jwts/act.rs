@@ -27,8 +27,7 @@ impl Jwts<'_> {
         let Impersonation { id, actor, target, tenant, expires_at, .. } = issued.impersonation;
         let issued_at = self.0.now().trunc_subsecs(0);
         let expires_at = expires_at.min(issued_at + policy.life).trunc_subsecs(0);
-        let claims =
-            ActClaims { id, actor, target, tenant, issued_at, expires_at, version: fingerprint(&digest) };
+        let claims = ActClaims { id, actor, target, tenant, issued_at, expires_at, version: fingerprint(&digest) };
         let text = seal(&self.0.keys, &encode_act(policy, &claims));
         self.0.emit(&SecurityEvent::ImpersonationTokenIssued { id, actor, target, tenant, expires_at });
         Ok(text)

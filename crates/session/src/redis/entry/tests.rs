@@ -93,7 +93,8 @@ fn names_differ_by_kind_and_key() {
         Subject::All(crate::TenantId::from(id).into()),
         Subject::All(crate::Scope::Global),
     ];
-    let mut names: Vec<_> = [1, 2].into_iter().flat_map(|key| subjects.map(|subject| name(&mac(key), subject))).collect();
+    let mut names: Vec<_> =
+        [1, 2].into_iter().flat_map(|key| subjects.map(|subject| name(&mac(key), subject))).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 10);

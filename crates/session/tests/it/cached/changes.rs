@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use stockade_session::{
     KeyRing, LockoutPolicy, MemoryStore, MfaRule, Scope, SessionLimits, Store, TenantPolicy,
     redis::{CachedStore, Staleness},
-    store::{Digest, IdentifierChangeRecord, ResetRecord, SessionRecord},
+    store::{CredentialStore, Digest, FactorStore, IdentifierChangeRecord, PolicyStore, ResetRecord, SessionRecord},
 };
 use tokio::sync::Semaphore;
 
@@ -29,7 +29,7 @@ const CHANGES: [(&str, Change); 17] = changes! {
     "rotate": |store| store.rotate(&digest(1), &digest(2), start()).await.unwrap();
     "step up": |store| store.step_up(&digest(1), &digest(2), start()).await.unwrap();
     "suspend": |store| store.suspend_account(user()).await.unwrap();
-    "delete": |store| store.delete_account(user()).await.unwrap();
+    "delete": |store| store.delete_account(user(), start()).await.unwrap();
     "change the password": |store| store.change_password(user(), "hash", "new").await.unwrap();
     "reset the password": |store| {
         let reset = ResetRecord { user: Some(user()), user_version: 0, expires_at: start() + TimeDelta::hours(1) };

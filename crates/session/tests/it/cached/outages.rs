@@ -45,8 +45,7 @@ impl Server {
 
     async fn connect(&self) -> ConnectionManager {
         let client = ::redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
-        let config =
-            ConnectionManagerConfig::new().set_number_of_retries(1).set_max_delay(Duration::from_millis(10));
+        let config = ConnectionManagerConfig::new().set_number_of_retries(1).set_max_delay(Duration::from_millis(10));
         for _ in 0..200 {
             if let Ok(connection) = ConnectionManager::new_with_config(client.clone(), config.clone()).await {
                 return connection;
@@ -134,7 +133,10 @@ async fn a_revocation_that_redis_did_not_hear_of_holds_within_the_bound() {
     let server = Server::start();
     let (_, here, there) = nodes(&server).await;
     server.signal("-STOP");
-    assert!(here.bump_version(Scope::User(user())).await.unwrap(), "it is carried out, and takes no longer than the deadline");
+    assert!(
+        here.bump_version(Scope::User(user())).await.unwrap(),
+        "it is carried out, and takes no longer than the deadline"
+    );
     assert_eq!(here.stats().untold, 1);
     assert!(!found(&here).await, "this process asks the primary store from now on");
     assert!(!found(&there).await, "Redis does not answer");
