@@ -32,7 +32,8 @@ use crate::support::*;
 pub(crate) type Cached<S = MemoryStore, C = MultiplexedConnection> = CachedStore<S, C>;
 
 pub(crate) async fn connect() -> MultiplexedConnection {
-    let url = std::env::var("REDIS_URL").expect("REDIS_URL is not set: run the tests with scripts/test");
+    let url =
+        std::env::var("REDIS_URL").unwrap_or_else(|_| panic!("REDIS_URL is not set: run the tests with scripts/test"));
     ::redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 

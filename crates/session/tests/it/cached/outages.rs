@@ -27,7 +27,7 @@ impl Server {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .stdout(Stdio::null())
             .spawn()
-            .expect("redis-server is not installed: run the tests with scripts/test")
+            .unwrap_or_else(|_| panic!("redis-server is not installed: run the tests with scripts/test"))
     }
 
     fn kill(&mut self) {
