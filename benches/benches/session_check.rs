@@ -3,7 +3,8 @@
 //! `scripts/with-servers cargo bench -p stockade-benches --bench session_check`. 100,000 sessions of 20,000 users, 2,000 of them in use, eight
 //! connections, client and server on one machine. Each line is the median over interleaved rounds of a ratio within a round. `ROUNDS` (15)
 //! and `SECONDS` (1) change how much is measured. axum-login's shape is written out as its two statements, the session by its identifier and
-//! then the user, and tower-sessions' as the upsert of its store, because tower-sessions-sqlx-store 0.15 does not build with sqlx 0.9.
+//! then the user, tower-sessions' as the upsert of its store, because tower-sessions-sqlx-store 0.15 does not build with sqlx 0.9.
+//! `Cached` is the look-up through `redis::CachedStore` (`REDIS_URL`), each answer at most five seconds old.
 
 #![expect(
     clippy::expect_used,
@@ -29,6 +30,7 @@ use stockade_session::{
     Argon2Params, Auth, ClientInfo, HashPool, HashPoolConfig, KeyRing, NewAccount, Scope, SessionToken, Step, Store,
     TenantId, UserId,
     postgres::{PgStore, migrator},
+    redis::{CachedStore, Staleness},
     store::Digest,
 };
 use tokio::task::JoinSet;
@@ -67,14 +69,22 @@ const LOGIN_SAVE: &str = "INSERT INTO login_session (id, data, expiry_date) VALU
 enum Request {
     Bare,
     Resolve,
+    Cached,
     Check,
     TouchEach,
     TwoQueries,
     SaveEach,
 }
 
-const REQUESTS: [Request; 6] =
-    [Request::Bare, Request::Resolve, Request::Check, Request::TouchEach, Request::TwoQueries, Request::SaveEach];
+const REQUESTS: [Request; 7] = [
+    Request::Bare,
+    Request::Resolve,
+    Request::Cached,
+    Request::Check,
+    Request::TouchEach,
+    Request::TwoQueries,
+    Request::SaveEach,
+];
 
 /// One session in use.
 struct InUse {
@@ -86,6 +96,7 @@ struct InUse {
 struct Bench {
     pool: PgPool,
     store: PgStore,
+    cached: CachedStore<PgStore, redis::aio::MultiplexedConnection>,
     auth: Auth,
     sessions: Vec<InUse>,
     digests: Vec<Digest>,
@@ -101,6 +112,10 @@ impl Bench {
             Request::Resolve => {
                 let digest = self.digests.get(number % self.digests.len()).expect("in range");
                 self.store.resolve(digest, now).await.expect("an answer").expect("a session");
+            }
+            Request::Cached => {
+                let digest = self.digests.get(number % self.digests.len()).expect("in range");
+                self.cached.resolve(digest, now).await.expect("an answer").expect("a session");
             }
             Request::Check => drop(self.auth.resolve(token).await.expect("an answer").expect("a session")),
             Request::TouchEach => {
@@ -199,7 +214,12 @@ async fn prepare(options: &PgConnectOptions, in_use: usize) -> Arc<Bench> {
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).expect("random numbers");
     let store = PgStore::new(pool.clone());
-    let auth = Auth::builder(store.clone(), KeyRing::single(1, key).expect("a key"));
+    let keys = KeyRing::single(1, key).expect("a key");
+    let redis = redis::Client::open(std::env::var("REDIS_URL").expect("REDIS_URL")).expect("an address");
+    let redis = redis.get_multiplexed_async_connection().await.expect("a server");
+    let namespace = format!("bench.{}", std::process::id());
+    let cached = CachedStore::new(store.clone(), redis, &keys, &namespace, Staleness::default()).expect("a cache");
+    let auth = Auth::builder(store.clone(), keys);
     let auth = auth.hash_pool(HashPool::new(hashes).expect("threads")).build().expect("an auth");
     let (user, tenant) = (UserId::from(Uuid::from_u128(1)), TenantId::from(Uuid::from_u128(2)));
     let new = NewAccount { user, tenant, identifier: "ana" };
@@ -221,7 +241,7 @@ async fn prepare(options: &PgConnectOptions, in_use: usize) -> Arc<Bench> {
     let mine = "SELECT digest FROM stockade.auth_session WHERE user_id = $1";
     let digests: Vec<Vec<u8>> = query_scalar(mine).bind(user.as_uuid()).fetch_all(&mut admin).await.expect("digests");
     let digests = digests.into_iter().map(|d| Digest::from(<[u8; 32]>::try_from(d).expect("32 bytes"))).collect();
-    Arc::new(Bench { pool, store, auth, sessions, digests })
+    Arc::new(Bench { pool, store, cached, auth, sessions, digests })
 }
 
 async fn checks(bench: &Arc<Bench>, rounds: u64, time: Duration) {
@@ -244,6 +264,9 @@ async fn checks(bench: &Arc<Bench>, rounds: u64, time: Duration) {
         median(of.iter().zip(over).map(|(of, over)| of / over).collect())
     };
     verdict("look-up over a bare primary-key select", ratio(Request::Resolve, Request::Bare), Some(0.90));
+    verdict("look-up from Redis over the same from PostgreSQL", ratio(Request::Cached, Request::Resolve), None);
+    let stats = bench.cached.stats();
+    println!("    {} answers from Redis, {} looked up, {} failures", stats.hits, stats.misses, stats.failures);
     verdict("check, uses recorded, over a bare select", ratio(Request::Check, Request::Bare), None);
     verdict("check over axum-login's two queries", ratio(Request::Check, Request::TwoQueries), Some(1.9));
     verdict("check over recording each use", ratio(Request::Check, Request::TouchEach), Some(3.5));

@@ -21,4 +21,8 @@ fuzz_target!(|text: &str| {
         std::task::Poll::Ready(claims) => assert!(claims.is_ok_and(|claims| claims.is_none())),
         std::task::Poll::Pending => unreachable!("no store is asked"),
     }
+    match std::pin::pin!(AUTH.jwts().caller(text)).poll(&mut context) {
+        std::task::Poll::Ready(caller) => assert!(caller.is_ok_and(|caller| caller.is_none())),
+        std::task::Poll::Pending => unreachable!("no store is asked"),
+    }
 });

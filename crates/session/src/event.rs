@@ -1,5 +1,7 @@
 //! What happened, for audit trails and alarms.
 
+mod severity;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -12,6 +14,8 @@ use crate::{
     policy::{AccountStatus, MfaRule, TenantPolicy},
     session::{Assurance, Scope},
 };
+
+pub use severity::Severity;
 
 /// An event that an audit trail should have. It contains no identifier as typed, because people type passwords there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -305,6 +309,20 @@ pub enum SecurityEvent {
         /// From where.
         client: ClientInfo,
     },
+    /// A JWT was made for an impersonation: with it, the actor's two cookies are not needed.
+    #[non_exhaustive]
+    ImpersonationTokenIssued {
+        /// The impersonation.
+        id: ImpersonationId,
+        /// Who is looking.
+        actor: UserId,
+        /// As whom.
+        target: UserId,
+        /// The target's tenant.
+        tenant: TenantId,
+        /// When the token ends by itself.
+        expires_at: DateTime<Utc>,
+    },
     /// An impersonation ended. If nobody ended it, this comes when somebody notices.
     #[non_exhaustive]
     ImpersonationEnded {
@@ -435,49 +453,12 @@ pub enum FailureReason {
     FlowEnded,
 }
 
-/// How much an event should worry somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Severity {
-    /// For the record.
-    Info,
-    /// Somebody should look at it.
-    Warning,
-}
-
 /// Receives every event after it happened.
 ///
 /// It is called on the async runtime, once an event, in the order of one caller's events: hand the event to a queue and return.
 pub trait Observer: Send + Sync + 'static {
     /// Takes note of an event.
     fn observe(&self, event: &SecurityEvent);
-}
-
-impl SecurityEvent {
-    /// How much the event should worry somebody.
-    #[must_use]
-    pub fn severity(&self) -> Severity {
-        match self {
-            Self::TotpRemoved { user, by, .. } if user != by => Severity::Warning,
-            Self::LockedOut { .. }
-            | Self::RecoveryUsed { .. }
-            | Self::NewNetwork { .. }
-            | Self::BreachListFailed
-            | Self::IdentifierChanged { .. }
-            | Self::StoredHashRefused { .. }
-            | Self::ConnectionEnded { by: ConnectionEnd::Refused, .. }
-            | Self::RefreshReused { .. }
-            | Self::ImpersonationStarted { .. }
-            | Self::ImpersonationRefused { .. }
-            | Self::ApiTokenNewNetwork { .. }
-            | Self::ApiTokenRefused {
-                reason: ApiTokenRefusal::WrongSecret | ApiTokenRefusal::Revoked | ApiTokenRefusal::Network,
-                ..
-            }
-            | Self::SignInFailed { reason: FailureReason::ReplayedCode, .. } => Severity::Warning,
-            _ => Severity::Info,
-        }
-    }
 }
 
 impl<O: Observer + ?Sized> Observer for Arc<O> {

@@ -1,8 +1,10 @@
 //! Sessions in the form of a JSON Web Token (RFC 7519): a signed envelope of the session's name, not a second source of truth.
 
+mod act;
 mod claims;
 mod compact;
 mod policy;
+mod reader;
 
 use std::fmt;
 
@@ -10,6 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::token::RefreshToken;
 
+pub use act::JwtCaller;
+pub(crate) use act::{ActClaims, decode_act, encode_act};
 pub use claims::Claims;
 pub(crate) use claims::{decode, encode, fingerprint};
 pub(crate) use compact::{open, seal};

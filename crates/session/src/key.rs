@@ -11,7 +11,7 @@ use crate::{
     store::Digest,
 };
 
-type HmacSha256 = Hmac<Sha256>;
+pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 /// The keys that turn tokens into what the store holds (HMAC-SHA-256).
 ///
@@ -57,6 +57,8 @@ pub(crate) enum Purpose {
     Impersonation,
     Jwt,
     Refresh,
+    #[cfg(feature = "redis")]
+    Cache,
 }
 
 impl KeyRing {
@@ -129,6 +131,13 @@ impl KeyRing {
         all.map(|subkeys| subkeys.digest(purpose, message)).collect()
     }
 
+    /// The subkeys of a purpose, the active key's first.
+    #[cfg(feature = "redis")]
+    pub(crate) fn macs(&self, purpose: Purpose) -> Vec<HmacSha256> {
+        let all = std::iter::once(&self.active.1).chain(self.others.values().filter_map(Other::subkeys));
+        all.map(|subkeys| subkeys.mac(purpose).clone()).collect()
+    }
+
     pub(crate) fn active_digest(&self, purpose: Purpose, message: &[u8]) -> Digest {
         self.active.1.digest(purpose, message)
     }
@@ -169,6 +178,8 @@ struct Subkeys {
     impersonation: HmacSha256,
     jwt: HmacSha256,
     refresh: HmacSha256,
+    #[cfg(feature = "redis")]
+    cache: HmacSha256,
 }
 
 impl Subkeys {
@@ -191,11 +202,13 @@ impl Subkeys {
             impersonation: subkey(key, b"stockade-session/v1/impersonation")?,
             jwt: subkey(key, b"stockade-session/v1/jwt")?,
             refresh: subkey(key, b"stockade-session/v1/refresh")?,
+            #[cfg(feature = "redis")]
+            cache: subkey(key, b"stockade-session/v1/cache")?,
         })
     }
 
-    fn digest(&self, purpose: Purpose, message: &[u8]) -> Digest {
-        let mac = match purpose {
+    fn mac(&self, purpose: Purpose) -> &HmacSha256 {
+        match purpose {
             Purpose::Session => &self.session,
             Purpose::Pending => &self.pending,
             Purpose::Attempt => &self.attempt,
@@ -207,7 +220,13 @@ impl Subkeys {
             Purpose::Impersonation => &self.impersonation,
             Purpose::Jwt => &self.jwt,
             Purpose::Refresh => &self.refresh,
-        };
+            #[cfg(feature = "redis")]
+            Purpose::Cache => &self.cache,
+        }
+    }
+
+    fn digest(&self, purpose: Purpose, message: &[u8]) -> Digest {
+        let mac = self.mac(purpose);
         Digest::from(<[u8; 32]>::from(mac.clone().chain_update(message).finalize().into_bytes()))
     }
 }
@@ -268,14 +287,17 @@ mod tests {
             Purpose::Impersonation,
             Purpose::Jwt,
             Purpose::Refresh,
+            #[cfg(feature = "redis")]
+            Purpose::Cache,
         ];
+        let wanted = 2 * purposes.len();
         let mut digests: Vec<_> = purposes
             .into_iter()
             .flat_map(|purpose| [1, 2].map(|id| *ring.digest(id, purpose, b"token").unwrap().as_bytes()))
             .collect();
         digests.sort_unstable();
         digests.dedup();
-        assert_eq!(digests.len(), 22);
+        assert_eq!(digests.len(), wanted);
         assert_eq!(ring.digests(Purpose::Recovery, b"token").len(), 2);
         assert!(ring.digest(3, Purpose::Session, b"token").is_none());
     }

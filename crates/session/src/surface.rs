@@ -20,7 +20,7 @@ pub use crate::id::{ApiTokenId, ConnectionId, ImpersonationId, SessionId, Tenant
 pub use crate::impersonation::{
     Caller, Impersonation, ImpersonationPolicy, ImpersonationRefusal, ImpersonationStart, IssuedImpersonation,
 };
-pub use crate::jwt::{Claims, JwtCheck, JwtPair, JwtPolicy, JwtRefresh};
+pub use crate::jwt::{Claims, JwtCaller, JwtCheck, JwtPair, JwtPolicy, JwtRefresh};
 pub use crate::key::{KeyRing, KeyState};
 pub use crate::lockout::LockoutPolicy;
 pub use crate::network::{KnownNetwork, Network, NetworkStatus};

@@ -14,17 +14,32 @@ pub struct Swept {
     pub sessions: u64,
     /// Networks that nobody signs in from any more.
     pub networks: u64,
+    /// Impersonations that ended.
+    pub impersonations: u64,
+    /// Connections that ended.
+    pub connections: u64,
 }
 
 impl Swept {
     /// For implementors of [`Store`](crate::Store).
     #[must_use]
     pub const fn new(flows: u64, attempts: u64, tokens: u64, sessions: u64, networks: u64) -> Self {
-        Self { flows, attempts, tokens, sessions, networks }
+        Self { flows, attempts, tokens, sessions, networks, impersonations: 0, connections: 0 }
+    }
+
+    /// The same with what staff and programs left behind.
+    #[must_use]
+    pub const fn and(self, impersonations: u64, connections: u64) -> Self {
+        Self { impersonations, connections, ..self }
     }
 
     pub(crate) fn most(&self) -> u64 {
-        [self.flows, self.attempts, self.tokens, self.sessions, self.networks].into_iter().max().unwrap_or(0)
+        let others = self.impersonations.max(self.connections);
+        [self.flows, self.attempts, self.tokens, self.sessions, self.networks]
+            .into_iter()
+            .max()
+            .unwrap_or(0)
+            .max(others)
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -33,5 +48,7 @@ impl Swept {
         self.tokens += other.tokens;
         self.sessions += other.sessions;
         self.networks += other.networks;
+        self.impersonations += other.impersonations;
+        self.connections += other.connections;
     }
 }

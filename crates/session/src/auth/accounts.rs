@@ -145,14 +145,14 @@ impl<'a> Accounts<'a> {
         self.status_changed(user, changed, AccountStatus::Active).await
     }
 
-    /// Deletes an account for good: its sessions end, its identifier is free, its password, second factor, recovery codes and networks are
-    /// gone. The user's id stays taken, so that old sessions and events keep their meaning.
+    /// Deletes an account for good: its sessions end, its identifier is free, its password, second factor, recovery codes, networks and
+    /// the tokens of its connections are gone. The user's id stays taken, so that old sessions and events keep their meaning.
     ///
     /// # Errors
     ///
     /// `NotFound` if there is no account, `Conflict` if it is deleted, `Store`.
     pub async fn delete(&self, user: UserId) -> Result<()> {
-        let changed = self.0.store.delete_account(user).await?;
+        let changed = self.0.store.delete_account(user, self.0.now()).await?;
         self.status_changed(user, changed, AccountStatus::Deleted).await
     }
 

@@ -5,17 +5,24 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::Auth;
-use crate::{error::Result, network::known_for, store::SweepBounds, sweep::Swept};
+use crate::{
+    error::Result,
+    network::known_for,
+    store::{Ending, SweepBounds},
+    sweep::Swept,
+};
 
 /// Rows of each kind that one statement removes.
 const BATCH: u32 = 1000;
 
 impl Auth {
-    /// Removes what ended longer than `older_than` ago: abandoned sign-ins, used and expired resets and changes of identifier, ended sessions;
-    /// and the attempts that no lockout policy remembers any more, and networks that are no longer known. In statements of at most 1000 rows
+    /// Removes what ended longer than `older_than` ago: abandoned sign-ins, used and expired resets and changes of identifier, ended sessions,
+    /// impersonations and connections; and the attempts that no lockout policy remembers any more, and networks that are no longer known. In statements of at most 1000 rows
     /// of each kind, until there is nothing left.
     ///
-    /// Run it now and then; correctness does not depend on it, but tables grow. Rows of ended sessions are evidence: keep them as long as you
+    /// An impersonation that ended by itself is noted first, with its event.
+    ///
+    /// Run it now and then; correctness does not depend on it, but tables grow. Rows of ended sessions and impersonations are evidence: keep them as long as you
     /// want to see them.
     ///
     /// # Errors
@@ -33,6 +40,7 @@ impl Auth {
             attempts_before: now - age.max(memory),
             networks_before: now - age.max(known_for()),
         };
+        self.0.end_impersonations(Ending::Over).await?;
         let mut all = Swept::default();
         loop {
             let swept = self.0.store.sweep(&bounds, BATCH).await?;

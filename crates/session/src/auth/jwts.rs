@@ -1,5 +1,7 @@
 //! Making, checking and renewing JWTs.
 
+mod act;
+
 use std::{collections::HashMap, fmt, sync::Mutex, sync::PoisonError};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -56,15 +58,21 @@ impl<'a> Jwts<'a> {
         Ok(live.then_some(JwtPair { access, refresh }))
     }
 
-    /// What a JWT says, if its signature, its names and its times are right and the session's row agrees as far as the
+    /// What the JWT of a session says, if its signature, its names and its times are right and the session's row agrees as far as the
     /// [`JwtCheck`] asks. A session whose row was looked at is touched as by [`Auth::resolve`](crate::Auth::resolve).
+    /// The JWT of an impersonation is none of a session: see [`caller`](Self::caller).
     ///
     /// # Errors
     ///
     /// `Configuration` without a [`JwtPolicy`]; `Store`.
     pub async fn verify(&self, text: &str) -> Result<Option<Claims>> {
-        let (policy, now) = (self.policy()?, self.0.now());
+        let now = self.0.now();
         let Some(claims) = self.read(text, now)? else { return Ok(None) };
+        self.believe(claims, now).await
+    }
+
+    async fn believe(&self, claims: Claims, now: DateTime<Utc>) -> Result<Option<Claims>> {
+        let policy = self.policy()?;
         if let JwtCheck::Stateless = policy.check {
             return Ok(Some(claims));
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    id::{SessionId, TenantId},
+    id::{ImpersonationId, SessionId, TenantId},
     impersonation::ImpersonationPolicy,
     store::{Digest, Ending, ImpersonationRecord, ImpersonationStore},
 };
@@ -67,6 +67,25 @@ impl ImpersonationStore for PgStore {
         .await
         .map_err(failed)?;
         row.as_ref().map(record).transpose().map_err(failed)
+    }
+
+    async fn impersonation_by_id(
+        &self,
+        id: ImpersonationId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Digest, ImpersonationRecord)>> {
+        let row = query(
+            "SELECT i.* FROM stockade.auth_current_impersonation i
+             WHERE i.id = $1 AND i.expires_at > $2 AND i.session_ends_at > $2",
+        )
+        .bind(id.as_uuid())
+        .bind(now)
+        .fetch_optional(self.pool())
+        .await
+        .map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        let digest: [u8; 32] = row.try_get("digest").map_err(failed)?;
+        Ok(Some((digest.into(), record(&row).map_err(failed)?)))
     }
 
     async fn end_impersonations(&self, ending: Ending, now: DateTime<Utc>) -> Result<Vec<ImpersonationRecord>> {

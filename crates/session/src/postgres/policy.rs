@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Row, postgres::PgRow, query};
 
 use super::{PgStore, store::failed};
@@ -75,7 +75,7 @@ impl PolicyStore for PgStore {
         Ok(done.map_err(failed)?.rows_affected() == 1)
     }
 
-    async fn delete_account(&self, user: UserId) -> Result<bool> {
+    async fn delete_account(&self, user: UserId, now: DateTime<Utc>) -> Result<bool> {
         let done = query(
             "WITH deleted AS (
                  UPDATE stockade.auth_account
@@ -86,11 +86,15 @@ impl PolicyStore for PgStore {
              ), codes AS (DELETE FROM stockade.auth_recovery x USING deleted d WHERE x.user_id = d.user_id
              ), networks AS (DELETE FROM stockade.auth_network x USING deleted d WHERE x.user_id = d.user_id
              ), resets AS (DELETE FROM stockade.auth_reset x USING deleted d WHERE x.user_id = d.user_id
-             ), change AS (DELETE FROM stockade.auth_identifier_change x USING deleted d WHERE x.user_id = d.user_id)
+             ), change AS (DELETE FROM stockade.auth_identifier_change x USING deleted d WHERE x.user_id = d.user_id
+             ), connections AS (
+                 UPDATE stockade.auth_connection x SET ended_at = $3, sealed = '', lease_until = NULL FROM deleted d
+                 WHERE x.user_id = d.user_id AND x.ended_at IS NULL)
              SELECT FROM deleted",
         )
         .bind(user.as_uuid())
         .bind(tombstone(user))
+        .bind(now)
         .fetch_optional(&self.0)
         .await;
         Ok(done.map_err(failed)?.is_some())

@@ -38,7 +38,8 @@ impl SweepStore for PgStore {
              )
              SELECT ARRAY[(SELECT count(*) FROM flows), (SELECT count(*) FROM attempts),
                           (SELECT count(*) FROM resets) + (SELECT count(*) FROM changes),
-                          stockade.auth_sweep_sessions($1, $4), (SELECT count(*) FROM networks)]",
+                          stockade.auth_sweep_sessions($1, $4), (SELECT count(*) FROM networks),
+                          stockade.auth_sweep_impersonations($1, $4), stockade.auth_sweep_connections($1, $4)]",
         )
         .bind(bounds.ended_before)
         .bind(bounds.attempts_before)
@@ -48,6 +49,6 @@ impl SweepStore for PgStore {
         .await
         .map_err(failed)?;
         let count = |index| counts.get(index).and_then(|count| u64::try_from(*count).ok()).unwrap_or(0);
-        Ok(Swept::new(count(0), count(1), count(2), count(3), count(4)))
+        Ok(Swept::new(count(0), count(1), count(2), count(3), count(4)).and(count(5), count(6)))
     }
 }

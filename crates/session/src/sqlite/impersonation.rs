@@ -8,11 +8,11 @@ use sqlx::{Row, query, query_scalar, sqlite::SqliteRow};
 use super::{
     SqliteStore,
     store::failed,
-    value::{bytes, id, micros, optional_time, parsed, time, versions},
+    value::{bytes, digest, id, micros, optional_time, parsed, time, versions},
 };
 use crate::{
     error::Result,
-    id::{SessionId, TenantId},
+    id::{ImpersonationId, SessionId, TenantId},
     impersonation::ImpersonationPolicy,
     store::{Digest, Ending, ImpersonationRecord, ImpersonationStore},
 };
@@ -64,6 +64,24 @@ impl ImpersonationStore for SqliteStore {
         .await
         .map_err(failed)?;
         row.as_ref().map(record).transpose().map_err(failed)
+    }
+
+    async fn impersonation_by_id(
+        &self,
+        id: ImpersonationId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Digest, ImpersonationRecord)>> {
+        let row = query(
+            "SELECT i.* FROM main.stockade_auth_current_impersonation i
+             WHERE i.id = ?1 AND i.expires_at > ?2 AND i.session_ends_at > ?2",
+        )
+        .bind(id.as_uuid())
+        .bind(micros(now))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some((digest(&row, "digest").map_err(failed)?, record(&row).map_err(failed)?)))
     }
 
     async fn end_impersonations(&self, ending: Ending, now: DateTime<Utc>) -> Result<Vec<ImpersonationRecord>> {

@@ -12,6 +12,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "session", include_str!("../../migrations-sqlite/0001_session.sql")),
     (2, "accounts", include_str!("../../migrations-sqlite/0002_accounts.sql")),
     (3, "tokens", include_str!("../../migrations-sqlite/0003_tokens.sql")),
+    (4, "sweep", include_str!("../../migrations-sqlite/0004_sweep.sql")),
 ];
 
 /// Creates or updates the schema: `migrator().run(&pool).await`.

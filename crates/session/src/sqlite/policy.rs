@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::{Row, query, sqlite::SqliteRow};
 
 use super::{
@@ -71,7 +72,7 @@ impl PolicyStore for SqliteStore {
         Ok(self.write(reactivate.execute(&self.pool)).await?.rows_affected() == 1)
     }
 
-    async fn delete_account(&self, user: UserId) -> Result<bool> {
+    async fn delete_account(&self, user: UserId, now: DateTime<Utc>) -> Result<bool> {
         self.write(async {
             let mut tx = self.begin().await?;
             let deleted = query(
@@ -93,6 +94,11 @@ impl PolicyStore for SqliteStore {
             ] {
                 query(remove).bind(user.as_uuid()).execute(&mut *tx).await?;
             }
+            let end = query(
+                "UPDATE main.stockade_auth_connection SET ended_at = ?2, sealed = x'', lease_until = NULL
+                 WHERE user_id = ?1 AND ended_at IS NULL",
+            );
+            end.bind(user.as_uuid()).bind(micros(now)).execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(true)
         })

@@ -1,14 +1,14 @@
 //! Sessions by name, and refresh tokens.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Row, query, query_scalar};
+use sqlx::{query, query_scalar};
 use uuid::Uuid;
 
 use super::{
     SqliteStore,
     session::record,
     store::failed,
-    value::{bytes, micros},
+    value::{bytes, digest, micros},
 };
 use crate::{
     error::Result,
@@ -28,9 +28,7 @@ impl RefreshStore for SqliteStore {
         .await
         .map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
-        let digest: &[u8] = row.try_get("digest").map_err(failed)?;
-        let digest = <[u8; 32]>::try_from(digest).map_err(|error| failed(sqlx::Error::Decode(error.into())))?;
-        Ok(Some((digest.into(), record(&row).map_err(failed)?)))
+        Ok(Some((digest(&row, "digest").map_err(failed)?, record(&row).map_err(failed)?)))
     }
 
     async fn insert_refresh(&self, digest: &Digest, sid: SessionId, now: DateTime<Utc>) -> Result<bool> {

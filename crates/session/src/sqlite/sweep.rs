@@ -35,6 +35,14 @@ const NETWORKS: &str = "
 DELETE FROM main.stockade_auth_network WHERE (user_id, network) IN (
     SELECT n.user_id, n.network FROM main.stockade_auth_network n WHERE n.last_seen_at < ?1 LIMIT ?2)";
 
+const IMPERSONATIONS: &str = "
+DELETE FROM main.stockade_auth_impersonation WHERE id IN (
+    SELECT i.id FROM main.stockade_auth_impersonation i WHERE i.ended_at < ?1 LIMIT ?2)";
+
+const CONNECTIONS: &str = "
+DELETE FROM main.stockade_auth_connection WHERE id IN (
+    SELECT c.id FROM main.stockade_auth_connection c WHERE c.ended_at < ?1 LIMIT ?2)";
+
 impl SweepStore for SqliteStore {
     async fn sweep(&self, bounds: &SweepBounds, batch: u32) -> Result<Swept> {
         self.write(async {
@@ -46,6 +54,10 @@ impl SweepStore for SqliteStore {
                 remove(&mut tx, RESETS, ended, batch).await? + remove(&mut tx, CHANGES, ended, batch).await?,
                 remove(&mut tx, SESSIONS, ended, batch).await?,
                 remove(&mut tx, NETWORKS, micros(bounds.networks_before), batch).await?,
+            );
+            let swept = swept.and(
+                remove(&mut tx, IMPERSONATIONS, ended, batch).await?,
+                remove(&mut tx, CONNECTIONS, ended, batch).await?,
             );
             tx.commit().await?;
             Ok(swept)

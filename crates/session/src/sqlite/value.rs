@@ -19,6 +19,12 @@ pub(super) fn bytes(digest: &Digest) -> Vec<u8> {
     digest.as_bytes().to_vec()
 }
 
+pub(super) fn digest(row: &SqliteRow, column: &str) -> Result<Digest> {
+    let bytes: &[u8] = row.try_get(column)?;
+    let bytes = <[u8; 32]>::try_from(bytes).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Ok(bytes.into())
+}
+
 pub(super) fn time(row: &SqliteRow, column: &str) -> Result<DateTime<Utc>> {
     at(row.try_get(column)?)
 }

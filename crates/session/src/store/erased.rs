@@ -103,7 +103,7 @@ erase! {
     fn put_mfa_rule(user: UserId, rule: MfaRule) -> bool;
     fn suspend_account(user: UserId) -> bool;
     fn reactivate_account(user: UserId) -> bool;
-    fn delete_account(user: UserId) -> bool;
+    fn delete_account(user: UserId, now: DateTime<Utc>) -> bool;
 }
 
 erase! {

@@ -69,6 +69,13 @@ pub trait ImpersonationStore: Send + Sync + 'static {
         now: DateTime<Utc>,
     ) -> impl Future<Output = Result<Option<ImpersonationRecord>>> + Send;
 
+    /// A live impersonation by its public name, with its digest: for JWTs. One query.
+    fn impersonation_by_id(
+        &self,
+        id: ImpersonationId,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<(Digest, ImpersonationRecord)>>> + Send;
+
     /// Sets `ended_at`, to `now` or to `expires_at` if that is earlier, where it is not set, and says where. Of simultaneous calls
     /// one finds each.
     fn end_impersonations(
@@ -99,6 +106,7 @@ erase! {
     trait ErasedImpersonationStore(ImpersonationStore);
     fn insert_impersonation(digest: &'a Digest, record: &'a ImpersonationRecord) -> bool;
     fn impersonation(digest: &'a Digest, session: SessionId, now: DateTime<Utc>) -> Option<ImpersonationRecord>;
+    fn impersonation_by_id(id: ImpersonationId, now: DateTime<Utc>) -> Option<(Digest, ImpersonationRecord)>;
     fn end_impersonations(ending: Ending, now: DateTime<Utc>) -> Vec<ImpersonationRecord>;
     fn impersonations(tenant: TenantId, most: NonZeroU32) -> Vec<ImpersonationRecord>;
     fn impersonation_policy(tenant: TenantId) -> ImpersonationPolicy;

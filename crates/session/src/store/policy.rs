@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     error::Result,
     id::{TenantId, UserId},
@@ -26,8 +28,9 @@ pub trait PolicyStore: Send + Sync + 'static {
     fn reactivate_account(&self, user: UserId) -> impl Future<Output = Result<bool>> + Send;
 
     /// Makes an account deleted for good and adds one to the user's version; its identifier becomes [`tombstone`], its hash empty, and
-    /// its seeds, codes, networks, resets and change of identifier are removed, all at once. False if there is none, or it is deleted.
-    fn delete_account(&self, user: UserId) -> impl Future<Output = Result<bool>> + Send;
+    /// its seeds, codes, networks, resets and change of identifier are removed, and its connections end and forget what they hold, all
+    /// at once. False if there is none, or it is deleted.
+    fn delete_account(&self, user: UserId, now: DateTime<Utc>) -> impl Future<Output = Result<bool>> + Send;
 }
 
 /// The identifier of a deleted account. It has a control character, so nobody can type it and no account can be created with it.

@@ -25,6 +25,9 @@ crate::on_every_store! {
     revoking_sessions_leaves_tokens_and_the_reverse
     another_key_takes_tokens_over
     a_token_of_another_system_is_taken_over_at_its_first_use
+    a_bcrypt_token_is_taken_over_at_its_first_use
+    a_bcrypt_token_counts_whole_after_its_first_use
+    simultaneous_first_uses_of_a_bcrypt_token_all_succeed
 }
 
 fn new(scopes: &[&str]) -> NewApiToken {
@@ -318,4 +321,66 @@ async fn a_token_of_another_system_is_taken_over_at_its_first_use<S: Store + Clo
     let rotated = tokens.rotate(user(), token.id, TokenLife::default(), Duration::ZERO).await.unwrap().unwrap();
     assert!(present("wh_77", "0123456789abcdef").await.is_none());
     assert!(answer(&desk, &rotated.reveal(), &client()).await.is_some());
+}
+
+/// Brings Ana a token of another system with this look-up name.
+async fn import(desk: &Desk, lookup: &str, hash: &str) -> stockade_session::Result<ApiToken> {
+    desk.auth.api_tokens().import(new(&["loads:read"]), LegacyApiToken { lookup, hash }).await
+}
+
+async fn present(desk: &Desk, lookup: &str, secret: &str) -> Option<ApiToken> {
+    desk.auth.api_tokens().authenticate_legacy(lookup, secret.into(), &client()).await.unwrap()
+}
+
+async fn a_bcrypt_token_is_taken_over_at_its_first_use<S: Store>(store: S) {
+    let desk = Desk::with_ana(store).await;
+    for (number, (cost, variant)) in [(4, "$2b$"), (5, "$2y$"), (4, "$2a$")].into_iter().enumerate() {
+        let (lookup, secret) = (format!("wh_{number}"), "0123456789abcdef0123456789abcdef");
+        let hash = bcrypt::hash(secret, cost).unwrap().replace("$2b$", variant);
+        let token = import(&desk, &lookup, &hash).await.unwrap();
+        let hashes = desk.pool.computed();
+        assert!(present(&desk, &lookup, "0123456789abcdef0123456789abcdeX").await.is_none());
+        assert_eq!(present(&desk, &lookup, secret).await.unwrap().id, token.id);
+        assert_eq!(desk.pool.computed(), hashes + 2, "{variant}");
+        for _ in 0..5 {
+            assert!(present(&desk, &lookup, secret).await.is_some());
+            assert!(present(&desk, &lookup, "0123456789abcdef0123456789abcdeX").await.is_none());
+        }
+        assert_eq!(desk.pool.computed(), hashes + 2, "an hmac after the first use");
+    }
+    let hash = bcrypt::hash("secret", 4).unwrap();
+    for costly in
+        [hash.replace("$04$", "$15$"), hash.replace("$04$", "$31$"), hash.replace("$2b$", "$2x$"), "md5".into()]
+    {
+        assert_eq!(import(&desk, "costly", &costly).await.unwrap_err().kind(), ErrorKind::InvalidInput, "{costly}");
+    }
+}
+
+/// bcrypt reads 72 bytes. What it cannot tell apart is honoured once, and the text that came then is the token from then on.
+async fn a_bcrypt_token_counts_whole_after_its_first_use<S: Store>(store: S) {
+    let desk = Desk::with_ana(store).await;
+    let long = "x".repeat(72);
+    import(&desk, "wh", &bcrypt::hash(&long, 4).unwrap()).await.unwrap();
+    let (whole, other) = (format!("{long} tail"), format!("{long} liat"));
+    assert!(present(&desk, "wh", &whole).await.is_some());
+    for wrong in [&other, &long, &format!("{whole}x")] {
+        assert!(present(&desk, "wh", wrong).await.is_none(), "{wrong}");
+    }
+    assert!(present(&desk, "wh", &whole).await.is_some());
+}
+
+async fn simultaneous_first_uses_of_a_bcrypt_token_all_succeed<S: Store>(store: S) {
+    let desk = Desk::with_ana(store).await;
+    let token = import(&desk, "wh", &bcrypt::hash("secret", 4).unwrap()).await.unwrap();
+    let uses = (0..8).map(|_| {
+        let auth = desk.auth.clone();
+        async move {
+            let found = auth.api_tokens().authenticate_legacy("wh", "secret".into(), &client()).await.unwrap();
+            found.is_some_and(|found| found.id == token.id)
+        }
+    });
+    assert_eq!(wins(uses.collect::<Vec<_>>()).await, 8);
+    let hashes = desk.pool.computed();
+    assert!(present(&desk, "wh", "secret").await.is_some());
+    assert_eq!(desk.pool.computed(), hashes, "one of them replaced the hash");
 }

@@ -1,11 +1,13 @@
 //! What every store must do, below `Auth`.
 
 mod api_token;
+mod connection;
 mod credential;
 mod impersonation;
 mod network;
 mod policy;
 mod recovery;
+mod refresh;
 mod sweep;
 
 use std::{num::NonZeroU32, time::Duration};

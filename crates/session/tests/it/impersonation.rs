@@ -22,6 +22,7 @@ crate::on_every_store! {
     a_second_one_ends_the_first
     begin_and_end_are_events_and_the_tenant_sees_them
     what_is_over_is_not_the_staffs_own_request
+    a_sweep_notes_an_end_before_it_removes_it
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -246,4 +247,21 @@ async fn what_is_over_is_not_the_staffs_own_request<S: Store>(store: S) {
     let session = desk.auth.resolve(issued.token()).await.unwrap().unwrap();
     let own = desk.auth.impersonations().caller(session, None).await.unwrap();
     assert!(matches!(own, Caller::Own(session) if session.user == staff()));
+}
+
+async fn a_sweep_notes_an_end_before_it_removes_it<S: Store>(store: S) {
+    let (desk, issued) = office(store).await;
+    let begun = started(&desk, &issued).await;
+    desk.events.take();
+    assert_eq!(desk.auth.sweep(Duration::ZERO).await.unwrap().impersonations, 0);
+    assert!(is_live(&desk, &issued, begun.token()).await && desk.events.take().is_empty());
+    desk.advance(TimeDelta::minutes(61));
+    assert_eq!(desk.auth.sweep(HOUR).await.unwrap().impersonations, 0, "kept for as long as was said");
+    let events = desk.events.take();
+    assert!(matches!(events[..], [SecurityEvent::ImpersonationEnded { .. }]), "{events:?}");
+    desk.advance(TimeDelta::minutes(61));
+    assert_eq!(desk.auth.sweep(HOUR).await.unwrap().impersonations, 1);
+    assert!(desk.events.take().is_empty(), "told once");
+    let most = NonZeroU32::new(9).unwrap();
+    assert!(desk.auth.impersonations().list(tenant(), most).await.unwrap().is_empty());
 }

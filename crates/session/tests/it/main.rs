@@ -8,11 +8,14 @@
 
 mod api_tokens;
 mod asvs;
+#[cfg(feature = "redis")]
+mod cached;
 mod connections;
 mod contract;
 mod enrolment;
 mod housekeeping;
 mod impersonation;
+mod jwt_act;
 mod jwts;
 mod known_clients;
 mod lockout;

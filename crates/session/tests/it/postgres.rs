@@ -346,6 +346,42 @@ fn released_migrations_do_not_change() {
         (2, "accounts", "daef21ef5413b60ece74c8a6998b6808"),
         (3, "tokens", "11d2ba0cc395c7daaba0c80c3764c216"),
         (4, "application role", "ef22c25d143bd80b80c2e8cac3fca339"),
+        (6, "sweep", "835edbccced0a1e9067f2db104b59ff4"),
     ];
     assert_eq!(sums, expected.map(|(version, name, sum)| (version, name, sum.to_owned())));
+}
+
+/// Below the store, which shows no ended connection whatever its row holds.
+#[sqlx::test(migrations = false)]
+async fn a_deleted_account_leaves_nothing_sealed_in_the_table(pool: PgPoolOptions, options: PgConnectOptions) {
+    use stockade_session::store::{ConnectionRecord, ConnectionStore, PolicyStore, SweepBounds, SweepStore};
+    let database = Database::install(pool, options).await;
+    let (store, desk) = (database.store(), Desk::with_ana(database.store()).await);
+    let record = ConnectionRecord {
+        id: uuid::Uuid::from_u128(1).into(),
+        user: user(),
+        tenant: tenant(),
+        provider: "quickbooks".to_owned(),
+        sealed: b"sealed tokens".to_vec(),
+        generation: 0,
+        lease_until: None,
+        created_at: start(),
+        refreshed_at: start(),
+        expires_at: None,
+    };
+    assert!(store.insert_connection(&record).await.unwrap());
+    let held = async || {
+        let sql = "SELECT sealed, ended_at FROM stockade.auth_connection";
+        let row: Option<(Vec<u8>, Option<chrono::DateTime<chrono::Utc>>)> =
+            sqlx::query_as(sql).fetch_optional(&database.admin).await.unwrap();
+        row
+    };
+    assert_eq!(held().await, Some((b"sealed tokens".to_vec(), None)), "the search works");
+    drop(desk);
+    assert!(store.delete_account(user(), start()).await.unwrap());
+    assert_eq!(held().await, Some((Vec::new(), Some(start()))));
+    let after = start() + chrono::TimeDelta::microseconds(1);
+    let bounds = SweepBounds { ended_before: after, attempts_before: after, networks_before: after };
+    assert_eq!(store.sweep(&bounds, 9).await.unwrap().connections, 1);
+    assert_eq!(held().await, None);
 }

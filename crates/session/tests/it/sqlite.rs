@@ -273,6 +273,36 @@ fn released_migrations_do_not_change() {
         (1, "session", "924cfad7da46daa213afc298d2562d21"),
         (2, "accounts", "9a62fa44430d494bec94cf0b1181923f"),
         (3, "tokens", "fb999efe6f80c152fbadcbb56e623fcb"),
+        (4, "sweep", "00defa3ed6500b347036f1de697bc0e9"),
     ];
     assert_eq!(sums, expected.map(|(version, name, sum)| (version, name, sum.to_owned())));
+}
+
+#[tokio::test]
+async fn a_deleted_account_leaves_nothing_sealed_in_the_table() {
+    let file = File::new().await;
+    let (store, pool) = (file.store(), file.pool(1));
+    let desk = Desk::with_ana(store.clone()).await;
+    let record = stockade_session::store::ConnectionRecord {
+        id: uuid::Uuid::from_u128(1).into(),
+        user: user(),
+        tenant: tenant(),
+        provider: "quickbooks".to_owned(),
+        sealed: b"sealed tokens".to_vec(),
+        generation: 0,
+        lease_until: None,
+        created_at: start(),
+        refreshed_at: start(),
+        expires_at: None,
+    };
+    use stockade_session::store::ConnectionStore;
+    assert!(store.insert_connection(&record).await.unwrap());
+    let held = async || {
+        let held: Vec<u8> =
+            sqlx::query_scalar("SELECT sealed FROM stockade_auth_connection").fetch_one(&pool).await.unwrap();
+        held
+    };
+    assert_eq!(held().await, b"sealed tokens", "the search works");
+    desk.auth.accounts().delete(user()).await.unwrap();
+    assert!(held().await.is_empty());
 }

@@ -19,7 +19,8 @@ pub(crate) const ANA: &str = "ana@acme.test";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const SEED: [u8; 20] = *b"12345678901234567890";
 
-/// Runs each test on the memory store, on PostgreSQL, there with a login that has nothing but `stockade_auth`, and on SQLite.
+/// Runs each test on the memory store, on PostgreSQL, there with a login that has nothing but `stockade_auth`, on SQLite, and on a
+/// cache in Redis in front of a memory store.
 #[macro_export]
 macro_rules! on_every_store {
     ($($test:ident)*) => {
@@ -45,6 +46,14 @@ macro_rules! on_every_store {
             async fn $test() {
                 let file = $crate::sqlite::File::new().await;
                 super::$test(file.store()).await;
+            })*
+        }
+
+        #[cfg(feature = "redis")]
+        mod cached {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::cached::store().await).await;
             })*
         }
     };

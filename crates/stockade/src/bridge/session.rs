@@ -207,6 +207,11 @@ impl<'a> From<&'a SecurityEvent> for Told<'a> {
                 }),
                 ..Told::of("impersonation.start").by(*actor, *tenant)
             },
+            SecurityEvent::ImpersonationTokenIssued { id, actor, target, tenant, expires_at, .. } => Told {
+                target: Some(*target),
+                facts: json!({ "impersonation": id.to_string(), "expires_at": expires_at.to_rfc3339() }),
+                ..Told::of("impersonation.token").by(*actor, *tenant)
+            },
             SecurityEvent::ImpersonationEnded { id, actor, target, tenant, .. } => Told {
                 target: Some(*target),
                 facts: json!({ "impersonation": id.to_string() }),

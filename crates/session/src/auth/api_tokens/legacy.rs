@@ -20,13 +20,16 @@ impl ApiTokens<'_> {
     /// # Errors
     ///
     /// As for [`create`](Self::create); `InvalidInput` also unless the look-up name has 1 to 200 characters and no control
-    /// characters; `Conflict` if another token has it.
+    /// characters, or if the hash is of no known kind or asks for more work than the ceilings allow; `Conflict` if another token has it.
     pub async fn import(&self, new: NewApiToken, legacy: LegacyApiToken<'_>) -> Result<ApiToken> {
         let name = legacy.lookup;
         if !(1..=200).contains(&name.chars().count()) || name.contains(char::is_control) {
             return Err(Error::invalid(
                 "the look-up name of a token has 1 to 200 characters and no control characters",
             ));
+        }
+        if !self.0.pool.can_verify(legacy.hash) {
+            return Err(Error::invalid("the hash is of no known kind, or asks for too much work"));
         }
         if self.0.store.api_token(ApiTokenLookup::Legacy(name)).await?.is_some() {
             return Err(Error::conflict("another token has this look-up name"));

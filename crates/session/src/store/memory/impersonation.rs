@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{MemoryStore, State};
 use crate::{
     error::Result,
-    id::{SessionId, TenantId},
+    id::{ImpersonationId, SessionId, TenantId},
     impersonation::ImpersonationPolicy,
     store::{Digest, Ending, ImpersonationRecord, ImpersonationStore},
 };
@@ -44,6 +44,16 @@ impl ImpersonationStore for MemoryStore {
         let state = self.state();
         let found = state.impersonations.iter().find(|(key, record)| key == digest && record.session == session);
         Ok(found.map(|(_, record)| record).filter(|record| state.is_live_impersonation(record, now)).cloned())
+    }
+
+    async fn impersonation_by_id(
+        &self,
+        id: ImpersonationId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Digest, ImpersonationRecord)>> {
+        let state = self.state();
+        let found = state.impersonations.iter().find(|(_, record)| record.id == id);
+        Ok(found.filter(|(_, record)| state.is_live_impersonation(record, now)).cloned())
     }
 
     async fn end_impersonations(&self, ending: Ending, now: DateTime<Utc>) -> Result<Vec<ImpersonationRecord>> {

@@ -1,5 +1,7 @@
 //! The status of accounts and what tenants demand.
 
+use chrono::{DateTime, Utc};
+
 use super::MemoryStore;
 use crate::{
     error::Result,
@@ -42,7 +44,7 @@ impl PolicyStore for MemoryStore {
         Ok(account.map(|account| account.status = AccountStatus::Active).is_some())
     }
 
-    async fn delete_account(&self, user: UserId) -> Result<bool> {
+    async fn delete_account(&self, user: UserId, _: DateTime<Utc>) -> Result<bool> {
         let mut state = self.state();
         let Some(account) = state.accounts.get_mut(&user).filter(|a| a.status != AccountStatus::Deleted) else {
             return Ok(false);
@@ -57,6 +59,7 @@ impl PolicyStore for MemoryStore {
         state.users.remove(&old);
         state.users.insert(tombstone(user), user);
         state.changes.remove(&user);
+        state.connections.retain(|_, connection| connection.user != user);
         state.resets.retain(|_, reset| reset.user != Some(user));
         Ok(true)
     }

@@ -28,15 +28,22 @@ impl SweepStore for MemoryStore {
         let state = &mut *state;
         state.sids.retain(|_, sid| state.sessions.contains_key(sid));
         state.refreshes.retain(|_, refresh| state.sessions.contains_key(&refresh.sid));
+        let (most, mut impersonations) = (u64::from(batch), 0);
+        state.impersonations.retain(|(_, record)| {
+            let old = record.ended_at.is_some_and(|end| end < before) && impersonations < most;
+            impersonations += u64::from(old);
+            !old
+        });
         let mut networks = 0;
         for account in state.accounts.values_mut() {
             account.networks.retain(|known| {
-                let old = known.last_seen_at < bounds.networks_before && networks < u64::from(batch);
+                let old = known.last_seen_at < bounds.networks_before && networks < most;
                 networks += u64::from(old);
                 !old
             });
         }
-        Ok(Swept { flows, attempts, tokens, sessions, networks })
+        // A connection that ended is forgotten then.
+        Ok(Swept::new(flows, attempts, tokens, sessions, networks).and(impersonations, 0))
     }
 }
 

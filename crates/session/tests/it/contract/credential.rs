@@ -162,7 +162,7 @@ async fn identifier_that_is_taken_stays<S: Store>(store: S) {
     }
     assert_eq!(store.account(Lookup::User(user())).await.unwrap().unwrap().identifier, "ana");
     assert_eq!(version(&store).await, 0);
-    store.delete_account(bo.user).await.unwrap();
+    store.delete_account(bo.user, start()).await.unwrap();
     assert_eq!(store.confirm_identifier_change(&digest(3), start()).await.unwrap(), Confirmation::Changed(user()));
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use chrono::{DateTime, TimeDelta, Utc};
 use stockade_session::{
     ImpersonationId, ImpersonationPolicy, Scope, SessionId, Store, TenantId, UserId,
-    store::{Ending, ImpersonationRecord, NewAccountRecord, SessionRecord, Versions},
+    store::{Ending, ImpersonationRecord, NewAccountRecord, SessionRecord, SweepBounds, Versions},
 };
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ crate::on_every_store! {
     an_impersonation_is_ended_once
     what_is_over_is_noticed
     a_tenant_refuses
+    ended_impersonations_are_swept
 }
 
 fn staff() -> UserId {
@@ -67,8 +68,12 @@ async fn begin<S: Store>(store: &S, n: u8) -> bool {
     store.insert_impersonation(&digest(n), &record(n.into())).await.unwrap()
 }
 
+/// By its token and by its name, which agree.
 async fn live<S: Store>(store: &S, n: u8, now: DateTime<Utc>) -> bool {
-    store.impersonation(&digest(n), sid(), now).await.unwrap().is_some()
+    let found = store.impersonation(&digest(n), sid(), now).await.unwrap();
+    let named = store.impersonation_by_id(id(n.into()), now).await.unwrap();
+    assert_eq!(named, found.clone().map(|record| (digest(n), record)));
+    found.is_some()
 }
 
 fn most(n: u32) -> NonZeroU32 {
@@ -82,6 +87,8 @@ async fn impersonations_come_back<S: Store>(store: S) {
     assert!(store.insert_impersonation(&digest(2), &later).await.unwrap());
     assert_eq!(store.impersonation(&digest(1), sid(), start()).await.unwrap().unwrap(), record(1));
     assert!(store.impersonation(&digest(3), sid(), start()).await.unwrap().is_none());
+    assert_eq!(store.impersonation_by_id(id(2), start()).await.unwrap(), Some((digest(2), later.clone())));
+    assert!(store.impersonation_by_id(id(3), start()).await.unwrap().is_none());
     let other_session = Uuid::from_u128(71).into();
     assert!(store.impersonation(&digest(1), other_session, start()).await.unwrap().is_none());
     assert_eq!(store.impersonations(tenant(), most(9)).await.unwrap(), [later.clone(), record(1)]);
@@ -181,4 +188,30 @@ async fn a_tenant_refuses<S: Store>(store: S) {
     assert!(!begin(&store, 2).await);
     assert!(store.set_impersonation_policy(tenant(), Allowed).await.unwrap());
     assert!(begin(&store, 3).await);
+}
+
+/// What has ended goes with its time, what goes on stays however old, and what nobody noticed stays until somebody does.
+async fn ended_impersonations_are_swept<S: Store>(store: S) {
+    with_staff(&store).await;
+    for n in 1..=5 {
+        assert!(begin(&store, n).await);
+    }
+    for (n, end) in [(1, 10), (2, 10), (3, 20)] {
+        store.end_impersonations(Ending::One(id(n)), seconds(end)).await.unwrap();
+    }
+    let sweep = async |time: DateTime<Utc>, batch| {
+        let bounds = SweepBounds { ended_before: time, attempts_before: start(), networks_before: start() };
+        store.sweep(&bounds, batch).await.unwrap().impersonations
+    };
+    assert_eq!(sweep(seconds(10), 9).await, 0, "not before the end");
+    assert_eq!(sweep(seconds(11), 1).await, 1, "bounded");
+    assert_eq!(sweep(seconds(11), 9).await, 1);
+    assert_eq!(sweep(seconds(11), 9).await, 0);
+    assert_eq!(store.impersonations(tenant(), most(9)).await.unwrap().len(), 3);
+    assert_eq!(sweep(seconds(30), 9).await, 1);
+    assert!(live(&store, 4, seconds(30)).await);
+    assert_eq!(sweep(seconds(90), 9).await, 0, "over, and not noted");
+    store.end_impersonations(Ending::Over, seconds(90)).await.unwrap();
+    assert_eq!(sweep(seconds(90), 9).await, 2);
+    assert!(store.impersonations(tenant(), most(9)).await.unwrap().is_empty());
 }

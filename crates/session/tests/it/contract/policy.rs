@@ -124,8 +124,8 @@ async fn deletion_is_final<S: Store>(store: S) {
     store.insert_session(&digest(1), &SessionRecord { versions, ..session(1) }).await.unwrap();
     assert!(store.suspend_account(user()).await.unwrap());
 
-    assert!(store.delete_account(user()).await.unwrap());
-    assert!(!store.delete_account(user()).await.unwrap());
+    assert!(store.delete_account(user(), start()).await.unwrap());
+    assert!(!store.delete_account(user(), start()).await.unwrap());
     assert!(!store.suspend_account(user()).await.unwrap());
     assert!(!store.reactivate_account(user()).await.unwrap());
     assert!(!store.put_mfa_rule(user(), MfaRule::Required).await.unwrap());
