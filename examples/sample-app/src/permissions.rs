@@ -14,6 +14,12 @@ stockade::rbac::permissions! {
         DriverView    = "driver.view":       Read,  up to Tenant;
         DriverEdit    = "driver.edit":       Write, up to Tenant;
         SsnReveal     = "driver.ssn.reveal": Read,  up to Tenant, audit;
+        DocumentDownload = "document.download": Read, up to Tenant, audit;
+        BankEdit      = "driver.bank.edit":  Write, up to Tenant, audit, mfa;
+        SettlementView = "settlement.view":  Read,  up to Tenant;
+        SettlementEdit = "settlement.edit":  Write, up to Tenant, audit;
+        FeatureView   = "feature.view":      Read,  up to Tenant;
+        FeatureEdit   = "feature.edit":      Write, up to Tenant, audit;
         LedgerView    = "ledger.view":       Read,  up to Tenant;
         LedgerPost    = "ledger.post":       Write, up to Tenant, audit;
         PeriodClose   = "ledger.close":      Write, up to Tenant, audit, mfa;
