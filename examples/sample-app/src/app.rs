@@ -34,8 +34,8 @@ use crate::{
     columns::{self, TotpSeed},
     database::{Logins, Prefix, Server},
     evidence::Evidence,
-    live::Live,
     limits::{Counting, Limits, Permit, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
+    live::Live,
     outbox::Outbox,
     permissions::{self, Perm},
     schema,
@@ -78,7 +78,7 @@ pub struct App {
 }
 
 /// The tenant whose keys seal what belongs to the application itself. The nil UUID is no tenant of the vault.
-const PLATFORM: Uuid = Uuid::from_u128(0xf4e1 << 112);
+pub(crate) const PLATFORM: Uuid = Uuid::from_u128(0xf4e1 << 112);
 
 /// How long a process goes on using keys that another one has exchanged.
 const CACHED: Duration = Duration::from_secs(30);

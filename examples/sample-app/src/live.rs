@@ -52,9 +52,9 @@ impl Live {
     pub fn sit(self: &Arc<Self>, tenant: Uuid, person: Uuid) -> Option<Seat> {
         let who = (tenant, person);
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        let (own, all) = seats.iter().fold((0, 0), |(own, all), seat| {
-            (own + usize::from(*seat == who), all + usize::from(seat.0 == tenant))
-        });
+        let (own, all) = seats
+            .iter()
+            .fold((0, 0), |(own, all), seat| (own + usize::from(*seat == who), all + usize::from(seat.0 == tenant)));
         if own >= SEATS_OF_A_PERSON || all >= SEATS_OF_A_TENANT {
             return None;
         }

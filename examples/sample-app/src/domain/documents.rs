@@ -71,9 +71,7 @@ pub async fn download(desk: &mut Desk, id: Uuid) -> anyhow::Result<Result<File, 
             .await?;
     let Some((load, name, content)) = found else { return Ok(Err(Withheld::NotFound)) };
     let Some(load) = loads::find(desk, load).await? else { return Ok(Err(Withheld::NotFound)) };
-    if let Err(refused) =
-        desk.require(Perm::DocumentDownload, &load.resource(desk.user.id), ("document", id)).await?
-    {
+    if let Err(refused) = desk.require(Perm::DocumentDownload, &load.resource(desk.user.id), ("document", id)).await? {
         return Ok(Err(Withheld::Refused(refused)));
     }
     if !features::is_on(&mut desk.tx, Feature::DocumentDownloads).await? {

@@ -27,8 +27,9 @@ const CHAINS: &str = "audit chains";
 pub async fn run(app: &App, who: &str) -> Result<Option<DrillReport>> {
     let (Some(_), Some((newest, tools))) = (app.login(), tools()) else { return Ok(None) };
     let mut administrator = app.administrator().await?;
-    let server: i32 =
-        sqlx::query_scalar("SELECT current_setting('server_version_num')::int / 10000").fetch_one(&mut administrator).await?;
+    let server: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int / 10000")
+        .fetch_one(&mut administrator)
+        .await?;
     administrator.close().await?;
     if server > newest {
         return Ok(None);
@@ -36,10 +37,11 @@ pub async fn run(app: &App, who: &str) -> Result<Option<DrillReport>> {
     // What waits for its place in the chain would get it between the dump and the comparison.
     app.seal_now().await?;
     let source = app.administrator_login();
-    let name = format!("{}_drill_{:08x}", source.get_database().unwrap_or("freight"), rand()?);
+    // The server cuts longer names off, and then it could be the original's.
+    let name = format!("freight_drill_{:08x}", rand()?);
     let target = source.clone().database(&name);
     let folder = tempfile::tempdir().context("there is no temporary folder for the dump")?;
-    let dump = ["--format=custom", "--file=dump"];
+    let dump = ["--format=custom", "--file=dump", "--dbname", source.get_database().unwrap_or_default()];
     program(&tools.join("pg_dump"), &dump, source, folder.path()).await?;
 
     let restored = Server::at(target.clone());
@@ -88,14 +90,11 @@ async fn compare(
 async fn program(path: &Path, arguments: &[&str], login: &PgConnectOptions, folder: &Path) -> Result<()> {
     let url = sqlx::ConnectOptions::to_url_lossy(login);
     let port = login.get_port().to_string();
-    let environment = [
-        ("PGHOST", login.get_host()),
-        ("PGPORT", &port),
-        ("PGUSER", login.get_username()),
-        ("PGDATABASE", login.get_database().unwrap_or_default()),
-    ];
-    let password = url.password().map(|password| ("PGPASSWORD", decoded(password)));
-    helpers::run(&Helper { path, arguments, folder, environment: &environment, secret: password }).await
+    // Everybody on the machine can read these, and none of them is secret.
+    let server = ["--no-password", "--host", login.get_host(), "--port", &port, "--username", login.get_username()];
+    let arguments: Vec<&str> = server.into_iter().chain(arguments.iter().copied()).collect();
+    let secret = url.password().map(|password| ("PGPASSWORD", decoded(password)));
+    helpers::run(&Helper { path, arguments: &arguments, folder, secret }).await
 }
 
 /// A part of a URL, as it was before it was one.

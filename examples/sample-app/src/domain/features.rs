@@ -1,11 +1,7 @@
 //! Switches of a tenant: what its people may use of the application, whatever their roles.
 
 use serde_json::json;
-use stockade::{
-    audit_chain::Severity,
-    rbac::Resource,
-    tenant_guard::Tx,
-};
+use stockade::{audit_chain::Severity, rbac::Resource, tenant_guard::Tx};
 
 use crate::{
     desk::{Desk, Refused},

@@ -19,7 +19,6 @@ pub(super) struct Helper<'a> {
     pub(super) path: &'a Path,
     pub(super) arguments: &'a [&'a str],
     pub(super) folder: &'a Path,
-    pub(super) environment: &'a [(&'a str, &'a str)],
     /// One secret, by its exact name.
     pub(super) secret: Option<(&'a str, Zeroizing<String>)>,
 }
@@ -49,9 +48,6 @@ pub(super) async fn run(helper: &Helper<'_>) -> Result<()> {
         .args(helper.arguments.iter().copied())
         .directory(helper.folder)
         .limits(Limits::default().wall_time(MINUTES));
-    for (name, value) in helper.environment {
-        sandbox = sandbox.env(*name, *value);
-    }
     if let Some((name, value)) = &helper.secret {
         sandbox = sandbox.env(*name, value.as_str()).dangerously_expose_secret_env(*name);
     }

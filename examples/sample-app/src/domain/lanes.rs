@@ -4,10 +4,17 @@ use std::{collections::BTreeMap, sync::PoisonError};
 
 use anyhow::Result;
 use chrono::Utc;
-use stockade::tenant_guard::{Snapshot, Tally, TenantId};
+use stockade::{
+    bridge,
+    tenant_guard::{Snapshot, Tally, TenantId},
+};
 use uuid::Uuid;
 
-use crate::{app::App, desk::Look};
+use crate::{
+    app::{self, App},
+    authority,
+    desk::Look,
+};
 
 /// One tenant, as the page shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +60,17 @@ pub async fn reaches(look: &mut Look) -> Result<Reaches> {
     Ok(found.into_iter().map(|(tenant, rows, documents)| (tenant.into(), reach(rows, documents))).collect())
 }
 
+/// Scopes of the application itself, which are nobody's lane: its staff's, its keys', and its events'.
+const OF_THE_PLATFORM: [Uuid; 3] = [authority::HOME, app::PLATFORM, bridge::PLATFORM];
+
 /// Every lane, the person's own first.
 #[must_use]
 pub fn lanes(own: TenantId, reaches: &Reaches, today: &Snapshot) -> Vec<Lane> {
-    let lane = |tenant| Lane {
-        tenant,
-        reach: reaches.get(&tenant).copied().unwrap_or_default(),
-        today: today.tenant(tenant),
-    };
+    let lane =
+        |tenant| Lane { tenant, reach: reaches.get(&tenant).copied().unwrap_or_default(), today: today.tenant(tenant) };
     let others = today.tenants().map(|(tenant, _)| tenant).chain(reaches.keys().copied());
-    let others: std::collections::BTreeSet<TenantId> = others.filter(|tenant| *tenant != own).collect();
+    let others: std::collections::BTreeSet<TenantId> =
+        others.filter(|tenant| *tenant != own && !OF_THE_PLATFORM.contains(&Uuid::from(*tenant))).collect();
     std::iter::once(own).chain(others).map(lane).collect()
 }
 
@@ -94,9 +102,9 @@ mod tests {
         let [own, other] = [1, 2].map(|id| TenantId::new(Uuid::from_u128(id)));
         let open = Reach { rows: 5, documents: 1 };
         let found = lanes(own, &Reaches::from([(other, open)]), &Snapshot::default());
-        assert_eq!(found.iter().map(|lane| (lane.tenant, lane.reach)).collect::<Vec<_>>(), [
-            (own, Reach::default()),
-            (other, open)
-        ]);
+        assert_eq!(
+            found.iter().map(|lane| (lane.tenant, lane.reach)).collect::<Vec<_>>(),
+            [(own, Reach::default()), (other, open)]
+        );
     }
 }

@@ -13,11 +13,18 @@ pub(super) async fn papers(tx: &mut TenantTx, tenant: &Tenant) -> Result<()> {
         let lane = format!("{}\nLoad {reference} for {customer}\n{origin} to {destination}\n", tenant.name);
         add(tx, tenant, index, "rate-confirmation.txt", &format!("RATE CONFIRMATION\n{lane}")).await?;
         if *status == "delivered" {
-            add(tx, tenant, index, "proof-of-delivery.txt", &format!("PROOF OF DELIVERY\n{lane}Received in good order.\n"))
-                .await?;
+            add(
+                tx,
+                tenant,
+                index,
+                "proof-of-delivery.txt",
+                &format!("PROOF OF DELIVERY\n{lane}Received in good order.\n"),
+            )
+            .await?;
         }
         if matches!(*status, "delivered" | "in transit") {
-            let settled = "INSERT INTO freight.settlements (tenant_id, id, load_id, driver_id, pay_cents, commission_bp, status)
+            let settled =
+                "INSERT INTO freight.settlements (tenant_id, id, load_id, driver_id, pay_cents, commission_bp, status)
                            VALUES ($1, $2, $3, $4, $5, 1250, 'draft')";
             sqlx::query(settled)
                 .bind(tenant.id)

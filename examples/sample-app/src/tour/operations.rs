@@ -1,7 +1,10 @@
 //! Open pages, helper processes, and whether a backup can be restored.
 
 use anyhow::Result;
-use stockade::audit_chain::{Actor, Entry, postgres::{Filter, follow}};
+use stockade::audit_chain::{
+    Actor, Entry,
+    postgres::{Filter, follow},
+};
 use stockade::tenant_guard::TenantId;
 
 use super::Tour;
@@ -30,7 +33,11 @@ pub(super) async fn following(tour: &mut Tour<'_>) -> Result<()> {
     tx.close().await?;
     tour.check(
         "record something for two tenants while a page of one is open",
-        format!("the log ends at {now} instead of {before}; {} of its own arrive, {} of the other", own.len(), other.len()),
+        format!(
+            "the log ends at {now} instead of {before}; {} of its own arrive, {} of the other",
+            own.len(),
+            other.len()
+        ),
         now > before && own.iter().any(|row| row.action == "tour.marker") && other.is_empty(),
     );
     let seats: Vec<_> = std::iter::from_fn(|| app.live.sit(ACME.id, ACME.person(&OWNER))).take(100).collect();
@@ -60,8 +67,15 @@ pub(super) async fn restore(tour: &mut Tour<'_>) -> Result<()> {
     match drill::run(tour.app(), OWNER.name).await? {
         Some(report) => {
             let unexpected = report.unexpected().count();
-            let said = format!("{} differences, {unexpected} of them unexpected; the chains verify there", report.discrepancies().len());
-            tour.check("dump, restore, compare rows, policies, triggers, roles and migrations", said, report.is_green());
+            let said = format!(
+                "{} differences, {unexpected} of them unexpected; the chains verify there",
+                report.discrepancies().len()
+            );
+            tour.check(
+                "dump, restore, compare rows, policies, triggers, roles and migrations",
+                said,
+                report.is_green(),
+            );
             for found in report.unexpected().take(3) {
                 tour.say(format!("{} {}", found.part, found.object));
             }

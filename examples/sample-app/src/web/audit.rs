@@ -4,7 +4,7 @@ mod rows;
 mod standing;
 mod stream;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use chrono::NaiveDate;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -17,17 +17,17 @@ use stockade::{
 };
 use uuid::Uuid;
 
+pub(crate) use self::stream::stream;
 use self::{
     rows::{Names, table},
     standing::Standing,
 };
 use super::{
-    SignedIn, WebApp,
+    Query, SignedIn, WebApp,
     layout::{Place, page},
     live::bar,
     problem::Problem,
 };
-pub(crate) use self::stream::stream;
 use crate::{
     app::App,
     authority::Viewer,

@@ -23,8 +23,7 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
     for feature in Feature::ALL {
         positions.push((feature, features::position(&mut look.tx, feature).await?));
     }
-    let may = viewer.user.seen_by.is_none()
-        && look.may(Perm::FeatureEdit, &Resource::in_tenant(viewer.user.tenant_id));
+    let may = viewer.user.seen_by.is_none() && look.may(Perm::FeatureEdit, &Resource::in_tenant(viewer.user.tenant_id));
     look.close().await?;
     let content = html! {
         @for (feature, position) in positions {

@@ -13,9 +13,9 @@ use axum::{
 use http::{Method, header};
 
 use super::{
-    account, accounts, administration, api, audit, documents, drivers, encryption, enrol, exports, features, guard, integrations,
-    invitations, isolation, layout, ledger, limits, loads, operations, outbox, people, posture, proof, reset, retention, roles,
-    security, settlements, sharing, shredding, sign_in, staff, tampering,
+    account, accounts, administration, api, audit, documents, drivers, encryption, enrol, exports, features, guard,
+    integrations, invitations, isolation, layout, ledger, limits, loads, operations, outbox, people, posture, proof,
+    reset, retention, roles, security, settlements, sharing, shredding, sign_in, staff, tampering,
 };
 use crate::{app::App, permissions::Perm};
 

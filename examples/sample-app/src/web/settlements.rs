@@ -43,15 +43,21 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
             } } }
         } } }
     };
-    Ok(page(&viewer.user, Place::Settlements, "Settlements", "What drivers are paid, and what dispatchers earn.", &content))
+    Ok(page(
+        &viewer.user,
+        Place::Settlements,
+        "Settlements",
+        "What drivers are paid, and what dispatchers earn.",
+        &content,
+    ))
 }
 
 /// `GET /settlements/{id}`
 pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
     let mut look = app.look(&viewer).await?;
     let settlement = settlements::find(&mut look.tx, id).await?.ok_or(Problem::NotFound)?;
-    let may = viewer.user.seen_by.is_none()
-        && look.may(Perm::SettlementEdit, &Resource::in_tenant(viewer.user.tenant_id));
+    let may =
+        viewer.user.seen_by.is_none() && look.may(Perm::SettlementEdit, &Resource::in_tenant(viewer.user.tenant_id));
     look.close().await?;
     Ok(one(&viewer.user, &settlement, may, &Sent::of(&settlement), None))
 }
@@ -97,7 +103,10 @@ impl Sent {
     }
 
     fn read(&self) -> Result<Change, &'static str> {
-        let pay = Cents::parse(&self.pay).ok().filter(|pay| pay.0 >= 0).ok_or("Write the pay as an amount such as 1,250.00.")?;
+        let pay = Cents::parse(&self.pay)
+            .ok()
+            .filter(|pay| pay.0 >= 0)
+            .ok_or("Write the pay as an amount such as 1,250.00.")?;
         let commission = Share::parse(&self.commission).ok_or("Write the commission as a percentage such as 12.5.")?;
         if !STATUSES.contains(&self.status.as_str()) {
             return Err("Choose one of the three.");
@@ -126,7 +135,8 @@ fn one(user: &User, settlement: &Settlement, may: bool, sent: &Sent, complaint: 
             @else { p.muted { "Your role may look at this settlement, not change it." } }
         }
     };
-    let lead = "A change is saved together with its audit entry, or not at all; the commission has an entry of its own.";
+    let lead =
+        "A change is saved together with its audit entry, or not at all; the commission has an entry of its own.";
     page(user, Place::Settlements, &format!("Settlement of {}", settlement.reference), lead, &content)
 }
 

@@ -61,7 +61,12 @@ impl Worker {
         let text = response.text().await.unwrap();
         self.took.entry(what).or_default().push(began.elapsed());
         for marker in &self.company.foreign {
-            assert!(!text.contains(marker), "{} of {} got {marker} from {path}", self.person.name, self.company.tenant.name);
+            assert!(
+                !text.contains(marker),
+                "{} of {} got {marker} from {path}",
+                self.person.name,
+                self.company.tenant.name
+            );
         }
         (status, text)
     }
@@ -69,7 +74,11 @@ impl Worker {
     async fn open(&self, path: &str, form: Option<&[(&str, &str)]>) -> Response {
         let address = format!("{}{path}", self.base);
         let request = match form {
-            Some(form) => self.client.post(address).header("content-type", "application/x-www-form-urlencoded").body(serde_urlencoded::to_string(form).unwrap()),
+            Some(form) => self
+                .client
+                .post(address)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(serde_urlencoded::to_string(form).unwrap()),
             None => self.client.get(address),
         };
         request.header("sec-fetch-site", "same-origin").header("cookie", &self.cookie).send().await.unwrap()
@@ -91,7 +100,8 @@ impl Worker {
     fn keep(&mut self, response: &Response) {
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let set = response.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
-        let pairs: Vec<&str> = set.filter_map(|cookie| cookie.split(';').next()).filter(|pair| !pair.ends_with('=')).collect();
+        let pairs: Vec<&str> =
+            set.filter_map(|cookie| cookie.split(';').next()).filter(|pair| !pair.ends_with('=')).collect();
         self.cookie = pairs.join("; ");
     }
 
@@ -129,7 +139,12 @@ impl Worker {
             9..=10 if role == "accountant" => {
                 let memo = format!("marker-{slug}-{}", self.any(10_000));
                 let today = chrono::Utc::now().date_naive().to_string();
-                let form = [("posted_on", today.as_str()), ("account", "5000 Carrier cost"), ("memo", &memo), ("amount", "12.50")];
+                let form = [
+                    ("posted_on", today.as_str()),
+                    ("account", "5000 Carrier cost"),
+                    ("memo", &memo),
+                    ("amount", "12.50"),
+                ];
                 expect(self.ask("post", "/ledger/postings", Some(&form)).await, StatusCode::SEE_OTHER, "post");
             }
             11..=12 if role == "accountant" => {
@@ -169,7 +184,13 @@ async fn company(pool: &PgPool, tenant: Tenant) -> Arc<Company> {
     let foreign = others.flat_map(|other| {
         let reference = other.reference(0);
         let prefix = reference.trim_end_matches(char::is_numeric).to_owned();
-        [other.name.to_owned(), other.id.to_string(), format!("@{}.test", other.slug), format!("marker-{}", other.slug), format!(">{prefix}")]
+        [
+            other.name.to_owned(),
+            other.id.to_string(),
+            format!("@{}.test", other.slug),
+            format!("marker-{}", other.slug),
+            format!(">{prefix}"),
+        ]
     });
     let other = TENANTS.iter().find(|other| other.id != tenant.id).unwrap();
     Arc::new(Company {
@@ -231,7 +252,8 @@ async fn thirty_two_people_of_three_tenants_get_no_error_and_nothing_of_each_oth
 
     let length = Duration::from_secs(asked.unwrap_or(4));
     let began = Instant::now();
-    let followers: Vec<_> = workers.iter().take(15).step_by(5).cloned().map(|owner| tokio::spawn(follow(owner))).collect();
+    let followers: Vec<_> =
+        workers.iter().take(15).step_by(5).cloned().map(|owner| tokio::spawn(follow(owner))).collect();
     let tasks: Vec<_> = workers
         .into_iter()
         .map(|mut worker| {
@@ -305,10 +327,22 @@ async fn after(app: &App, pool: &PgPool) {
 #[expect(clippy::print_stderr, reason = "whoever asks for a length of time wants to read it")]
 fn report(took: &BTreeMap<&str, Vec<Duration>>, elapsed: Duration) {
     let all: Vec<Duration> = took.values().flatten().copied().collect();
-    eprintln!("{} requests in {:.1} s: {:.0} a second", all.len(), elapsed.as_secs_f64(), all.len() as f64 / elapsed.as_secs_f64());
+    eprintln!(
+        "{} requests in {:.1} s: {:.0} a second",
+        all.len(),
+        elapsed.as_secs_f64(),
+        all.len() as f64 / elapsed.as_secs_f64()
+    );
     for (what, mut times) in took.iter().map(|(what, times)| (*what, times.clone())).chain([("all", all)]) {
         times.sort_unstable();
         let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_millis();
-        eprintln!("{what:>10} {:>6}  p50 {:>5} ms  p95 {:>5} ms  p99 {:>5} ms  max {:>5} ms", times.len(), at(50), at(95), at(99), at(100));
+        eprintln!(
+            "{what:>10} {:>6}  p50 {:>5} ms  p95 {:>5} ms  p99 {:>5} ms  max {:>5} ms",
+            times.len(),
+            at(50),
+            at(95),
+            at(99),
+            at(100)
+        );
     }
 }

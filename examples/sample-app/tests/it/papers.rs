@@ -18,11 +18,13 @@ async fn documents(pool: &PgPool, tenant: &Tenant, load: usize) -> Vec<Uuid> {
 }
 
 async fn entries(pool: &PgPool, action: &str) -> Vec<(Option<Value>, Option<Value>)> {
-    sqlx::query_as("SELECT before, after FROM stockade.audit_entry WHERE action = $1 AND outcome = 'success' ORDER BY entry_id")
-        .bind(action)
-        .fetch_all(pool)
-        .await
-        .unwrap()
+    sqlx::query_as(
+        "SELECT before, after FROM stockade.audit_entry WHERE action = $1 AND outcome = 'success' ORDER BY entry_id",
+    )
+    .bind(action)
+    .fetch_all(pool)
+    .await
+    .unwrap()
 }
 
 #[sqlx::test(migrations = false)]
@@ -91,7 +93,10 @@ async fn a_settlement_and_its_commission_leave_their_before_and_after(pool: PgPo
     let [(Some(before), Some(after))] = &*entries(&pool, "commission.update").await else { panic!("one entry") };
     assert_eq!((&before["commission_percent"], &after["commission_percent"]), (&"12.50".into(), &"20.00".into()));
     let [(Some(before), Some(after))] = &*entries(&pool, "settlement.update").await else { panic!("one entry") };
-    assert_eq!((&before["status"], &after["status"], &after["pay_cents"]), (&"draft".into(), &"approved".into(), &150_000.into()));
+    assert_eq!(
+        (&before["status"], &after["status"], &after["pay_cents"]),
+        (&"draft".into(), &"approved".into(), &150_000.into())
+    );
 
     assert_eq!(change(&mut accountant, "1,500", "20", "paid").await, StatusCode::SEE_OTHER);
     assert_eq!(change(&mut accountant, "9,999", "20", "draft").await, StatusCode::FORBIDDEN, "what is paid stays");
@@ -122,7 +127,9 @@ async fn a_bank_account_is_changed_by_an_owner_and_the_log_shows_it_masked(pool:
     assert_eq!(owner.post("/drivers/bank-account", &form).await.status, StatusCode::SEE_OTHER);
     assert_ne!(sealed(&pool).await, before);
     assert!(owner.get("/drivers").await.text.contains("8990"), "the page shows its end");
-    let [(Some(before), Some(after))] = &*entries(&pool, "driver.bank_account.update").await else { panic!("one entry") };
+    let [(Some(before), Some(after))] = &*entries(&pool, "driver.bank_account.update").await else {
+        panic!("one entry")
+    };
     assert_ne!(before, after);
     let log = format!("{before} {after}");
     assert!(!log.contains("4455667") && !log.contains("7788990") && log.contains("8990"), "{log}");
@@ -140,7 +147,10 @@ async fn a_switch_holds_for_its_tenant_whatever_the_role_and_is_logged(pool: PgP
     let mut viewer = Browser::signed_in(&app, &ACME, &VIEWER).await;
     assert_eq!(viewer.post("/administration/features", &switch).await.status, StatusCode::FORBIDDEN);
     let mut admin = Browser::signed_in(&app, &ACME, &ADMIN).await;
-    assert_eq!(admin.post("/administration/features", &[("feature", "gravity"), ("position", "off")]).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        admin.post("/administration/features", &[("feature", "gravity"), ("position", "off")]).await.status,
+        StatusCode::BAD_REQUEST
+    );
     assert_eq!(admin.post("/administration/features", &switch).await.status, StatusCode::SEE_OTHER);
     let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
     let own = format!("/documents/{}", documents(&pool, &ACME, 0).await[0]);

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{Response, sse::Event},
 };
 use http::HeaderMap;
@@ -20,7 +20,7 @@ use crate::{
     domain::{people, retention},
     permissions::Perm,
     web::{
-        SignedIn, WebApp,
+        Query, SignedIn, WebApp,
         live::{End, Following, Goes, answer, resume},
         problem::Problem,
     },
