@@ -45,7 +45,7 @@ async fn people_do_their_work_in_a_browser_by_keyboard_on_a_telephone_in_the_dar
         viewer(&hand).await;
         hand.sign_out().await;
         support(&hand).await;
-        WebDriverResult::Ok(hand.wrong.into_inner().unwrap())
+        WebDriverResult::Ok(std::mem::take(&mut *hand.wrong.lock().unwrap()))
     });
     let wrong = done.await.unwrap();
     assert!(wrong.is_empty(), "\n{wrong}");
@@ -86,7 +86,7 @@ async fn owner(hand: &Hand, app: &App, downloads: &Path) {
     let file = downloads.join("audit.csv");
     let exported =
         wait_for("the export", async || std::fs::read_to_string(&file).ok().filter(|text| !text.is_empty())).await;
-    assert!(exported.contains(&ACME.id.to_string()) && exported.contains("load.update"), "{exported}");
+    assert!(exported.starts_with("seq,") && exported.contains(",load.update,"), "{exported}");
 
     hand.go("/administration/encryption").await;
     let before = hand.text("main").await;
@@ -151,9 +151,9 @@ async fn follow(hand: &Hand, app: &App) {
 
     hand.go("/isolation").await;
     let stopped = ".tile:last-child b";
-    assert_eq!(hand.text(stopped).await, "0");
+    let before = hand.text(stopped).await;
     hand.run("return fetch('/isolation', { method: 'POST' }).then((answer) => answer.status)").await;
-    wait_for("the lanes", async || (hand.text(stopped).await != "0").then_some(())).await;
+    wait_for("the lanes", async || (hand.text(stopped).await != before).then_some(())).await;
 }
 
 /// The same pages when no script runs: everything is there, and a form is saved.

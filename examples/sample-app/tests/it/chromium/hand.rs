@@ -45,6 +45,15 @@ pub(super) struct Hand {
     pub(super) wrong: Mutex<String>,
 }
 
+impl Drop for Hand {
+    #[expect(clippy::print_stderr, reason = "a test that ends early has not said yet what it found")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.wrong.lock().unwrap());
+        }
+    }
+}
+
 impl Hand {
     pub(super) async fn go(&self, path: &str) {
         self.browser.goto(format!("{}{path}", self.base)).await.unwrap();
@@ -65,7 +74,9 @@ impl Hand {
     }
 
     pub(super) async fn text(&self, selector: &str) -> String {
-        self.browser.find(By::Css(selector)).await.unwrap().text().await.unwrap()
+        // In one step: a page that goes on exchanges its elements.
+        let text = format!("return document.querySelector({selector:?}).innerText");
+        self.run(&text).await.as_str().unwrap().to_owned()
     }
 
     pub(super) async fn shows(&self, selector: &str) -> bool {
