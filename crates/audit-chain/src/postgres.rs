@@ -23,6 +23,7 @@ mod erasing;
 mod evidence;
 #[cfg(feature = "bundle")]
 mod exporting;
+mod following;
 mod health;
 mod holding;
 mod migrations;
@@ -50,6 +51,7 @@ pub use crowd::{Work, tenants, verify_all};
 pub use erasing::erase;
 #[cfg(feature = "bundle")]
 pub use exporting::{Export, ExportRequest};
+pub use following::follow;
 pub use health::{Deviation, Health, Part, health};
 pub use holding::{place_hold, release_hold};
 pub use migrations::{MIGRATIONS, migrator};

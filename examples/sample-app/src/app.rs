@@ -1,8 +1,14 @@
 //! The application: every crate, wired once.
 
-use std::{net::IpAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
+use chrono::{NaiveDate, Utc};
 use sqlx::{
     ConnectOptions, PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection, postgres::PgConnectOptions,
 };
@@ -18,7 +24,7 @@ use stockade::{
         postgres::{ActorCache, Members},
     },
     session::{ApiTokenPolicy, Auth, BoxError, Cookies, SecretCipher, SeedOwner, postgres::PgStore},
-    tenant_guard::TenantDb,
+    tenant_guard::{TenantDb, Today},
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -29,6 +35,7 @@ use crate::{
     database::{Logins, Prefix, Server},
     evidence::Evidence,
     limits::{Counting, Limits, Permit, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
+    live::Live,
     outbox::Outbox,
     permissions::{self, Perm},
     schema,
@@ -65,10 +72,13 @@ pub struct App {
     administrator: PgConnectOptions,
     prefix: Prefix,
     sealing: Arc<Notify>,
+    pub(crate) today: Mutex<Today<NaiveDate>>,
+    /// Who follows which page.
+    pub live: Arc<Live>,
 }
 
 /// The tenant whose keys seal what belongs to the application itself. The nil UUID is no tenant of the vault.
-const PLATFORM: Uuid = Uuid::from_u128(0xf4e1 << 112);
+pub(crate) const PLATFORM: Uuid = Uuid::from_u128(0xf4e1 << 112);
 
 /// How long a process goes on using keys that another one has exchanged.
 const CACHED: Duration = Duration::from_secs(30);
@@ -135,6 +145,8 @@ impl App {
             administrator: server.administrator_login().clone(),
             prefix,
             sealing: Arc::new(Notify::new()),
+            today: Mutex::new(Today::new(Utc::now().date_naive())),
+            live: Arc::default(),
         })
     }
 
@@ -218,6 +230,10 @@ impl App {
         self.administrator.connect().await
     }
 
+    pub(crate) fn administrator_login(&self) -> &PgConnectOptions {
+        &self.administrator
+    }
+
     /// How requests connect, where the server takes more than one connection at a time.
     #[must_use]
     pub fn login(&self) -> Option<PgConnectOptions> {
@@ -238,6 +254,7 @@ impl App {
         self.trail.flush().await;
         let mut connection = self.sealer().await?;
         Sealer::new().seal_pending(&mut connection).await?;
+        self.live.look_soon();
         Ok(())
     }
 
@@ -247,6 +264,7 @@ impl App {
             drop(tokio::time::timeout(Duration::from_secs(5), self.sealing.notified()).await);
             // The end of a breach is an event too, and nobody else may come to notice it.
             self.limits.sweep();
+            drop(self.counted_today());
             if let Err(error) = self.seal_now().await {
                 complain(&error);
                 tokio::time::sleep(Duration::from_secs(1)).await;

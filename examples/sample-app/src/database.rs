@@ -104,7 +104,7 @@ impl Server {
         let url = self.administrator.to_url_lossy();
         Postgres::create_database(url.as_str())
             .await
-            .context("the role of DATABASE_URL may not create a database, which the tour needs")
+            .context("the role of DATABASE_URL may not create a database, which the tour and the restore drill need")
     }
 
     /// Drops this server's database, whoever is connected to it.
@@ -114,7 +114,7 @@ impl Server {
     pub async fn drop_database(&self) -> Result<()> {
         Postgres::force_drop_database(self.administrator.to_url_lossy().as_str())
             .await
-            .context("the tour's database was not dropped")
+            .context("a database that was made for a moment was not dropped")
     }
 
     /// Where the data is, as the name of a folder: `localhost-5432-postgres`.

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use chrono::Utc;
 use stockade::{
     audit_chain::{self, Entry, Outcome, RequestContext, Severity},
-    rbac::{Permission, Resource, RowFilter, Rows, SubjectVersion},
-    tenant_guard::{Principal, ReadOnly, ReadWrite, TenantId, Tx},
+    rbac::{Permission, Resource, RowFilter, Rows, SubjectVersion, postgres::Granting},
+    tenant_guard::{Principal, ReadOnly, ReadWrite, TenantId, TenantTx, Tx},
 };
 
 pub use crate::authority::Refused;
@@ -149,6 +149,14 @@ impl Desk {
                 Ok(Err(refused))
             }
         }
+    }
+
+    /// The members of the tenant, as this person may change them, in the desk's transaction.
+    ///
+    /// # Errors
+    /// When this is somebody else's desk.
+    pub fn members<'a>(&'a mut self, app: &'a App) -> anyhow::Result<Granting<'a, Perm, TenantTx>> {
+        Ok(app.members.by(self.actor.direct()?, &mut self.tx))
     }
 
     /// Records `entry` in the desk's transaction.

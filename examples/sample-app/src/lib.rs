@@ -13,6 +13,7 @@ pub mod desk;
 pub mod domain;
 pub mod evidence;
 pub mod limits;
+pub mod live;
 pub mod outbox;
 pub mod permissions;
 pub mod reach;

@@ -24,6 +24,11 @@ pub const EXPORT_TENANT: &str = "export.tenant";
 /// Rule: downloads of one person.
 pub const DOWNLOAD_USER: &str = "download.user";
 
+/// Rule: documents that one person downloads.
+pub const DOCUMENT_USER: &str = "document.user";
+/// Rule: documents that the people of one tenant download.
+pub const DOCUMENT_TENANT: &str = "document.tenant";
+
 /// Where attempts are counted.
 #[derive(Clone, Debug)]
 pub enum Counting {

@@ -109,6 +109,7 @@ async fn serve(arguments: Arguments) -> Result<()> {
     seed::fill(&app).await?;
     tokio::spawn(Arc::clone(&app).seal_forever());
     tokio::spawn(Arc::clone(&app).watch_forever());
+    tokio::spawn(Arc::clone(&app).follow_forever());
 
     println!("Freight Desk is up: http://{address}");
     println!("Data: {}", server.describe());

@@ -14,11 +14,17 @@ stockade::rbac::permissions! {
         DriverView    = "driver.view":       Read,  up to Tenant;
         DriverEdit    = "driver.edit":       Write, up to Tenant;
         SsnReveal     = "driver.ssn.reveal": Read,  up to Tenant, audit;
+        DocumentDownload = "document.download": Read, up to Tenant, audit;
+        BankEdit      = "driver.bank.edit":  Write, up to Tenant, audit, mfa;
         LedgerView    = "ledger.view":       Read,  up to Tenant;
         LedgerPost    = "ledger.post":       Write, up to Tenant, audit;
         PeriodClose   = "ledger.close":      Write, up to Tenant, audit, mfa;
         PeriodAdjust  = "ledger.adjust":     Write, up to Tenant, audit, mfa;
         PeriodReopen  = "ledger.reopen":     Write, up to Tenant, audit, mfa;
+        SettlementView = "settlement.view":  Read,  up to Tenant;
+        SettlementEdit = "settlement.edit":  Write, up to Tenant, audit;
+        FeatureView   = "feature.view":      Read,  up to Tenant;
+        FeatureEdit   = "feature.edit":      Write, up to Tenant, audit;
         AuditView     = "audit.view":        Read,  up to Tenant;
         AuditExport   = "audit.export":      Read,  up to Tenant, audit;
         IntegrationView = "integration.view": Read, up to Tenant;

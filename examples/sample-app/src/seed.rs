@@ -13,6 +13,7 @@ use stockade::{
 use uuid::Uuid;
 
 mod company;
+mod paper;
 
 pub use company::{Desk, OFFICES, TEAMS};
 
@@ -128,6 +129,18 @@ impl Tenant {
         Uuid::from_u128(self.id.as_u128() | (index as u128 + 1) << 32)
     }
 
+    /// A load's id in this tenant.
+    #[must_use]
+    pub fn load(&self, index: usize) -> Uuid {
+        Uuid::from_u128(self.id.as_u128() | (index as u128 + 1) << 48)
+    }
+
+    /// What people call a load of this tenant, such as `AM-1041`.
+    #[must_use]
+    pub fn reference(&self, load: usize) -> String {
+        format!("{}-{}", self.prefix, 1041 + load)
+    }
+
     /// A person's id in this tenant.
     #[must_use]
     pub fn person(&self, person: &Person) -> Uuid {
@@ -232,6 +245,7 @@ async fn business(app: &App, tenant: &Tenant) -> Result<()> {
     .bind(keys.seal::<IntegrationToken>(&connected, &token)?)
     .execute(&mut tx)
     .await?;
+    paper::papers(&mut tx, tenant).await?;
     ledger(&mut tx, tenant).await?;
     let entry = Entry::new(tenant.id.into(), audit_chain::Actor::system("sample-app"), "tenant.provision")
         .entity("tenant", tenant.id.to_string())
@@ -251,8 +265,8 @@ async fn loads(tx: &mut TenantTx, tenant: &Tenant) -> Result<()> {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(tenant.id)
-        .bind(Uuid::from_u128(tenant.id.as_u128() | u128::from(number + 1) << 48))
-        .bind(format!("{}-{}", tenant.prefix, 1041 + number))
+        .bind(tenant.load(index))
+        .bind(tenant.reference(index))
         .bind(customer)
         .bind(origin)
         .bind(destination)

@@ -3,9 +3,11 @@
 //! It runs on a database of its own, so that it can break things: it alters an audit row as a superuser, for one.
 
 mod accounts;
+mod business;
 mod evidence;
 mod isolation;
 mod keys;
+mod operations;
 mod reach;
 mod retention;
 mod scratch;
@@ -58,6 +60,11 @@ async fn steps(scratch: &Scratch) -> Result<bool> {
     keys::shredding(&mut tour).await?;
     work::refused_by_role(&mut tour).await?;
     work::closed_period(&mut tour).await?;
+    business::changes(&mut tour).await?;
+    business::documents(&mut tour).await?;
+    operations::following(&mut tour).await?;
+    operations::sandbox(&mut tour).await?;
+    operations::restore(&mut tour).await?;
     signing_in::burst(&mut tour).await?;
     signing_in::revoke_everything(&mut tour).await?;
     accounts::demanded_factor(&mut tour).await?;

@@ -5,10 +5,12 @@ mod accounts;
 mod administration;
 mod api;
 mod audit;
+mod documents;
 mod drivers;
 mod encryption;
 mod enrol;
 mod exports;
+mod features;
 mod guard;
 mod integrations;
 mod invitations;
@@ -16,7 +18,9 @@ mod isolation;
 mod layout;
 mod ledger;
 mod limits;
+mod live;
 mod loads;
+mod operations;
 mod outbox;
 mod people;
 mod posture;
@@ -27,6 +31,7 @@ mod retention;
 mod roles;
 mod routes;
 mod security;
+mod settlements;
 mod sharing;
 mod shredding;
 mod sign_in;
@@ -38,11 +43,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    extract::{FromRequest, Request, State},
+    extract::{FromRequest, FromRequestParts, Request, State},
     middleware::map_response,
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, request::Parts};
 use serde::de::DeserializeOwned;
 use stockade::session::{
     axum::peer,
@@ -65,7 +70,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(|| async { Problem::NotFound })
         .layer(
             ServiceBuilder::new()
-                .layer(response_header("content-security-policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"))
+                .layer(response_header("content-security-policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"))
                 .layer(response_header("x-content-type-options", "nosniff"))
                 .layer(response_header("referrer-policy", "same-origin"))
                 .layer(response_header("cache-control", "no-store"))
@@ -84,6 +89,11 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let live = Arc::clone(&app.live);
+    let stop = async move {
+        stop.await;
+        live.close();
+    };
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
@@ -98,6 +108,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         match axum::Form::from_request(request, state).await {
             Ok(axum::Form(value)) => Ok(Self(value)),
+            Err(_) => Err(Problem::Malformed.into_response()),
+        }
+    }
+}
+
+/// The query of an address. A malformed one is a page for a person too.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        match axum::extract::Query::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
             Err(_) => Err(Problem::Malformed.into_response()),
         }
     }

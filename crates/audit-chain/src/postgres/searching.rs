@@ -28,7 +28,6 @@ macro_rules! matches_filter {
         AND ($8::smallint IS NULL OR e.severity >= $8)"
     };
 }
-#[cfg(feature = "bundle")]
 pub(super) use matches_filter;
 
 // The ids are bounded too, because partitions are ranges of them: those outside are not even opened.
@@ -121,7 +120,7 @@ impl Filter {
     }
 }
 
-fn audit_row(row: &PgRow) -> Result<AuditRow, Error> {
+pub(super) fn audit_row(row: &PgRow) -> Result<AuditRow, Error> {
     let id: Uuid = row.try_get("entry_id")?;
     let seq: Option<i64> = row.try_get("seq")?;
     let stored = columns::fields(row).zip(columns::openings(row));

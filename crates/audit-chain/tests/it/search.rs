@@ -7,7 +7,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use stockade_audit_chain::{
     Actor, ActorKind, Entry, ErrorKind, Outcome, RequestContext, Severity, csv,
-    postgres::{Cursor, Filter, record, record_at, search},
+    postgres::{Cursor, Filter, follow, record, record_at, search},
 };
 
 use crate::support::{APP, append, connect, disarm, install, scope, seal, tenant};
@@ -205,4 +205,62 @@ async fn a_page_opens_the_partitions_of_few_months(pool: PgPool) {
         next = page.next.map(|cursor| filter.after(cursor));
     }
     assert!(paged == whole && whole.is_sorted_by(|one, next| one.entry_id > next.entry_id));
+}
+
+#[sqlx::test(migrations = false)]
+async fn following_gives_each_entry_of_the_tenant_once_and_in_order(pool: PgPool) {
+    install(&pool).await;
+    for (whose, count) in [(1, 1), (2, 2), (1, 3)] {
+        append(&pool, tenant(whose), count).await;
+    }
+    seal(&pool).await;
+    append(&pool, tenant(1), 1).await;
+    let mut app = connect(&pool, APP).await;
+    let mut tx = scope(&mut app, tenant(1)).await;
+    let pairs = Filter::new(tenant(1)).limit(NonZeroU32::new(2).unwrap());
+    let (mut seen, mut last) = (Vec::new(), 0);
+    loop {
+        let rows = follow(&mut *tx, &pairs, last).await.unwrap();
+        let Some(end) = rows.last() else { break };
+        last = end.seq.unwrap();
+        seen.extend(rows.iter().map(|row| (row.seq.unwrap(), row.tenant)));
+    }
+    assert_eq!(seen, [(1, tenant(1)), (2, tenant(1)), (3, tenant(1)), (4, tenant(1))]);
+    let behind = follow(&mut *tx, &Filter::new(tenant(1)), 3).await.unwrap();
+    assert_eq!((behind.len(), behind[0].seq), (1, Some(4)));
+    assert!(follow(&mut *tx, &Filter::new(tenant(1)), u64::MAX).await.unwrap().is_empty());
+    assert!(follow(&mut *tx, &Filter::new(tenant(1)).action("nothing"), 0).await.unwrap().is_empty());
+    // The other tenant's log has entries, and this scope finds none of them whatever it asks for.
+    assert!(follow(&mut *tx, &Filter::new(tenant(2)), 0).await.unwrap().is_empty());
+    let mut superuser = pool.acquire().await.unwrap();
+    assert_eq!(follow(&mut *superuser, &Filter::new(tenant(2)), 0).await.unwrap().len(), 2, "the control");
+}
+
+#[sqlx::test(migrations = false)]
+async fn following_while_entries_are_sealed_leaves_none_out(pool: PgPool) {
+    install(&pool).await;
+    let writers: Vec<_> = (0..4)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    append(&pool, tenant(1), 3).await;
+                    seal(&pool).await;
+                }
+            })
+        })
+        .collect();
+    let mut app = connect(&pool, APP).await;
+    let mut seen = Vec::new();
+    while seen.len() < 120 {
+        let over = writers.iter().all(tokio::task::JoinHandle::is_finished);
+        let mut tx = scope(&mut app, tenant(1)).await;
+        let rows = follow(&mut *tx, &Filter::new(tenant(1)), seen.len() as u64).await.unwrap();
+        assert!(!(over && rows.is_empty()), "{} of 120 entries came", seen.len());
+        seen.extend(rows.into_iter().map(|row| row.seq.unwrap()));
+    }
+    assert_eq!(seen, (1..=120).collect::<Vec<u64>>());
+    for writer in writers {
+        writer.await.unwrap();
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde_json::json;
 use sqlx::QueryBuilder;
 use stockade::{
     audit_chain::PersonalPaths,
@@ -143,6 +144,36 @@ pub async fn reveal_ssn(
         .severity(stockade::audit_chain::Severity::Notice);
     desk.record(&entry).await?;
     Ok(Ok(ssn))
+}
+
+/// Where a driver's settlements go from now on. The log has the masked account before and after, which nobody can pay into.
+///
+/// # Errors
+/// When the database fails or a value does not open. A refusal by the policy is the inner `Err`.
+pub async fn change_account(
+    desk: &mut Desk,
+    keys: &Keys,
+    driver: &Driver,
+    account: &Secret<String>,
+) -> anyhow::Result<Result<(), Refused>> {
+    if let Err(refused) = desk.require(Perm::BankEdit, &driver.resource(), ("driver", driver.id)).await? {
+        return Ok(Err(refused));
+    }
+    let before = driver.masked_account(keys)?;
+    let sealed = keys.of(driver.id)?.seal::<DriverBankAccount>(&driver.id, account)?;
+    sqlx::query("UPDATE freight.drivers SET bank_account = $2 WHERE id = $1")
+        .bind(driver.id)
+        .bind(sealed)
+        .execute(&mut desk.tx)
+        .await?;
+    let entry = desk
+        .entry("driver.bank_account.update")
+        .entity("driver", driver.id)
+        .before(json!({ "bank_account": before }))
+        .after(json!({ "bank_account": account.masked().to_string() }))
+        .severity(stockade::audit_chain::Severity::Warning);
+    desk.record(&entry).await?;
+    Ok(Ok(()))
 }
 
 /// The drivers who have this number, by its keyed hash, and records that somebody looked, without the number. Ends the desk.

@@ -10,6 +10,11 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct Cents(pub i64);
 
+/// A part of an amount, in hundredths of a percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Share(i32);
+
 /// Why a text is not an amount, as a sentence for the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAnAmount;
@@ -39,6 +44,27 @@ impl Cents {
     }
 }
 
+impl Share {
+    /// Reads a percentage such as `12.5`, from 0 to 100 with at most two decimals.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hundredths = Cents::parse(text.trim().trim_end_matches('%')).ok()?.0;
+        i32::try_from(hundredths).ok().filter(|share| (0..=10_000).contains(share)).map(Self)
+    }
+
+    /// This part of an amount, rounded down.
+    #[must_use]
+    pub fn of(self, amount: Cents) -> Cents {
+        Cents(amount.0.saturating_mul(i64::from(self.0)).div_euclid(10_000))
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02}", self.0.div_euclid(100), self.0.rem_euclid(100))
+    }
+}
+
 impl fmt::Display for Cents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
@@ -63,7 +89,7 @@ impl fmt::Display for NotAnAmount {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cents, NotAnAmount};
+    use super::{Cents, NotAnAmount, Share};
 
     #[test]
     fn reads_what_people_write() {
@@ -75,6 +101,17 @@ mod tests {
         for text in ["", "-", ".5", "1.234", "1e5", "ten", "10000000.01", "9999999999", "--1", "1-"] {
             assert_eq!(Cents::parse(text), Err(NotAnAmount), "{text}");
         }
+    }
+
+    #[test]
+    fn reads_percentages_and_takes_that_part() {
+        for (text, of_ten_dollars) in [("0", 0), ("12.5", 125), ("100%", 1_000), ("0.01", 0)] {
+            assert_eq!(Share::parse(text).map(|share| share.of(Cents(1_000))), Some(Cents(of_ten_dollars)), "{text}");
+        }
+        for text in ["", "-1", "100.01", "1.234", "ten"] {
+            assert_eq!(Share::parse(text), None, "{text}");
+        }
+        assert_eq!(Share::parse("7.5").unwrap().to_string(), "7.50");
     }
 
     #[test]

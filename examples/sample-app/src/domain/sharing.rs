@@ -1,7 +1,5 @@
 //! Sharing single loads and accounts: "office B sees account X", for a reason and usually for a time.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use stockade::{
@@ -130,8 +128,7 @@ pub async fn of<A>(desk: &mut Desk<A>, kind: Kind, row: Uuid) -> sqlx::Result<Ve
 /// # Errors
 /// When the database fails. A refusal is the inner `Err`.
 pub async fn share(app: &App, desk: &mut Desk, row: &Row, new: &New) -> Result<Result<(), Refused>> {
-    let actor = Arc::clone(&desk.actor);
-    let mut by = app.members.by(actor.direct()?, &mut desk.tx);
+    let mut by = desk.members(app)?;
     let answer: Answer<Shared> = by.share(&row.shared(), new.with, new.level, &new.reason, new.until).await;
     keep(desk, "share.add", row, answer?).await
 }
@@ -141,8 +138,7 @@ pub async fn share(app: &App, desk: &mut Desk, row: &Row, new: &New) -> Result<R
 /// # Errors
 /// When the database fails. A refusal is the inner `Err`.
 pub async fn end(app: &App, desk: &mut Desk, row: &Row, share: Uuid) -> Result<Result<(), Refused>> {
-    let actor = Arc::clone(&desk.actor);
-    let answer = app.members.by(actor.direct()?, &mut desk.tx).unshare(&row.shared(), share).await?;
+    let answer = desk.members(app)?.unshare(&row.shared(), share).await?;
     keep(desk, "share.end", row, answer).await
 }
 

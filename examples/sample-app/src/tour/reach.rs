@@ -48,25 +48,25 @@ pub(super) async fn giving(tour: &mut Tour<'_>) -> Result<()> {
     for (target, role, allowed) in [(&GUEST, "accountant", false), (&ADMIN, "viewer", false), (&GUEST, "viewer", true)]
     {
         let mut desk = tour.desk(&session, "POST", "/administration/people/{id}/roles").await?;
-        let (actor, id) = (desk.actor.clone(), ACME.person(target));
-        let answer = app.members.by(actor.direct()?, &mut desk.tx).assign(id, role, reason()?, None).await?;
+        let id = ACME.person(target);
+        let answer = desk.members(app)?.assign(id, role, reason()?, None).await?;
         let outcome = membership::kept(&mut desk, "role.assign", id, answer).await?;
         desk.commit(app).await?;
         let happened = outcome.as_ref().map_or_else(ToString::to_string, |()| "given, and recorded".to_owned());
         tour.check(&format!("{} makes {} {role}", ADMIN.name, target.name), happened, outcome.is_ok() == allowed);
     }
     let mut desk = tour.desk(&session, "POST", "/administration/people/{id}/overrides").await?;
-    let (actor, id) = (desk.actor.clone(), ACME.person(&GUEST));
+    let id = ACME.person(&GUEST);
     let until = chrono::Utc::now() + chrono::TimeDelta::days(1);
     let exception = Override::allow(Perm::LoadEdit, Scope::Tenant, reason()?, until)?;
-    let answer = app.members.by(actor.direct()?, &mut desk.tx).except(id, &exception).await?;
+    let answer = desk.members(app)?.except(id, &exception).await?;
     let made = membership::kept(&mut desk, "override.set", id, answer).await?;
     desk.commit(app).await?;
     tour.check("an exception for a day", "made, with its reason and its end", made.is_ok());
 
     let mut desk = tour.owner_desk("POST", "/administration/people/{id}/remove").await?;
-    let (actor, id) = (desk.actor.clone(), ACME.person(&OWNER));
-    let answer = app.members.by(actor.direct()?, &mut desk.tx).remove(id, reason()?).await?;
+    let id = ACME.person(&OWNER);
+    let answer = desk.members(app)?.remove(id, reason()?).await?;
     let outcome = membership::kept(&mut desk, "member.remove", id, answer).await?;
     desk.commit(app).await?;
     let happened = outcome.as_ref().map_or_else(ToString::to_string, |()| "gone".to_owned());

@@ -53,7 +53,7 @@ pub(crate) async fn log(State(app): WebApp, visitor: SignedIn) -> Result<Markup,
 /// Who may look, and an entry of the audit log that they did.
 ///
 /// The desk is closed before the inspection begins: on the embedded engine there is one connection.
-async fn inspector(app: &App, visitor: SignedIn, action: &str) -> Result<User, Problem> {
+pub(super) async fn inspector(app: &App, visitor: SignedIn, action: &str) -> Result<User, Problem> {
     let mut desk = app.desk(&visitor).await?;
     let everything = Resource::in_tenant(desk.user.tenant_id);
     let outcome = desk.require(Perm::SchemaInspect, &everything, ("schema", "freight")).await?;
@@ -67,10 +67,11 @@ async fn inspector(app: &App, visitor: SignedIn, action: &str) -> Result<User, P
     Ok(user)
 }
 
-fn render(app: &App, user: &User, result: &Markup) -> Markup {
+pub(super) fn render(app: &App, user: &User, result: &Markup) -> Markup {
     let content = html! {
         div.actions.spaced {
             a.button.quiet href="/administration/sign-in" { "Sign-in and sessions" }
+            a.button.quiet href="/administration/features" { "Features" }
             a.button.quiet href="/administration/retention" { "Retention: holds and erasure" }
             a.button.quiet href="/administration/encryption" { "Encryption and keys" }
             a.button.quiet href="/administration/shredding" { "Shredding" }
@@ -91,6 +92,16 @@ fn render(app: &App, user: &User, result: &Markup) -> Markup {
                 "/administration/log",
                 "Check the rules of the audit log",
                 "Compares the triggers, functions, policies, privileges and owners around the audit log with what its migrations made.",
+            ))
+            (inspection(
+                "/administration/helper",
+                "Run a helper process",
+                "Starts a program in the sandbox with a list that allows every variable, beside the URL of a database, and shows what got through.",
+            ))
+            (inspection(
+                "/administration/drill",
+                "Drill a restore",
+                "Dumps the database, restores the dump beside it, and compares rows, policies, triggers, roles, migrations and chains. Nothing may be written meanwhile.",
             ))
         }
         (result)

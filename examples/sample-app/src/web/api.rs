@@ -20,15 +20,22 @@ use super::{WebApp, problem::Problem, visitor};
 use crate::{
     app::App,
     authority::{Authority, Viewer},
-    domain::loads,
+    domain::{
+        features::{self, Feature},
+        loads,
+    },
     permissions::Perm,
 };
 
 /// `GET /api/loads`: those that the token's owner may see now, as far as the token goes.
 pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Response, Failed> {
     let mut look = app.look(&viewer).await?;
+    let on = features::is_on(&mut look.tx, Feature::Programs).await?;
     let loads = loads::all(&mut look).await?;
     look.close().await?;
+    if !on {
+        return Err(Failed::Denied("programs are switched off for your company".to_owned()));
+    }
     let loads: Vec<Value> = loads
         .iter()
         .map(|load| {

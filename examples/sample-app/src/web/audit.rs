@@ -2,8 +2,9 @@
 
 mod rows;
 mod standing;
+mod stream;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use chrono::NaiveDate;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -16,13 +17,15 @@ use stockade::{
 };
 use uuid::Uuid;
 
+pub(crate) use self::stream::stream;
 use self::{
     rows::{Names, table},
     standing::Standing,
 };
 use super::{
-    SignedIn, WebApp,
+    Query, SignedIn, WebApp,
     layout::{Place, page},
+    live::bar,
     problem::Problem,
 };
 use crate::{
@@ -114,6 +117,11 @@ impl Search {
         (filter, wrong)
     }
 
+    /// Where what is new to the same search comes from, for whoever has seen the log up to entry `seen`.
+    fn stream(&self, seen: i64) -> String {
+        format!("/audit/stream?{}&seen={seen}", self.query(""))
+    }
+
     /// The same search as the query of a link.
     fn query(&self, after: &str) -> String {
         let pairs = [
@@ -145,6 +153,9 @@ async fn find<A>(desk: &mut Desk<A>, form: &Search) -> Result<Page, Problem> {
 }
 
 async fn render<A>(app: &App, desk: &mut Desk<A>, form: &Search, report: Option<&Report>) -> Result<Markup, Problem> {
+    // Before the search: what is sealed meanwhile is sent once more rather than not at all.
+    let seen: Option<i64> =
+        sqlx::query_scalar("SELECT seq FROM stockade.audit_head").fetch_optional(&mut desk.tx).await?;
     let found = find(desk, form).await?;
     let entries: Vec<Uuid> = found.rows.iter().map(|row| row.entry_id).collect();
     let erased = retention::erased(&mut desk.tx, &entries).await?;
@@ -193,6 +204,7 @@ async fn render<A>(app: &App, desk: &mut Desk<A>, form: &Search, report: Option<
             @else { (behind.waiting) " entries wait for their place in the chain, the oldest for " (behind.oldest.as_millis()) " ms. " }
             (standing.sentence())
         }
+        @if form.after.is_empty() && desk.user.seen_by.is_none() { (bar(&form.stream(seen.unwrap_or_default()), "entries")) }
         div.card.flush { div.scroll { (table(&found.rows, &people, &erased)) } }
         @if let Some(next) = next { p { a.button.quiet href={ "/audit?" (form.query(&next)) } { "Older entries" } } }
     };

@@ -1,6 +1,10 @@
 //! Drivers: masked numbers, the act of revealing one, and finding a driver by one.
 
-use axum::extract::{Path, State};
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::StatusCode;
 use maud::{Markup, html};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -72,12 +76,41 @@ pub(crate) async fn find(State(app): WebApp, visitor: SignedIn, Form(form): Form
     Ok(shown.render(None, &answer))
 }
 
+/// Where a driver is to be paid. The account is in a form and in no address.
+#[derive(Deserialize)]
+pub(crate) struct Account {
+    driver: Uuid,
+    account: SecretString,
+}
+
+/// `POST /drivers/bank-account`
+pub(crate) async fn change_account(
+    State(app): WebApp,
+    visitor: SignedIn,
+    Form(form): Form<Account>,
+) -> Result<Response, Problem> {
+    let account = form.account.expose_secret().trim().to_owned();
+    if !(4..=34).contains(&account.len()) || !account.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        let note = html! { div.note.warn role="alert" { p { "Write routing and account number, such as 021000021-4455667." } } };
+        let page = Shown::read(&app, visitor.into()).await?.render(None, &note);
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    }
+    let keys = app.driver_keys(visitor.user.tenant_id, &[form.driver]).await?;
+    let mut desk = app.desk(&visitor).await?;
+    let driver = drivers::find(&mut desk, form.driver).await?.ok_or(Problem::NotFound)?;
+    let outcome = drivers::change_account(&mut desk, &keys, &driver, &Secret::new(account)).await?;
+    desk.commit(&app).await?;
+    outcome?;
+    Ok(Redirect::to("/drivers").into_response())
+}
+
 /// What the page shows, read before it is rendered.
 struct Shown {
     user: User,
     drivers: Vec<Driver>,
     keys: Keys,
     may_reveal: bool,
+    may_pay: bool,
 }
 
 impl Shown {
@@ -87,10 +120,11 @@ impl Shown {
         let user = viewer.user;
         // Revealing is recorded, and a look records nothing.
         let may_reveal = user.seen_by.is_none() && look.may(Perm::SsnReveal, &Resource::in_tenant(user.tenant_id));
+        let may_pay = user.seen_by.is_none() && look.may(Perm::BankEdit, &Resource::in_tenant(user.tenant_id));
         look.close().await?;
         let ids: Vec<Uuid> = drivers.iter().map(|driver| driver.id).collect();
         let keys = app.driver_keys(user.tenant_id, &ids).await?;
-        Ok(Self { user, drivers, keys, may_reveal })
+        Ok(Self { user, drivers, keys, may_reveal, may_pay })
     }
 
     fn render(&self, revealed: Option<(Uuid, &String)>, answer: &Markup) -> Markup {
@@ -120,6 +154,19 @@ impl Shown {
                     }
                 }
             } }
+            @if self.may_pay {
+                form.card method="post" action="/drivers/bank-account" autocomplete="off" {
+                    h2 { "Pay a driver into another account" }
+                    div.row {
+                        div.field { label for="driver" { "Driver" } select id="driver" name="driver" {
+                            @for driver in &self.drivers { option value=(driver.id) { (driver.name) } }
+                        } }
+                        div.field { label for="account" { "Bank account" } input id="account" name="account" required maxlength="34"; }
+                        div.field { button.quiet { "Change" } }
+                    }
+                    p.muted { "The log keeps both accounts, masked." }
+                }
+            }
             div.note { p { "The database holds these two columns sealed under a key of each driver, bound to tenant, table, column and row. Revealing a number or looking for one is a permission, and leaves an entry in the audit log." } }
         };
         page(&self.user, Place::Drivers, "Drivers", "Who hauls for you.", &content)

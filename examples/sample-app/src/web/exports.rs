@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
@@ -17,7 +17,7 @@ use stockade::{
 use uuid::Uuid;
 
 use super::{
-    SignedIn, WebApp,
+    Query, SignedIn, WebApp,
     audit::{Search, open},
     problem::Problem,
 };

@@ -11,7 +11,7 @@ use http::request::Parts;
 use stockade::{
     audit_chain::{self, Outcome, Severity},
     rbac::{Permission, Resource, Scope},
-    session::{self, tower::Visit},
+    session::{self, Touch, tower::Visit},
 };
 
 use super::{api, problem::Problem, routes::Guard, visitor};
@@ -26,14 +26,13 @@ const STAFF: &str = "/staff";
 
 /// Lets a request through whose guard is satisfied, with who makes it.
 pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: Request, next: Next) -> Response {
-    let permission = match guard {
+    match guard {
         Guard::Public(_) => return next.run(request).await,
-        Guard::Own(_) => None,
-        Guard::Needs(permission) => Some(permission),
         Guard::Token(permission) => return api::enter(&app, permission, request, next).await,
-    };
+        Guard::Own(_) | Guard::Needs(_) | Guard::Follows(_) => {}
+    }
     let (mut parts, body) = request.into_parts();
-    match enter(&app, &mut parts, permission).await {
+    match enter(&app, &mut parts, guard).await {
         Ok(None) => next.run(Request::from_parts(parts, body)).await,
         Ok(Some(answer)) => answer,
         Err(problem) => problem.into_response(),
@@ -42,10 +41,12 @@ pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: 
 
 /// Puts who makes the request into its extensions: [`Visitor`] and [`Viewer`] for a person who works, [`Viewer`] alone for staff who
 /// look. What takes a visitor cannot be reached by a look.
-async fn enter(app: &App, parts: &mut Parts, permission: Option<Perm>) -> Result<Option<Response>, Problem> {
+async fn enter(app: &App, parts: &mut Parts, guard: Guard) -> Result<Option<Response>, Problem> {
     let visit = Visit::of(&parts.extensions)?;
     let request = visitor::request(parts, &visit)?;
-    let viewer = match visit.visitor().await? {
+    // A page that is open in front of nobody must not keep its session alive.
+    let touch = if matches!(guard, Guard::Follows(_)) { Touch::Never } else { Touch::Throttled };
+    let viewer = match visit.visitor_with(touch).await? {
         session::tower::Visitor::Nobody => return Err(Problem::SignedOut),
         session::tower::Visitor::Own(session) => {
             let visitor = app.visitor(session.clone(), request).await?;
@@ -63,7 +64,7 @@ async fn enter(app: &App, parts: &mut Parts, permission: Option<Perm>) -> Result
             return Err(Problem::MustEnrol);
         }
     };
-    if let Some(permission) = permission
+    if let Some(permission) = guard.permission()
         && viewer.actor.scope(permission) == Scope::None
     {
         if permission == Perm::LoadView && viewer.actor.scope(Perm::Impersonate) != Scope::None {

@@ -1,7 +1,7 @@
 //! Coming in by an invitation.
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
@@ -18,7 +18,7 @@ use stockade::{
 };
 use uuid::Uuid;
 
-use super::{Form, WebApp, layout::door, problem::Problem};
+use super::{Form, Query, WebApp, layout::door, problem::Problem};
 use crate::{app::App, domain::membership, limits::CODE_ADDRESS};
 
 /// The link's token.

@@ -1,12 +1,19 @@
 //! Tenant isolation: a lane per tenant, and attempts to leave one's own.
 
-use axum::extract::State;
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    response::{Response, sse::Event},
+};
 use maud::{Markup, html};
-use stockade::tenant_guard::{Tally, TenantId};
+use stockade::{session::tower::Visit, tenant_guard::TenantId};
+use tokio::time::Instant;
 
 use super::{
     SignedIn, WebApp,
     layout::{Place, page},
+    live::{ASK_EVERY, Following, answer, bar},
     problem::Problem,
 };
 use crate::{
@@ -14,14 +21,20 @@ use crate::{
     authority::Viewer,
     domain::{
         attacks::{self, Attempt, Outcome},
+        lanes::{self, Lane, Reaches},
         people::User,
     },
+    permissions::Perm,
     seed,
 };
 
+/// How often the numbers of an open page are looked at. They are in this process.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// `GET /isolation`
 pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    Ok(render(&app, &viewer.user, &[]))
+    let reaches = reaches(&app, &viewer).await?;
+    Ok(render(&app, &viewer.user, &reaches, &[]))
 }
 
 /// `POST /isolation`: every attempt of this tenant on another one.
@@ -34,29 +47,41 @@ pub(crate) async fn attack(State(app): WebApp, visitor: SignedIn) -> Result<Mark
     let victim =
         seed::TENANTS.iter().find(|tenant| tenant.id != user.tenant_id).map_or(user.tenant_id, |tenant| tenant.id);
     let attempts = attacks::run(&app, &visitor.principal()?, victim).await?;
-    Ok(render(&app, &user, &attempts))
+    let reaches = reaches(&app, &visitor.into()).await?;
+    Ok(render(&app, &user, &reaches, &attempts))
 }
 
-fn render(app: &App, user: &User, attempts: &[Attempt]) -> Markup {
-    let counters = app.tenants.counters().snapshot();
-    let own = TenantId::from(user.tenant_id);
-    let total = counters.total();
-    let content = html! {
-        div.tiles {
-            (tile(total.queries, "queries since start, each in one tenant's scope"))
-            (tile(total.rows, "rows returned, each to its own tenant"))
-            (tile(total.foreign_rows, "rows of another tenant that were read"))
-            (tile(total.refused_statements, "statements refused before they were sent"))
-            (tile(total.refused_batches, "batches refused for straddling tenants"))
-        }
-        div.lanes {
-            (lane(&user.tenant_name, counters.tenant(own), true))
-            @for (index, (_, tally)) in counters.tenants().filter(|(tenant, _)| *tenant != own).enumerate() {
-                div.wall { "row-level security, enforced by the database" }
-                // Another customer's name is nobody's business here.
-                (lane(&format!("Another tenant ({})", index + 1), tally, false))
+/// `GET /isolation/stream`: the lanes, whenever a number of them changes.
+pub(crate) async fn stream(State(app): WebApp, visit: Visit, visitor: SignedIn) -> Result<Response, Problem> {
+    answer(app, visit, &visitor, Perm::IsolationView, async |mut following: Following| {
+        let mut shown = String::new();
+        loop {
+            let viewer = Viewer::from(following.still().await?);
+            let reaches = reaches(&following.app, &viewer).await?;
+            let asked = Instant::now();
+            while asked.elapsed() < ASK_EVERY {
+                let now = counted(&following.app, &viewer.user, &reaches).into_string();
+                if now != shown {
+                    following.send(Event::default().event("whole").data(&now)).await?;
+                    shown = now;
+                }
+                following.pause(MOMENT).await?;
             }
         }
+    })
+}
+
+async fn reaches(app: &App, viewer: &Viewer) -> anyhow::Result<Reaches> {
+    let mut look = app.look(viewer).await?;
+    let reaches = lanes::reaches(&mut look).await?;
+    look.close().await?;
+    Ok(reaches)
+}
+
+fn render(app: &App, user: &User, reaches: &Reaches, attempts: &[Attempt]) -> Markup {
+    let content = html! {
+        @if user.seen_by.is_none() { (bar("/isolation/stream", "lanes")) }
+        div id="lanes" { (counted(app, user, reaches)) }
         div.card.below {
             div.head {
                 div { h2 { "Try to leave the lane" } p { "Runs as this application does: its login, its connection, your tenant's scope. Each attempt is undone." } }
@@ -74,19 +99,42 @@ fn render(app: &App, user: &User, attempts: &[Attempt]) -> Markup {
     )
 }
 
+/// The part of the page that changes while it is open.
+fn counted(app: &App, user: &User, reaches: &Reaches) -> Markup {
+    let today = app.counted_today();
+    let own = TenantId::from(user.tenant_id);
+    let total = today.total();
+    let foreign: u64 = reaches.iter().filter(|(tenant, _)| **tenant != own).map(|(_, reach)| reach.rows).sum();
+    html! {
+        div.tiles {
+            (tile(total.queries, "queries today, each in one tenant's scope"))
+            (tile(foreign, "rows of another tenant in your reach"))
+            (tile(lanes::stopped(&total), "attempts to leave a lane stopped today"))
+        }
+        div.lanes {
+            @for (index, lane) in lanes::lanes(own, reaches, &today).iter().enumerate() {
+                @if index > 0 { div.wall { "row-level security, enforced by the database" } }
+                // Another customer's name is nobody's business here.
+                @let name = if index == 0 { user.tenant_name.clone() } else { format!("Another tenant ({index})") };
+                (self::lane(&name, lane, index == 0))
+            }
+        }
+        p.muted.below { "Counted in this process since midnight, UTC." }
+    }
+}
+
 fn tile(number: u64, text: &str) -> Markup {
     html! { div.tile { b { (number) } span { (text) } } }
 }
 
-fn lane(name: &str, tally: Tally, own: bool) -> Markup {
+fn lane(name: &str, lane: &Lane, own: bool) -> Markup {
     html! {
         div.lane.own[own] {
             div { strong { (name) } @if own { " " span.badge.good { "you" } } }
-            div { b { (tally.queries) } span { "queries" } }
-            div { b { (tally.rows) } span { "rows" } }
-            div { b { (tally.foreign_rows) } span { "foreign rows" } }
-            div { b { (tally.refused_statements) } span { "refused statements" } }
-            div { b { (tally.refused_batches) } span { "refused batches" } }
+            div { b { (lane.reach.rows) } span { "rows in your reach" } }
+            div { b { (lane.reach.documents) } span { "documents in your reach" } }
+            div { b { (lane.today.queries) } span { "queries today" } }
+            div { b { (lanes::stopped(&lane.today)) } span { "attempts stopped today" } }
         }
     }
 }

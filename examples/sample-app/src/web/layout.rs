@@ -11,6 +11,7 @@ pub(crate) enum Place {
     Accounts,
     Drivers,
     Ledger,
+    Settlements,
     Integrations,
     Audit,
     Isolation,
@@ -24,11 +25,12 @@ pub(crate) enum Place {
     Account,
 }
 
-const DESK: [(Place, &str, &str); 5] = [
+const DESK: [(Place, &str, &str); 6] = [
     (Place::Loads, "/loads", "Loads"),
     (Place::Accounts, "/accounts", "Customers"),
     (Place::Drivers, "/drivers", "Drivers"),
     (Place::Ledger, "/ledger", "Ledger"),
+    (Place::Settlements, "/settlements", "Settlements"),
     (Place::Integrations, "/integrations", "Integrations"),
 ];
 const OVERSIGHT: [(Place, &str, &str); 8] = [

@@ -19,6 +19,7 @@ use crate::{
     authority::Viewer,
     desk::Desk,
     domain::{
+        documents,
         loads::{self, Change, Load, STATUSES},
         money::Cents,
         sharing::{Kind, Row},
@@ -63,8 +64,8 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
 pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
     let mut look = app.look(&viewer).await?;
     let load = loads::find(&mut look, id).await?.ok_or(Problem::NotFound)?;
-    let card = shares(&mut look, &load).await?;
-    let page = one(&look, &load, &Draft::of(&load), &card);
+    let beside = beside(&mut look, &load).await?;
+    let page = one(&look, &load, &Draft::of(&load), &beside);
     look.close().await?;
     Ok(page)
 }
@@ -87,8 +88,8 @@ pub(crate) async fn change(
     let load = loads::find(&mut desk, id).await?.ok_or(Problem::NotFound)?;
     let mut draft = Draft { rate: sent.rate, status: sent.status, ..Draft::default() };
     let Some(change) = draft.read() else {
-        let card = shares(&mut desk, &load).await?;
-        let page = one(&desk, &load, &draft, &card);
+        let beside = beside(&mut desk, &load).await?;
+        let page = one(&desk, &load, &draft, &beside);
         desk.commit(&app).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
@@ -134,12 +135,16 @@ impl Draft {
     }
 }
 
-async fn shares<A>(desk: &mut Desk<A>, load: &Load) -> Result<Card, Problem> {
+/// What stands beside the load itself: its documents, and with whom it is shared.
+async fn beside<A>(desk: &mut Desk<A>, load: &Load) -> Result<Markup, Problem> {
     let facts = load.resource(desk.user.id);
-    Card::read(desk, &Row { kind: Kind::Load, id: load.id, facts }).await
+    let documents = documents::of(desk, load.id).await?;
+    let may = desk.user.seen_by.is_none() && desk.may(Perm::DocumentDownload, &facts);
+    let shares = Card::read(desk, &Row { kind: Kind::Load, id: load.id, facts }).await?;
+    Ok(html! { (super::documents::card(&documents, may)) (shares.render()) })
 }
 
-fn one<A>(desk: &Desk<A>, load: &Load, draft: &Draft, card: &Card) -> Markup {
+fn one<A>(desk: &Desk<A>, load: &Load, draft: &Draft, beside: &Markup) -> Markup {
     let may_edit = desk.may(Perm::LoadEdit, &load.resource(desk.user.id));
     let content = html! {
         div.grid {
@@ -168,7 +173,7 @@ fn one<A>(desk: &Desk<A>, load: &Load, draft: &Draft, card: &Card) -> Markup {
                 @else { p.muted { "Your role may look at this load, not change it." } }
             }
         }
-        (card.render())
+        (beside)
     };
     page(
         &desk.user,

@@ -65,8 +65,7 @@ pub(crate) async fn invite(State(app): WebApp, visitor: SignedIn, Form(draft): F
         return Ok(page);
     };
     let until = Utc::now() + TimeDelta::days(7);
-    let actor = desk.actor.clone();
-    let answer = app.members.by(actor.direct()?, &mut desk.tx).invite(email, &draft.role, reason, until).await?;
+    let answer = desk.members(&app)?.invite(email, &draft.role, reason, until).await?;
     let page = match answer {
         Ok((invitation, token)) => {
             let entry = membership::told(&desk, |by| bridge::invitation_entry("invitation.send", &invitation, by));
@@ -87,8 +86,7 @@ pub(crate) async fn invite(State(app): WebApp, visitor: SignedIn, Form(draft): F
 /// `POST /administration/people/invitations/{id}/withdraw`
 pub(crate) async fn withdraw(State(app): WebApp, visitor: SignedIn, Path(id): Path<Uuid>) -> Result<Redirect, Problem> {
     let mut desk = app.desk(&visitor).await?;
-    let actor = desk.actor.clone();
-    let answer = app.members.by(actor.direct()?, &mut desk.tx).withdraw(id).await?;
+    let answer = desk.members(&app)?.withdraw(id).await?;
     let outcome = match answer {
         Ok(invitation) => {
             let entry = membership::told(&desk, |by| bridge::invitation_entry("invitation.withdraw", &invitation, by));

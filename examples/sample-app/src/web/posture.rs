@@ -1,5 +1,7 @@
 //! The compliance dashboard: the posture crate's own page inside the application's frame.
 
+use std::num::NonZeroU32;
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -7,6 +9,10 @@ use axum::{
 use http::header::CONTENT_TYPE;
 use maud::{Markup, PreEscaped, html};
 use stockade::{
+    audit_chain::{
+        AuditRow, Outcome, Severity,
+        postgres::{Filter, search},
+    },
     posture::{Assessment, render},
     ratelimit::Key,
     rbac::Resource,
@@ -22,11 +28,13 @@ use crate::{app::App, authority::Viewer, controls, domain::people::User, limits:
 
 /// `GET /posture`: measured while the page is made.
 pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+    let events = events(&app, &viewer).await?;
     let (user, assessment) = measure(&app, viewer).await?;
     let content = html! {
         link rel="stylesheet" href="/posture.css";
         p { a.button.quiet href="/posture.json" { "Download as JSON" } }
         (PreEscaped(render::html::fragment(&assessment)))
+        div.grid.below { (recent(&events)) }
     };
     let lead =
         "Each control is measured on the running system when you open this page. What is not measured is not in place.";
@@ -42,6 +50,47 @@ pub(crate) async fn json(State(app): WebApp, visitor: SignedIn) -> Result<Respon
     }
     let (_, assessment) = measure(&app, visitor.into()).await?;
     Ok(([(CONTENT_TYPE, "application/json")], render::json(&assessment)).into_response())
+}
+
+/// The newest entries that somebody should look at, for whoever may read the log.
+async fn events(app: &App, viewer: &Viewer) -> Result<Vec<AuditRow>, Problem> {
+    const SHOWN: NonZeroU32 = NonZeroU32::new(8).unwrap();
+    let tenant = viewer.user.tenant_id;
+    let mut look = app.look(viewer).await?;
+    let mut events = Vec::new();
+    if look.may(Perm::AuditView, &Resource::in_tenant(tenant)) {
+        let notable = Filter::new(tenant.into()).at_least(Severity::Notice).limit(SHOWN);
+        events = search(&mut look.tx, &notable).await?.rows;
+    }
+    look.close().await?;
+    Ok(events)
+}
+
+fn recent(events: &[AuditRow]) -> Markup {
+    html! {
+        @if !events.is_empty() {
+            section.card aria-labelledby="recent" {
+                h2 id="recent" { "Recent events" }
+                ul.attempts {
+                    @for event in events {
+                        li {
+                            div {
+                                code { (event.action) } " "
+                                @match event.severity {
+                                    Severity::Critical => span.badge.bad { "critical" },
+                                    Severity::Warning => span.badge.warn { "warning" },
+                                    _ => {},
+                                }
+                                @if event.outcome != Outcome::Success { " " span.badge.bad { (event.outcome) } }
+                            }
+                            span.muted { (event.actor_name.as_deref().unwrap_or(&event.actor_id)) ", " (event.recorded_at.format("%Y-%m-%d %H:%M UTC")) }
+                        }
+                    }
+                }
+                p { a href="/audit?severity=notice" { "All of them" } }
+            }
+        }
+    }
 }
 
 async fn measure(app: &App, viewer: Viewer) -> Result<(User, Assessment), Problem> {

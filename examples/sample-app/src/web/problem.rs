@@ -82,7 +82,7 @@ impl IntoResponse for Problem {
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,
                 "Not understood",
-                "The form could not be read. Go back and try again.".to_owned(),
+                "What was sent could not be read. Go back and try again.".to_owned(),
             ),
             Self::CrossSite => (
                 StatusCode::FORBIDDEN,

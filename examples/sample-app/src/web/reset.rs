@@ -1,7 +1,7 @@
 //! A forgotten password: a message to the owner of the account, and the form that its link opens.
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use chrono::Utc;
@@ -14,7 +14,7 @@ use stockade::{
     session::{Redemption, ResetToken, tower::Visit},
 };
 
-use super::{Form, WebApp, layout::door, problem::Problem, sign_in::granted};
+use super::{Form, Query, WebApp, layout::door, problem::Problem, sign_in::granted};
 use crate::{
     limits::{RESET_ACCOUNT, RESET_ADDRESS},
     outbox::Message,

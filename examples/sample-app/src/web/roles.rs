@@ -1,7 +1,7 @@
 //! Roles: the matrix with its scope letters, who can do what, and files for a reviewer.
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -15,7 +15,7 @@ use stockade::rbac::{
 use uuid::Uuid;
 
 use super::{
-    SignedIn, WebApp,
+    Query, SignedIn, WebApp,
     layout::{Place, page},
     problem::Problem,
 };

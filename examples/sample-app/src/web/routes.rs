@@ -13,9 +13,9 @@ use axum::{
 use http::{Method, header};
 
 use super::{
-    account, accounts, administration, api, audit, drivers, encryption, enrol, exports, guard, integrations,
-    invitations, isolation, layout, ledger, limits, loads, outbox, people, posture, proof, reset, retention, roles,
-    security, sharing, shredding, sign_in, staff, tampering,
+    account, accounts, administration, api, audit, documents, drivers, encryption, enrol, exports, features, guard,
+    integrations, invitations, isolation, layout, ledger, limits, loads, operations, outbox, people, posture, proof,
+    reset, retention, roles, security, settlements, sharing, shredding, sign_in, staff, tampering,
 };
 use crate::{app::App, permissions::Perm};
 
@@ -28,8 +28,21 @@ pub enum Guard {
     Own(&'static str),
     /// A permission. How far it has to reach, the operation asks.
     Needs(Perm),
+    /// A permission, for what an open page asks by itself: it does not count as use of the session.
+    Follows(Perm),
     /// An API token, whose owner has the permission and which was made for it.
     Token(Perm),
+}
+
+impl Guard {
+    /// The permission that a person needs.
+    #[must_use]
+    pub const fn permission(self) -> Option<Perm> {
+        match self {
+            Self::Needs(permission) | Self::Follows(permission) => Some(permission),
+            _ => None,
+        }
+    }
 }
 
 /// A method of a path.
@@ -47,7 +60,7 @@ pub struct Route {
 /// The whole table.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    use Guard::{Needs, Own, Public, Token};
+    use Guard::{Follows, Needs, Own, Public, Token};
     const DOOR: Guard = Public("the way in");
     const ENROL: Guard = Public("for whoever must enrol and may do nothing else; it asks for the session by itself");
     const ASSET: Guard = Public("says nothing about anybody");
@@ -95,6 +108,11 @@ pub fn routes() -> Vec<Route> {
         get("/drivers", Needs(Perm::DriverView), drivers::list),
         post("/drivers/find", Needs(Perm::SsnReveal), drivers::find),
         post("/drivers/{id}/ssn", Needs(Perm::SsnReveal), drivers::reveal),
+        post("/drivers/bank-account", Needs(Perm::BankEdit), drivers::change_account),
+        get("/documents/{id}", Needs(Perm::DocumentDownload), documents::download),
+        get("/settlements", Needs(Perm::SettlementView), settlements::list),
+        get("/settlements/{id}", Needs(Perm::SettlementView), settlements::show),
+        post("/settlements/{id}", Needs(Perm::SettlementEdit), settlements::change),
         get("/integrations", Needs(Perm::IntegrationView), integrations::list),
         post("/integrations", Needs(Perm::IntegrationEdit), integrations::connect),
         get("/ledger", Needs(Perm::LedgerView), ledger::show),
@@ -103,6 +121,7 @@ pub fn routes() -> Vec<Route> {
         post("/ledger/periods/{id}/close", Needs(Perm::PeriodClose), ledger::close_for_good),
         post("/ledger/periods/{id}/reopen", Needs(Perm::PeriodReopen), ledger::reopen),
         get("/audit", Needs(Perm::AuditView), audit::show),
+        get("/audit/stream", Follows(Perm::AuditView), audit::stream),
         post("/audit/verify", Needs(Perm::AuditView), audit::verify),
         get("/audit.csv", Needs(Perm::AuditExport), exports::csv),
         get("/audit.jsonl", Needs(Perm::AuditExport), exports::json),
@@ -110,11 +129,16 @@ pub fn routes() -> Vec<Route> {
         get("/audit/entries/{seq}", Needs(Perm::AuditView), proof::show),
         get("/audit/entries/{seq}/bundle", Needs(Perm::AuditExport), exports::one),
         get("/isolation", Needs(Perm::IsolationView), isolation::show),
+        get("/isolation/stream", Follows(Perm::IsolationView), isolation::stream),
         post("/isolation", Needs(Perm::IsolationView), isolation::attack),
         get("/administration", Needs(Perm::SchemaInspect), administration::show),
         post("/administration/lint", Needs(Perm::SchemaInspect), administration::lint),
         post("/administration/log", Needs(Perm::SchemaInspect), administration::log),
         post("/administration/probe", Needs(Perm::SchemaInspect), administration::probe),
+        post("/administration/helper", Needs(Perm::SchemaInspect), operations::helper),
+        post("/administration/drill", Needs(Perm::SchemaInspect), operations::restore),
+        get("/administration/features", Needs(Perm::FeatureView), features::show),
+        post("/administration/features", Needs(Perm::FeatureEdit), features::switch),
         get("/administration/retention", Needs(Perm::RetentionView), retention::show),
         post("/administration/retention/holds", Needs(Perm::AuditHold), retention::place),
         post("/administration/retention/holds/{id}/release", Needs(Perm::AuditHold), retention::release),
@@ -166,6 +190,7 @@ pub fn routes() -> Vec<Route> {
         get("/limits", Needs(Perm::LimitsView), limits::show),
         get("/style.css", ASSET, || async { asset("text/css", include_str!("../../assets/style.css")) }),
         get("/posture.css", ASSET, || async { asset("text/css", stockade::posture::render::html::STYLE) }),
+        get("/live.js", ASSET, || async { asset("text/javascript", include_str!("../../assets/live.js")) }),
         get("/icon.svg", ASSET, || async { asset("image/svg+xml", layout::icon()) }),
     ]
 }

@@ -108,20 +108,29 @@ impl Browser {
         self.send(request).await
     }
 
-    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> Page {
+    /// What the server answers, its body still to come.
+    pub(crate) async fn open(&self, mut request: Request<Body>) -> Response<Body> {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
             request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().unwrap());
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Page {
+        let response = self.open(request).await;
         self.keep_cookies(&response);
+        let goes_on = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
         let header =
             |name| response.headers().get(name).map(|value: &http::HeaderValue| value.to_str().unwrap().to_owned());
         Page {
             status: response.status(),
             location: header(header::LOCATION),
             retry_after: header(header::RETRY_AFTER).map(|seconds| seconds.parse().unwrap()),
-            text: String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap(),
+            text: match goes_on {
+                true => String::new(),
+                false => String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap(),
+            },
         }
     }
 

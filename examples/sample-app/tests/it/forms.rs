@@ -76,7 +76,7 @@ async fn markup_and_formulas_are_only_text(pool: PgPool) {
     assert_eq!(owner.post("/ledger/postings", &form).await.status, StatusCode::SEE_OTHER);
     for path in ["/ledger", "/audit"] {
         let page = owner.get(path).await;
-        assert!(page.text.contains("&lt;script&gt;") && !page.text.contains("<script"), "{path}");
+        assert!(page.text.contains("&lt;script&gt;") && !page.text.contains("<script>"), "{path}");
     }
     let csv = owner.get("/audit.csv").await.text;
     assert!(csv.lines().all(|line| !line.starts_with('=')) && !csv.contains(",="), "{csv}");
@@ -93,4 +93,14 @@ async fn a_search_that_makes_no_sense_says_so(pool: PgPool) {
     assert!(none.text.contains("Nothing matches."));
     let one = owner.get("/audit?action=tenant.provision&from=2020-01-01").await;
     assert!(one.text.contains("<code>tenant.provision</code>") && !one.text.contains("session.sign_in</code>"));
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_address_that_makes_no_sense_is_a_page_too(pool: PgPool) {
+    let app = app(&pool).await;
+    let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
+    for path in ["/account/proof", "/audit?from=1&from=2", "/roles?permission=a&permission=b"] {
+        let page = owner.get(path).await;
+        assert!(page.status.is_client_error() && page.text.contains("Not understood"), "{path}: {}", page.text);
+    }
 }

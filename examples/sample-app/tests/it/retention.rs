@@ -44,7 +44,7 @@ async fn holds(pool: &PgPool) -> i64 {
 /// The rows of the log that the dispatcher is the actor of, as the page shows them.
 async fn log_of_dispatcher(owner: &mut Browser) -> String {
     let page = owner.get(&format!("/audit?actor={}", ACME.person(&DISPATCHER))).await.text;
-    page.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap().to_owned()
+    page.split("<tbody id=\"entries\">").nth(1).unwrap().split("</tbody>").next().unwrap().to_owned()
 }
 
 /// The dispatcher does something that the log keeps, with a name and an address.

@@ -1,7 +1,7 @@
 //! Proving again who is there, before what cannot be taken back.
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
@@ -13,7 +13,7 @@ use stockade::session::{Proof, StepUp, store::TotpState, tower::Visit};
 use super::{PAGES, frame};
 use crate::{
     app::App,
-    web::{Form, SignedIn, WebApp, problem::Problem},
+    web::{Form, Query, SignedIn, WebApp, problem::Problem},
 };
 
 /// Where the person came from.

@@ -12,23 +12,28 @@ pub(super) fn table(rows: &[AuditRow], people: &Names, erased: &Erased) -> Marku
     html! {
         table {
             thead { tr { th { "Time (UTC)" } th { "Who" } th { "What" } th { "Change" } th { "Through" } th.num { "No." } } }
-            tbody {
-                @for row in rows {
-                    tr {
-                        td.nowrap { (row.recorded_at.format("%Y-%m-%d %H:%M:%S%.3f")) }
-                        td { (actor(row, people, erased)) @if let Some(role) = &row.actor_role { small { (role) } } }
-                        td {
-                            code { (row.action) } " " (mark(row))
-                            @if let (Some(kind), Some(id)) = (&row.entity_type, &row.entity_id) { small title=(id) { (kind) " " (people.name(id).unwrap_or_else(|| short(id))) } }
-                        }
-                        td.change { (change(row, erased)) }
-                        td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " (endpoint) } } small { (address(row, erased)) } }
-                        td.num { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
-                    }
-                }
+            tbody id="entries" {
+                @for entry in rows { (row(entry, people, erased)) }
             }
         }
         @if rows.is_empty() { p.muted.padded { "Nothing matches." } }
+    }
+}
+
+/// One entry as a row of the table, also where the page follows the log.
+pub(super) fn row(row: &AuditRow, people: &Names, erased: &Erased) -> Markup {
+    html! {
+        tr id={ "entry-" (row.entry_id) } {
+                td.nowrap { (row.recorded_at.format("%Y-%m-%d %H:%M:%S%.3f")) }
+                td { (actor(row, people, erased)) @if let Some(role) = &row.actor_role { small { (role) } } }
+                td {
+                    code { (row.action) } " " (mark(row))
+                    @if let (Some(kind), Some(id)) = (&row.entity_type, &row.entity_id) { small title=(id) { (kind) " " (people.name(id).unwrap_or_else(|| short(id))) } }
+                }
+                td.change { (change(row, erased)) }
+                td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " (endpoint) } } small { (address(row, erased)) } }
+                td.num { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
+        }
     }
 }
 

@@ -85,8 +85,7 @@ pub(crate) async fn assign(
         day => Some(membership::end_of(day).ok_or(Problem::Malformed)?),
     };
     change(app, visitor, id, "role.assign", &form.reason, async |app, desk, id, reason| {
-        let actor = desk.actor.clone();
-        Ok(app.members.by(actor.direct()?, &mut desk.tx).assign(id, &form.role, reason, until).await?)
+        Ok(desk.members(app)?.assign(id, &form.role, reason, until).await?)
     })
     .await
 }
@@ -99,8 +98,7 @@ pub(crate) async fn revoke(
     Form(form): Form<RoleForm>,
 ) -> Result<Redirect, Problem> {
     change(app, visitor, id, "role.revoke", &form.reason, async |app, desk, id, reason| {
-        let actor = desk.actor.clone();
-        Ok(app.members.by(actor.direct()?, &mut desk.tx).revoke(id, &form.role, reason).await?)
+        Ok(desk.members(app)?.revoke(id, &form.role, reason).await?)
     })
     .await
 }
@@ -140,8 +138,7 @@ pub(crate) async fn except(
         }
     };
     change(app, visitor, id, "override.set", &form.reason, async |app, desk, id, _| {
-        let actor = desk.actor.clone();
-        Ok(app.members.by(actor.direct()?, &mut desk.tx).except(id, &exception).await?)
+        Ok(desk.members(app)?.except(id, &exception).await?)
     })
     .await
 }
@@ -156,8 +153,7 @@ pub(crate) async fn lift(
     let permission = Perm::from_key(&form.permission).ok_or(Problem::Malformed)?;
     let kind = if form.effect == "deny" { ExceptionKind::Deny } else { ExceptionKind::Allow };
     change(app, visitor, id, "override.lift", &form.reason, async |app, desk, id, reason| {
-        let actor = desk.actor.clone();
-        Ok(app.members.by(actor.direct()?, &mut desk.tx).lift(id, permission, kind, reason).await?)
+        Ok(desk.members(app)?.lift(id, permission, kind, reason).await?)
     })
     .await
 }
@@ -176,8 +172,7 @@ pub(crate) async fn suspend(
     Form(form): Form<Because>,
 ) -> Result<Redirect, Problem> {
     change(app, visitor, id, "member.suspend", &form.reason, async |app, desk, id, reason| {
-        let actor = desk.actor.clone();
-        Ok(app.members.by(actor.direct()?, &mut desk.tx).suspend(id, reason).await?)
+        Ok(desk.members(app)?.suspend(id, reason).await?)
     })
     .await
 }
@@ -190,8 +185,7 @@ pub(crate) async fn reinstate(
     Form(form): Form<Because>,
 ) -> Result<Redirect, Problem> {
     change(app, visitor, id, "member.reinstate", &form.reason, async |app, desk, id, reason| {
-        let actor = desk.actor.clone();
-        Ok(app.members.by(actor.direct()?, &mut desk.tx).reinstate(id, reason).await?)
+        Ok(desk.members(app)?.reinstate(id, reason).await?)
     })
     .await
 }
@@ -204,8 +198,7 @@ pub(crate) async fn remove(
     Form(form): Form<Because>,
 ) -> Result<Redirect, Problem> {
     change(app, visitor, id, "member.remove", &form.reason, async |app, desk, id, reason| {
-        let actor = desk.actor.clone();
-        Ok(app.members.by(actor.direct()?, &mut desk.tx).remove(id, reason).await?)
+        Ok(desk.members(app)?.remove(id, reason).await?)
     })
     .await
 }
