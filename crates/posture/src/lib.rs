@@ -17,6 +17,8 @@ mod statement;
 mod collector;
 
 mod assessment;
+mod freshness;
+pub mod history;
 mod remediation;
 mod result;
 mod score;
@@ -25,6 +27,9 @@ mod status;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod render;
+
+#[cfg(feature = "axum")]
+pub mod axum;
 
 pub use assessment::{Assessment, AssessmentBuilder, Coverage};
 pub use capability::Capability;
@@ -35,9 +40,10 @@ pub use criterion::{CriterionRef, Framework};
 pub use digest::Digest;
 pub use error::{Error, ErrorKind};
 pub use fact::{Fact, Facts};
+pub use freshness::Freshness;
 pub use observation::{Observation, Outcome, Subject};
-pub use remediation::{Remediation, Severity};
+pub use remediation::{Remediation, RemediationState, Severity};
 pub use result::{ControlResult, Standing};
 pub use score::Score;
 pub use statement::{Attestation, Exemption, Plan};
-pub use status::Status;
+pub use status::{Status, StatusKind};
