@@ -7,8 +7,12 @@ mod period;
 mod snapshot;
 mod trend;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::{collections::BTreeMap, sync::Mutex};
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use stockade_posture::{Assessment, ControlId, Exemption, Observation, StatusKind, Subject, history::Snapshot};
+
+use crate::evidence::now;
 
 /// An assessment at which one control has this status, and no other is measured.
 pub(crate) fn assessed(at: DateTime<Utc>, id: ControlId, kind: StatusKind) -> Assessment {
@@ -26,6 +30,11 @@ pub(crate) fn assessed(at: DateTime<Utc>, id: ControlId, kind: StatusKind) -> As
     .build()
 }
 
+/// The same as a snapshot, made of one that was made before: to assess takes a thousand times as long as to read.
 pub(crate) fn snapshot(at: DateTime<Utc>, id: ControlId, kind: StatusKind) -> Snapshot {
-    assessed(at, id, kind).snapshot()
+    static MADE: Mutex<BTreeMap<(ControlId, StatusKind), String>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap();
+    let text = made.entry((id, kind)).or_insert_with(|| assessed(now(), id, kind).snapshot().to_string());
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    text.replace(&time(now()), &time(at)).parse().unwrap()
 }

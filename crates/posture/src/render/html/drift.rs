@@ -31,6 +31,7 @@ fn changes(drift: &Drift, catalog_version: u32) -> Markup {
             h2 id="posture-drift" { "Since the last run" }
             p class="posture-lead" { "Compared with " time { (moment(drift.since)) } "." }
             @match (drift.points, drift.gain) {
+                (Some(before), Some(0)) => p class="posture-moved" { b { "±0" } " points, still " (before) },
                 (Some(before), Some(gain)) => p class="posture-moved" { b { (format!("{gain:+}")) } " points, from " (before) },
                 (Some(before), None) => p class="posture-moved" { "There is no score now; it was " (before) },
                 (None, _) => p class="posture-moved" { "There was no score then" },
@@ -72,7 +73,7 @@ fn trend(trend: &Trend) -> Markup {
         section class="posture-trend posture-card" aria-labelledby="posture-trend" {
             h2 id="posture-trend" { "Score over " (Trend::DAYS) " days" }
             p class="posture-lead" { (words(trend, scored)) }
-            svg viewBox="-30 -8 760 138" role="img" aria-label=(words(trend, scored)) {
+            svg viewBox="-44 -2 774 200" role="img" aria-label=(words(trend, scored)) {
                 @for points in [0_u8, 50, 100] {
                     path class="posture-grid" d={ "M0 " (y(points)) "H720" } {}
                     text class="posture-axis" x="-6" y=(y(points) + 3) text-anchor="end" { (points) }
@@ -84,8 +85,8 @@ fn trend(trend: &Trend) -> Markup {
                 }
                 @for (x, points) in scored_days(trend) { circle class="posture-dot" cx=(x) cy=(y(points)) r="2" {} }
                 @if let (Some(first), Some(end)) = (trend.days().first(), trend.days().last()) {
-                    text class="posture-axis" x="0" y="126" { (first.day) }
-                    text class="posture-axis" x="720" y="126" text-anchor="end" { (end.day) }
+                    text class="posture-axis" x="0" y="192" { (first.day) }
+                    text class="posture-axis" x="720" y="192" text-anchor="end" { (end.day) }
                 }
                 @if let Some((_, points)) = last {
                     @if let Some((x, _)) = scored_days(trend).last() {
@@ -132,6 +133,6 @@ fn runs(trend: &Trend) -> Vec<String> {
     runs
 }
 
-const fn y(points: u8) -> u8 {
-    110 - points
+fn y(points: u8) -> u16 {
+    170_u16.saturating_sub(u16::from(points) * 8 / 5)
 }
