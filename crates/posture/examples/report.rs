@@ -1,13 +1,23 @@
-//! Prints the page of an invented assessment: `cargo run -p stockade-posture --example report > posture.html`.
+//! Prints an export of an invented assessment: `cargo run -p stockade-posture --example report > posture.html`, or with `json`, `markdown`,
+//! `csv` or `oscal` as the argument.
 
 use std::io::{Result, Write, stdout};
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use stockade_posture::{Assessment, Attestation, ControlId, Exemption, Observation, Plan, Subject, render};
+use stockade_posture::{
+    Assessment, Attestation, ControlId, Exemption, Observation, Plan, Subject, history::Snapshot, render,
+};
 
 fn main() -> Result<()> {
     let now = Utc.with_ymd_and_hms(2026, 3, 4, 9, 0, 0).single().unwrap_or_default();
-    stdout().write_all(render::html_page(&assessment(now)).as_bytes())
+    let export = match std::env::args().nth(1).as_deref() {
+        Some("json") => render::json,
+        Some("markdown") => render::markdown,
+        Some("csv") => render::csv,
+        Some("oscal") => render::oscal,
+        _ => render::html_page,
+    };
+    stdout().write_all(export(&assessment(now)).as_bytes())
 }
 
 fn assessment(now: DateTime<Utc>) -> Assessment {
@@ -20,7 +30,11 @@ fn assessment(now: DateTime<Utc>) -> Assessment {
             "data protection officer",
             now + TimeDelta::days(60),
         ))
-        .plan(Plan::new(ControlId::MFA_PRIVILEGED, "identity team", now + TimeDelta::days(21)));
+        .plan(Plan::new(ControlId::MFA_PRIVILEGED, "identity team", now + TimeDelta::days(21)))
+        .plan(Plan::new(ControlId::SUPPLY_SBOM, "release team", now - TimeDelta::days(6)))
+        .history(
+            (1..80).filter(|days| !(40..44).contains(days)).map(|days| earlier(now - TimeDelta::days(days), days)),
+        );
     let pentest = Attestation::new(
         ControlId::ATTEST_PENTEST,
         "head of engineering",
@@ -32,6 +46,16 @@ fn assessment(now: DateTime<Utc>) -> Assessment {
         Ok(pentest) => builder.attest(pentest.evidence("report 2025-12, sha256 9f86d081884c7d65")).build(),
         Err(_) => builder.build(),
     }
+}
+
+/// What was measured so many days ago: less of it the longer ago.
+fn earlier(at: DateTime<Utc>, days: i64) -> Snapshot {
+    let mut seen = application(at - TimeDelta::hours(2));
+    let known = seen.len().saturating_sub(usize::try_from(days / 9).unwrap_or_default());
+    seen.truncate(known);
+    let tables = isolation(at).into_iter().filter(|seen| days < 30 || seen.control() != ControlId::RLS_FORCED);
+    let tls = Observation::pass(ControlId::TRANSPORT_TLS, Subject::new("connection to the database"), at);
+    Assessment::builder(at).observe(seen).observe(tables).observe((days < 12).then_some(tls)).build().snapshot()
 }
 
 fn isolation(at: DateTime<Utc>) -> Vec<Observation> {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 
 use crate::{
     catalog::{CATALOG_VERSION, catalog},
     control::ControlId,
     digest::Digest,
+    freshness::Freshness,
+    history::{Drift, Snapshot, Trend},
     observation::Observation,
     remediation::Remediation,
     render,
@@ -26,6 +28,8 @@ pub struct Assessment {
     results: Vec<ControlResult>,
     score: Option<Score>,
     fix_next: Vec<Remediation>,
+    drift: Option<Drift>,
+    trend: Trend,
     digest: Digest,
 }
 
@@ -43,7 +47,7 @@ pub struct Coverage {
 ///
 /// If several observations name the same control and subject, the latest counts, and of two at the same time the worse.
 /// Of several attestations or exemptions of one control the one that lasts longest counts, of several open plans the one
-/// that is due first.
+/// that is due first, of several that are overdue the one that was due last.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is judged before `build`"]
 pub struct AssessmentBuilder {
@@ -52,6 +56,7 @@ pub struct AssessmentBuilder {
     attestations: Vec<Attestation>,
     exemptions: Vec<Exemption>,
     plans: Vec<Plan>,
+    history: Vec<Snapshot>,
 }
 
 impl Assessment {
@@ -59,7 +64,14 @@ impl Assessment {
     ///
     /// Evidence dated up to five minutes after `at` is fresh; dated later, it counts as absent.
     pub const fn builder(at: DateTime<Utc>) -> AssessmentBuilder {
-        AssessmentBuilder { at, observations: vec![], attestations: vec![], exemptions: vec![], plans: vec![] }
+        AssessmentBuilder {
+            at,
+            observations: vec![],
+            attestations: vec![],
+            exemptions: vec![],
+            plans: vec![],
+            history: vec![],
+        }
     }
 
     /// The moment at which the evidence was judged.
@@ -108,6 +120,31 @@ impl Assessment {
         }
     }
 
+    /// All evidence for the controls that apply, by age.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        let applicable = self.results.iter().filter(|result| result.is_applicable());
+        applicable.fold(Freshness::default(), |sum, result| sum.and(result.freshness()))
+    }
+
+    /// What has changed since the last assessment of the history before this one.
+    #[must_use]
+    pub const fn drift(&self) -> Option<&Drift> {
+        self.drift.as_ref()
+    }
+
+    /// The score on each of the 90 days that end with this assessment, as far as the history tells.
+    #[must_use]
+    pub const fn trend(&self) -> &Trend {
+        &self.trend
+    }
+
+    /// The little of this assessment that a history keeps.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self)
+    }
+
     /// The time of the oldest observation that counts.
     #[must_use]
     pub fn oldest_evidence(&self) -> Option<DateTime<Utc>> {
@@ -146,6 +183,13 @@ impl AssessmentBuilder {
         self
     }
 
+    /// Adds what is known of earlier assessments, for [`Assessment::drift`] and [`Assessment::trend`]. It moves neither a status
+    /// nor the score; snapshots that are not earlier than this assessment are left out.
+    pub fn history(mut self, earlier: impl IntoIterator<Item = Snapshot>) -> Self {
+        self.history.extend(earlier);
+        self
+    }
+
     /// Judges every control of the catalogue.
     #[must_use]
     pub fn build(self) -> Assessment {
@@ -159,14 +203,18 @@ impl AssessmentBuilder {
                     observations.remove(&id).unwrap_or_default(),
                     self.attestations.iter().filter(|attestation| attestation.control() == id).max().cloned(),
                     self.exemptions.iter().filter(|exemption| exemption.control() == id).max().cloned(),
-                    self.plans.iter().filter(|plan| plan.control() == id && plan.due() > at).min().cloned(),
+                    self.plans.iter().filter(|plan| plan.control() == id).cloned(),
                     at,
                 )
             })
             .collect();
         let parts: Vec<Part> = results.iter().filter_map(Part::of).collect();
         let fix_next = Remediation::list(&results);
-        let mut assessment = Assessment { at, results, score: Score::of(&parts), fix_next, digest: Digest::of(&[]) };
+        let score = Score::of(&parts);
+        let earlier = || self.history.iter().filter(|snapshot| snapshot.at() < at.trunc_subsecs(6));
+        let drift = earlier().max().map(|last| Drift::since(last, score, &results));
+        let trend = Trend::until(at, score, earlier());
+        let mut assessment = Assessment { at, results, score, fix_next, drift, trend, digest: Digest::of(&[]) };
         assessment.digest = Digest::of(render::json(&assessment).as_bytes());
         assessment
     }

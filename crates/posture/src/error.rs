@@ -23,6 +23,10 @@ pub enum ErrorKind {
     NotAttestable,
     /// The dates of an attestation are out of order, or it would outlive the longest age of its control.
     Validity,
+    /// A snapshot of a history does not say what it must.
+    Malformed,
+    /// The days of a period are out of order, or more than ten years.
+    Period,
     /// A collector could not reach or read what it measures.
     Unavailable,
 }
@@ -35,6 +39,10 @@ enum Repr {
     NotAttestable(ControlId),
     #[error("attestation of `{0}`: {1}")]
     Validity(ControlId, &'static str),
+    #[error("snapshot: {0}")]
+    Malformed(&'static str),
+    #[error("period: {0}")]
+    Period(&'static str),
     #[error("{reason}")]
     Unavailable {
         reason: Cow<'static, str>,
@@ -71,6 +79,8 @@ impl Error {
             Repr::UnknownControl(_) => ErrorKind::UnknownControl,
             Repr::NotAttestable(_) => ErrorKind::NotAttestable,
             Repr::Validity(..) => ErrorKind::Validity,
+            Repr::Malformed(_) => ErrorKind::Malformed,
+            Repr::Period(_) => ErrorKind::Period,
             Repr::Unavailable { .. } => ErrorKind::Unavailable,
         }
     }
@@ -87,6 +97,14 @@ impl Error {
 
     pub(crate) fn not_attestable(control: ControlId) -> Self {
         Self(Repr::NotAttestable(control))
+    }
+
+    pub(crate) const fn malformed(problem: &'static str) -> Self {
+        Self(Repr::Malformed(problem))
+    }
+
+    pub(crate) const fn period(problem: &'static str) -> Self {
+        Self(Repr::Period(problem))
     }
 
     pub(crate) fn validity(control: ControlId, problem: &'static str) -> Self {

@@ -18,6 +18,8 @@ mod statement;
 mod collector;
 
 mod assessment;
+mod freshness;
+pub mod history;
 mod remediation;
 mod result;
 mod score;
@@ -42,6 +44,9 @@ pub mod rls_migrations;
 pub mod session;
 pub mod supply;
 
+#[cfg(feature = "axum")]
+pub mod axum;
+
 pub use assessment::{Assessment, AssessmentBuilder, Coverage};
 pub use capability::Capability;
 pub use catalog::{CATALOG_VERSION, catalog};
@@ -51,9 +56,10 @@ pub use criterion::{CriterionRef, Framework};
 pub use digest::Digest;
 pub use error::{Error, ErrorKind};
 pub use fact::{Fact, Facts};
+pub use freshness::Freshness;
 pub use observation::{Observation, Outcome, Subject};
-pub use remediation::{Remediation, Severity};
+pub use remediation::{Remediation, RemediationState, Severity};
 pub use result::{ControlResult, Standing};
 pub use score::Score;
 pub use statement::{Attestation, Exemption, Plan};
-pub use status::Status;
+pub use status::{Status, StatusKind};

@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     control::{Control, Method, Weight},
     observation::Observation,
@@ -37,8 +39,22 @@ pub struct Remediation {
     pub why: String,
     /// What does not pass, failures before unknowns. Each may suggest its own remedy.
     pub shortfalls: Vec<Observation>,
-    /// The open plan, if there is one.
+    /// How far it is.
+    pub state: RemediationState,
+    /// The open plan, or else the one that was due last: its owner and its date.
     pub plan: Option<Plan>,
+}
+
+/// How far a remediation is. What was done and measured is in place, and no longer on the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RemediationState {
+    /// Nobody has taken it.
+    Open,
+    /// Somebody has, and the date lies ahead.
+    Planned,
+    /// The date has passed and the control is not in place.
+    Overdue,
 }
 
 impl Severity {
@@ -65,7 +81,39 @@ impl Severity {
     }
 }
 
+impl RemediationState {
+    /// The word in exports and on the page.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Planned => "planned",
+            Self::Overdue => "overdue",
+        }
+    }
+
+    const fn of(result: &ControlResult) -> Self {
+        match (result.plan(), result.overdue_plan()) {
+            (Some(_), _) => Self::Planned,
+            (None, Some(_)) => Self::Overdue,
+            (None, None) => Self::Open,
+        }
+    }
+}
+
 impl Remediation {
+    /// Who sees to it.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.plan.as_ref().map(Plan::owner)
+    }
+
+    /// By when.
+    #[must_use]
+    pub fn due(&self) -> Option<DateTime<Utc>> {
+        self.plan.as_ref().map(Plan::due)
+    }
+
     /// All controls that apply and are not in place: the most points first, then the heaviest, then in the order of the catalogue.
     pub(crate) fn list(results: &[ControlResult]) -> Vec<Self> {
         let parts: Vec<Part> = results.iter().filter_map(Part::of).collect();
@@ -82,7 +130,8 @@ impl Remediation {
                     severity: Severity::of(result.control().weight),
                     why: why(result),
                     shortfalls: result.shortfalls().cloned().collect(),
-                    plan: result.plan().cloned(),
+                    state: RemediationState::of(result),
+                    plan: result.plan().or(result.overdue_plan()).cloned(),
                 }
             })
             .collect();

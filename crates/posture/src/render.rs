@@ -1,14 +1,20 @@
-//! An assessment as JSON, as Markdown and as a page.
+//! An assessment as JSON, as OSCAL, as Markdown, as CSV and as a page.
 
 pub mod html;
 
+mod csv;
 mod json;
 mod markdown;
+mod oscal;
+mod value;
 
+pub use csv::csv;
 pub use html::page as html_page;
 pub(crate) use json::canonical_observation;
 pub use json::json;
 pub use markdown::markdown;
+pub use oscal::oscal;
+pub(crate) use value::Value;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 

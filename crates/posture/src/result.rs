@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     control::Control,
+    freshness::Freshness,
     observation::{Observation, Outcome},
     statement::{Attestation, Exemption, Plan},
     status::{self, Status, Tally},
@@ -29,6 +30,7 @@ pub struct ControlResult {
     observations: Vec<Observation>,
     attestation: Option<Attestation>,
     plan: Option<Plan>,
+    overdue: Option<Plan>,
 }
 
 impl ControlResult {
@@ -38,11 +40,12 @@ impl ControlResult {
         observations: Vec<Observation>,
         attestation: Option<Attestation>,
         exemption: Option<Exemption>,
-        plan: Option<Plan>,
+        plans: impl Iterator<Item = Plan>,
         at: DateTime<Utc>,
     ) -> Self {
         let tally = status::tally(control, &observations, attestation.as_ref(), at);
-        let plan = plan.filter(|plan| plan.due() > at);
+        let (open, due): (Vec<Plan>, Vec<Plan>) = plans.partition(|plan| plan.due() > at);
+        let (plan, overdue) = (open.into_iter().min(), due.into_iter().max());
         let status = match (exemption.filter(|exemption| status::is_in_force(exemption, at)), tally.standing) {
             (Some(exemption), _) => Status::NotApplicable {
                 reason: exemption.reason().to_owned(),
@@ -54,7 +57,7 @@ impl ControlResult {
             (None, Standing::NotYet) if plan.is_some() => Status::InProgress,
             (None, Standing::NotYet) => Status::NotYet,
         };
-        Self { control, status, tally, observations, attestation, plan }
+        Self { control, status, tally, observations, attestation, plan, overdue }
     }
 
     /// The control.
@@ -131,6 +134,24 @@ impl ControlResult {
     #[must_use]
     pub const fn plan(&self) -> Option<&Plan> {
         self.plan.as_ref()
+    }
+
+    /// Whether the attestation that counts is valid.
+    #[must_use]
+    pub const fn has_valid_attestation(&self) -> bool {
+        self.tally.attested
+    }
+
+    /// The plan that was due last, of those whose date has passed.
+    #[must_use]
+    pub const fn overdue_plan(&self) -> Option<&Plan> {
+        self.overdue.as_ref()
+    }
+
+    /// The evidence by age.
+    #[must_use]
+    pub const fn freshness(&self) -> Freshness {
+        self.tally.freshness
     }
 
     /// The time of the oldest observation.

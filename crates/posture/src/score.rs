@@ -6,7 +6,7 @@ use crate::{control::ControlId, result::ControlResult};
 pub(crate) const CEILING: u8 = 79;
 
 /// How much of what applies is in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Score {
     /// 0 to 100, rounded down: 100 means everything.

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     control::{Control, Method},
+    freshness::Freshness,
     observation::{Observation, Outcome},
     result::Standing,
     statement::{Attestation, Exemption},
@@ -34,6 +35,19 @@ pub enum Status {
     },
 }
 
+/// A [`Status`] without its details, as histories keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StatusKind {
+    /// [`Status::NotYet`].
+    NotYet,
+    /// [`Status::InProgress`].
+    InProgress,
+    /// [`Status::InPlace`].
+    InPlace,
+    /// [`Status::NotApplicable`].
+    NotApplicable,
+}
+
 /// How old evidence is beside the longest age of its control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
@@ -50,28 +64,58 @@ pub(crate) struct Tally {
     pub(crate) passing: u64,
     pub(crate) subjects: u64,
     pub(crate) measured: bool,
+    pub(crate) attested: bool,
+    pub(crate) freshness: Freshness,
 }
 
 impl Status {
     /// The words on the page.
     #[must_use]
     pub const fn words(&self) -> &'static str {
-        match self {
-            Self::InPlace => "In place",
-            Self::InProgress => "In progress",
-            Self::NotYet => "Not yet",
-            Self::NotApplicable { .. } => "Not applicable",
-        }
+        self.kind().words()
     }
 
     /// The word in exports, for example `in_place`.
     #[must_use]
     pub const fn id(&self) -> &'static str {
+        self.kind().id()
+    }
+
+    /// The status without its details.
+    #[must_use]
+    pub const fn kind(&self) -> StatusKind {
+        match self {
+            Self::InPlace => StatusKind::InPlace,
+            Self::InProgress => StatusKind::InProgress,
+            Self::NotYet => StatusKind::NotYet,
+            Self::NotApplicable { .. } => StatusKind::NotApplicable,
+        }
+    }
+}
+
+impl StatusKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::NotYet, Self::InProgress, Self::InPlace, Self::NotApplicable];
+
+    /// The words on the page.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::InPlace => "In place",
+            Self::InProgress => "In progress",
+            Self::NotYet => "Not yet",
+            Self::NotApplicable => "Not applicable",
+        }
+    }
+
+    /// The word in exports, for example `in_place`.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
         match self {
             Self::InPlace => "in_place",
             Self::InProgress => "in_progress",
             Self::NotYet => "not_yet",
-            Self::NotApplicable { .. } => "not_applicable",
+            Self::NotApplicable => "not_applicable",
         }
     }
 }
@@ -103,6 +147,12 @@ pub(crate) fn tally(
         passing: u64::from(attestation == Some(true)),
         subjects: u64::from(attestation.is_some()),
         measured: attestation == Some(true),
+        attested: attestation == Some(true),
+        freshness: Freshness {
+            fresh: u64::from(attestation == Some(true)),
+            outdated: u64::from(attestation == Some(false)),
+            ..Freshness::default()
+        },
     };
     let mut all_fresh = control.method != Method::Attest || attestation == Some(true);
     for observation in seen {
@@ -111,6 +161,7 @@ pub(crate) fn tally(
         tally.passing += u64::from(*observation.outcome() == Outcome::Pass && age != Age::Unusable);
         tally.measured |= age != Age::Unusable && !matches!(observation.outcome(), Outcome::Unknown { .. });
         all_fresh &= age == Age::Fresh;
+        tally.freshness.count(age);
     }
     tally.standing = match tally.passing {
         0 => Standing::NotYet,

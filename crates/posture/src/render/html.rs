@@ -1,6 +1,7 @@
 //! An assessment as a page: no script, nothing loaded, every text escaped, readable in print and without colour.
 
 mod controls;
+mod drift;
 mod fix_next;
 mod mark;
 mod matrix;
@@ -75,6 +76,7 @@ fn body(assessment: &Assessment) -> Markup {
         div class="posture" {
             (summary::hero(assessment))
             (summary::tiles(assessment))
+            (drift::section(assessment))
             div class="posture-columns" {
                 (matrix::section(assessment))
                 (fix_next::section(assessment))

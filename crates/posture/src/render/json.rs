@@ -1,18 +1,18 @@
 //! Canonical JSON: one way to write an assessment, so that its digest can be checked anywhere.
 
-mod value;
+use chrono::NaiveDate;
 
 use crate::{
     assessment::Assessment,
     fact::Fact,
+    history::{Change, Drift},
     observation::Observation,
     remediation::Remediation,
-    render::{NOTICE, timestamp},
+    render::{NOTICE, Value, timestamp},
     result::ControlResult,
     statement::{Attestation, Plan},
     status::Status,
 };
-use value::Value;
 
 /// The shape of the document. It changes with every change that is not an addition.
 const SCHEMA: &str = "stockade.posture/1";
@@ -28,11 +28,11 @@ const SCHEMA: &str = "stockade.posture/1";
 /// use stockade_posture::{Assessment, render};
 ///
 /// let empty = Assessment::builder(Utc::now()).build();
-/// assert!(render::json(&empty).ends_with(r#""schema":"stockade.posture/1","score":null}"#));
+/// assert!(render::json(&empty).ends_with(r#""schema":"stockade.posture/1","score":null,"trend":[]}"#));
 /// ```
 #[must_use]
 pub fn json(assessment: &Assessment) -> String {
-    let coverage = assessment.coverage();
+    let (coverage, freshness) = (assessment.coverage(), assessment.freshness());
     Value::object([
         ("at", timestamp(assessment.at()).into()),
         ("catalog_version", assessment.catalog_version().into()),
@@ -41,7 +41,16 @@ pub fn json(assessment: &Assessment) -> String {
             "coverage",
             Value::object([("applicable", coverage.applicable.into()), ("measured", coverage.measured.into())]),
         ),
+        ("drift", assessment.drift().map_or(Value::Null, drift)),
         ("fix_next", assessment.fix_next().iter().map(remediation).collect()),
+        (
+            "freshness",
+            Value::object([
+                ("fresh", freshness.fresh.into()),
+                ("outdated", freshness.outdated.into()),
+                ("stale", freshness.stale.into()),
+            ]),
+        ),
         ("notice", NOTICE.into()),
         ("schema", SCHEMA.into()),
         (
@@ -51,6 +60,7 @@ pub fn json(assessment: &Assessment) -> String {
                 Value::object([("capped_by", capped_by), ("points", u32::from(score.points).into())])
             }),
         ),
+        ("trend", assessment.trend().scores().map(day_score).collect()),
     ])
     .to_string()
 }
@@ -142,9 +152,35 @@ fn plan(plan: &Plan) -> Value {
 fn remediation(item: &Remediation) -> Value {
     Value::object([
         ("control", item.control.id.as_str().into()),
+        ("due", item.due().map_or(Value::Null, |due| timestamp(due).into())),
         ("fix", item.control.fix.text().into()),
+        ("owner", item.owner().map_or(Value::Null, Value::from)),
         ("points", u32::from(item.points).into()),
         ("severity", item.severity.word().into()),
+        ("state", item.state.word().into()),
         ("verify", item.control.verify.into()),
+        ("why", (&item.why).into()),
     ])
+}
+
+fn drift(drift: &Drift) -> Value {
+    let change = |change: &Change| {
+        Value::object([
+            ("control", change.control.as_str().into()),
+            ("direction", change.direction().word().into()),
+            ("from", change.from.id().into()),
+            ("to", change.to.id().into()),
+        ])
+    };
+    Value::object([
+        ("catalog_version", drift.catalog_version.into()),
+        ("changes", drift.changes.iter().map(change).collect()),
+        ("digest", drift.digest.to_string().into()),
+        ("points", drift.points.map_or(Value::Null, |points| u32::from(points).into())),
+        ("since", timestamp(drift.since).into()),
+    ])
+}
+
+fn day_score((day, points): (NaiveDate, u8)) -> Value {
+    Value::object([("day", day.to_string().into()), ("points", u32::from(points).into())])
 }

@@ -21,6 +21,7 @@ pub fn markdown(assessment: &Assessment) -> String {
     let mut out = String::new();
     // Writing to a `String` cannot fail.
     let _ = summary(&mut out, assessment)
+        .and_then(|()| drift(&mut out, assessment))
         .and_then(|()| criteria(&mut out, assessment))
         .and_then(|()| fix_next(&mut out, assessment))
         .and_then(|()| evidence(&mut out, assessment));
@@ -39,12 +40,36 @@ fn summary(out: &mut String, assessment: &Assessment) -> std::fmt::Result {
         },
     }
     writeln!(out, "| Measured | {} of {} controls |", coverage.measured, coverage.applicable)?;
+    let freshness = assessment.freshness();
+    writeln!(
+        out,
+        "| Evidence | {} fresh, {} stale, {} too old or not valid |",
+        freshness.fresh, freshness.stale, freshness.outdated
+    )?;
     if let Some(oldest) = assessment.oldest_evidence() {
         writeln!(out, "| Oldest evidence | {} |", moment(oldest))?;
     }
     writeln!(out, "| Assessed | {} |", moment(assessment.at()))?;
     writeln!(out, "| Catalogue | version {} |", assessment.catalog_version())?;
     writeln!(out, "| SHA-256 of the JSON | `{}` |", assessment.digest())
+}
+
+fn drift(out: &mut String, assessment: &Assessment) -> std::fmt::Result {
+    let Some(drift) = assessment.drift() else { return Ok(()) };
+    writeln!(out, "\n## Since {}\n", moment(drift.since))?;
+    match (drift.points, drift.gain) {
+        (Some(before), Some(gain)) => writeln!(out, "The score was {before} ({gain:+}).")?,
+        (Some(before), None) => writeln!(out, "The score was {before}.")?,
+        (None, _) => writeln!(out, "There was no score.")?,
+    }
+    if drift.changes.is_empty() {
+        return writeln!(out, "\nNo status has changed.");
+    }
+    writeln!(out, "\n| Control | Was | Is | |\n|---|---|---|---|")?;
+    drift.changes.iter().try_for_each(|change| {
+        let (from, to) = (change.from.words(), change.to.words());
+        writeln!(out, "| `{}` | {from} | {to} | {} |", change.control, change.direction().word())
+    })
 }
 
 fn criteria(out: &mut String, assessment: &Assessment) -> std::fmt::Result {
@@ -66,10 +91,13 @@ fn fix_next(out: &mut String, assessment: &Assessment) -> std::fmt::Result {
     if assessment.fix_next().is_empty() {
         return writeln!(out, "Nothing: every control that applies is in place.");
     }
-    writeln!(out, "| Gain | Severity | Control | Why | Fix |\n|---|---|---|---|---|")?;
+    writeln!(out, "| Gain | Severity | Control | Why | Fix | State |\n|---|---|---|---|---|---|")?;
     for item in assessment.fix_next() {
         let (why, fix) = (escape(&item.why), escape(item.control.fix.text()));
-        writeln!(out, "| +{} | {} | `{}` | {why} | {fix} |", item.points, item.severity.word(), item.control.id)?;
+        let taken = item.plan.as_ref().map(|plan| format!(": {}, {}", escape(plan.owner()), day(plan.due())));
+        let state = format!("{}{}", item.state.word(), taken.unwrap_or_default());
+        let severity = item.severity.word();
+        writeln!(out, "| +{} | {severity} | `{}` | {why} | {fix} | {state} |", item.points, item.control.id)?;
     }
     Ok(())
 }
@@ -144,7 +172,7 @@ fn name(text: &str) -> String {
 ///
 /// A bar becomes an entity, because renderers disagree on a bar after backslashes; a colon before a slash and the full stop
 /// of `www.` do, because a backslash does not stop an automatic link.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

@@ -5,7 +5,8 @@ use std::ops::Range;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use proptest::{collection::vec, prelude::*, sample::select};
 use stockade_posture::{
-    Assessment, Attestation, Control, ControlId, Exemption, Method, Observation, Outcome, Plan, Subject, catalog,
+    Assessment, AssessmentBuilder, Attestation, Control, ControlId, Exemption, Method, Observation, Outcome, Plan,
+    Subject, catalog,
 };
 
 /// The time at which every test assesses.
@@ -28,7 +29,16 @@ pub(crate) struct Evidence {
 
 impl Evidence {
     pub(crate) fn assess(self) -> Assessment {
-        let mut builder = Assessment::builder(now()).observe(self.observations);
+        self.into_builder(now()).build()
+    }
+
+    /// The same evidence, judged at another time.
+    pub(crate) fn assess_at(self, at: DateTime<Utc>) -> Assessment {
+        self.into_builder(at).build()
+    }
+
+    pub(crate) fn into_builder(self, at: DateTime<Utc>) -> AssessmentBuilder {
+        let mut builder = Assessment::builder(at).observe(self.observations);
         for attestation in self.attestations {
             builder = builder.attest(attestation);
         }
@@ -38,16 +48,21 @@ impl Evidence {
         for plan in self.plans {
             builder = builder.plan(plan);
         }
-        builder.build()
+        builder
     }
 
     /// Evidence with which everything is in place.
     pub(crate) fn complete() -> Self {
+        Self::complete_at(now())
+    }
+
+    /// The same at another time.
+    pub(crate) fn complete_at(at: DateTime<Utc>) -> Self {
         let measured = catalog().filter(|control| control.method != Method::Attest);
         let attested = catalog().filter(|control| control.method == Method::Attest);
         Self {
-            observations: measured.map(|control| Observation::pass(control.id, Subject::new("all"), now())).collect(),
-            attestations: attested.map(|control| attestation(control, 1)).collect(),
+            observations: measured.map(|control| Observation::pass(control.id, Subject::new("all"), at)).collect(),
+            attestations: attested.map(|control| attestation_until(control, at + TimeDelta::days(1))).collect(),
             ..Self::default()
         }
     }
@@ -55,7 +70,10 @@ impl Evidence {
 
 /// An attestation that ends so many days from now; negative numbers have run out.
 pub(crate) fn attestation(control: &Control, days: i64) -> Attestation {
-    let until = now() + TimeDelta::days(days);
+    attestation_until(control, now() + TimeDelta::days(days))
+}
+
+fn attestation_until(control: &Control, until: DateTime<Utc>) -> Attestation {
     Attestation::new(control.id, "head of engineering", "so it is", until - TimeDelta::days(300), until).unwrap()
 }
 
@@ -188,5 +206,7 @@ pub(crate) fn filled_with(text: &str) -> Assessment {
         .attest(signed)
         .exempt(Exemption::new(ControlId::CRYPTO_DISPOSAL, format!("x{text}"), format!("x{text}"), until))
         .plan(Plan::new(ControlId::RLS_FORCED, text, until))
+        .plan(Plan::new(ControlId::RLS_ROLE, text, at - TimeDelta::days(1)))
+        .history([Assessment::builder(at - TimeDelta::days(1)).build().snapshot()])
         .build()
 }

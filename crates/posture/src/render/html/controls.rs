@@ -79,8 +79,11 @@ fn statements(result: &ControlResult) -> Markup {
         @if let Status::NotApplicable { reason, approved_by, until } = result.status() {
             p class="posture-note" { "Not applicable until " time { (day(*until)) } ": " (reason) ". Approved by " (approved_by) "." }
         }
-        @if let Some(attestation) = result.attestation() { (attested(attestation, result.is_measured())) }
+        @if let Some(attestation) = result.attestation() { (attested(attestation, result.has_valid_attestation())) }
         @if let Some(plan) = result.plan() { p class="posture-note" { "Planned: " (plan.owner()) ", due " time { (day(plan.due())) } "." } }
+        @else if let Some(plan) = result.overdue_plan() {
+            @if result.standing() != Standing::InPlace { p class="posture-note" { "Overdue: " (plan.owner()) ", was due " time { (day(plan.due())) } "." } }
+        }
     }
 }
 

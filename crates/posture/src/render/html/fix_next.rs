@@ -2,7 +2,13 @@
 
 use maud::{Markup, html};
 
-use crate::{assessment::Assessment, control::Fix, observation::Observation, remediation::Remediation, render::day};
+use crate::{
+    assessment::Assessment,
+    control::Fix,
+    observation::Observation,
+    remediation::{Remediation, RemediationState},
+    render::day,
+};
 
 /// How many items are shown; the others stand at their controls.
 const SHOWN: usize = 6;
@@ -38,7 +44,15 @@ fn item(next: &Remediation) -> Markup {
                     span class={ "posture-severity posture-severity-" (next.severity.word()) } { (next.severity.word()) }
                 }
                 p class="posture-why" { (next.why) }
-                @if let Some(plan) = &next.plan { p class="posture-plan" { "Planned: " (plan.owner()) ", due " time { (day(plan.due())) } } }
+                p class="posture-plan" {
+                    @match &next.plan {
+                        Some(plan) if next.state == RemediationState::Overdue => {
+                            b class="posture-is-not-yet" { "Overdue" } ": " (plan.owner()) ", was due " time { (day(plan.due())) }
+                        }
+                        Some(plan) => { "Planned: " (plan.owner()) ", due " time { (day(plan.due())) } }
+                        None => "Open: nobody has taken it",
+                    }
+                }
                 @if remedies.is_empty() {
                     (general(next.control.fix))
                 } @else {

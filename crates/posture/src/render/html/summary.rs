@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::mark;
 use crate::{
     assessment::Assessment,
+    freshness::Freshness,
     render::moment,
     result::ControlResult,
     score::{CEILING, Score},
@@ -29,6 +30,7 @@ pub(super) fn hero(assessment: &Assessment) -> Markup {
                 }
                 dl class="posture-facts" {
                     div { dt { "Measured" } dd { (coverage.measured) " of " (coverage.applicable) " controls" } }
+                    div { dt { "Evidence" } dd { (evidence(assessment.freshness())) } }
                     div { dt { "Oldest evidence" } dd { (assessment.oldest_evidence().map_or_else(|| "none".to_owned(), moment)) } }
                     div { dt { "Assessed" } dd { (moment(assessment.at())) } }
                     div { dt { "Catalogue" } dd { "version " (assessment.catalog_version()) } }
@@ -63,6 +65,16 @@ fn tile(status: &Status, count: usize, meaning: &str) -> Markup {
 
 fn none(assessment: &Assessment) -> Status {
     Status::NotApplicable { reason: String::new(), approved_by: String::new(), until: assessment.at() }
+}
+
+fn evidence(freshness: Freshness) -> String {
+    let fresh = format!("{} of {} fresh", freshness.fresh, freshness.total());
+    match (freshness.stale, freshness.outdated) {
+        (0, 0) => fresh,
+        (stale, 0) => format!("{fresh}, {stale} stale"),
+        (0, outdated) => format!("{fresh}, {outdated} too old"),
+        (stale, outdated) => format!("{fresh}, {stale} stale, {outdated} too old"),
+    }
 }
 
 fn verdict(assessment: &Assessment) -> String {

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt};
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Flag(bool),
     Number(i64),
@@ -16,7 +16,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    pub(super) fn object(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+    pub(crate) fn object(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
         Self::Object(fields.into_iter().collect())
     }
 }
