@@ -1,32 +1,30 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod digest;
-mod error;
-mod report;
-mod text;
-
+mod assessment;
 mod capability;
 mod catalog;
+mod collector;
 mod control;
 mod criterion;
-
+mod digest;
+mod error;
 mod fact;
-mod observation;
-mod statement;
-
-mod collector;
-
-mod assessment;
 mod freshness;
 pub mod history;
+mod observation;
 mod remediation;
+mod report;
 mod result;
 mod score;
+mod statement;
 mod status;
+mod text;
 
 #[cfg(feature = "audit-chain")]
 pub mod audit_chain;
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "http")]
 pub mod edge;
 #[cfg(feature = "field-crypto")]
@@ -43,9 +41,6 @@ pub mod rls_migrations;
 #[cfg(feature = "session")]
 pub mod session;
 pub mod supply;
-
-#[cfg(feature = "axum")]
-pub mod axum;
 
 pub use assessment::{Assessment, AssessmentBuilder, Coverage};
 pub use capability::Capability;

@@ -34,6 +34,7 @@ impl Trend {
     }
 
     /// The days that have a score.
+    #[must_use]
     pub fn scores(&self) -> impl DoubleEndedIterator<Item = (NaiveDate, u8)> {
         self.0.iter().filter_map(|day| Some((day.day, day.points?)))
     }

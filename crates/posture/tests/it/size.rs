@@ -4,7 +4,10 @@ use stockade_posture::{Assessment, ControlId, Observation, Subject, render};
 
 use crate::evidence::now;
 
-const EXPORTS: [(&str, fn(&Assessment) -> String, usize); 5] = [
+type Export = (&'static str, fn(&Assessment) -> String, usize);
+
+/// Each with how many bytes one observation of the longest texts may add.
+const EXPORTS: [Export; 5] = [
     ("json", render::json, 20_000),
     ("markdown", render::markdown, 24_000),
     ("csv", render::csv, 12_000),

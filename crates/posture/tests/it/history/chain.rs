@@ -74,9 +74,9 @@ fn entry(assessment: &Assessment) -> Entry {
 
 /// An entry with the snapshot of an assessment, changed, about the digest that it states.
 fn forged(change: impl FnOnce(&mut Value)) -> Entry {
-    let mut state = serde_json::from_str(&assessment(Utc::now()).snapshot().to_string()).unwrap();
+    let mut state: Value = serde_json::from_str(&assessment(Utc::now()).snapshot().to_string()).unwrap();
     change(&mut state);
-    let digest = state["digest"].as_str().unwrap_or_default().to_owned();
+    let digest = state.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned();
     Entry::new(tenant(), Actor::user("u-1"), ACTION).entity("posture.assessment", digest).after(state)
 }
 
