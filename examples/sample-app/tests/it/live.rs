@@ -62,7 +62,7 @@ impl Stream {
                 }
                 continue;
             }
-            let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("nothing came for a minute")?;
+            let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.unwrap()?;
             self.text += std::str::from_utf8(frame.unwrap().data_ref().unwrap()).unwrap();
         }
     }
@@ -70,7 +70,7 @@ impl Stream {
     /// The next row whose text holds `words`.
     async fn row(&mut self, words: &str) -> Sent {
         loop {
-            let sent = self.next().await.expect("the stream ended");
+            let sent = self.next().await.unwrap();
             if sent.name == "row" && sent.data.contains(words) {
                 return sent;
             }
@@ -79,7 +79,7 @@ impl Stream {
 
     /// What the last event says before the stream ends.
     async fn end(&mut self) -> String {
-        let mut last = self.next().await.expect("the stream ended without a word");
+        let mut last = self.next().await.unwrap();
         while let Some(sent) = self.next().await {
             last = sent;
         }

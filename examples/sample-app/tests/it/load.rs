@@ -2,6 +2,8 @@
 //!
 //! A few seconds by default; `SAMPLE_APP_LOAD_SECONDS=60` for a minute, and it prints how fast the answers came.
 
+#![expect(clippy::indexing_slicing, reason = "every index is below a length that was asked for")]
+
 use std::{
     collections::BTreeMap,
     sync::{
