@@ -32,6 +32,12 @@
 //!
 //! The source gets what the guard gave, so there is no way to it that does not lead through the guard. A guard that admits everybody
 //! has to be written, and can be read.
+//!
+//! ```compile_fail
+//! # use stockade_posture::{Assessment, Error};
+//! # async fn assess(_: ()) -> Result<Assessment, Error> { Err(Error::unavailable("closed")) }
+//! let app: axum::Router = stockade_posture::axum::routes(assess); // no guard
+//! ```
 
 mod answer;
 
