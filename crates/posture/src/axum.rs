@@ -45,7 +45,7 @@ use std::{future::Future, sync::Arc};
 
 use axum::{
     Router,
-    http::request::Parts,
+    http::{StatusCode, request::Parts},
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -121,7 +121,7 @@ where
                 };
                 match source.assess(admitted).await {
                     Ok(assessment) => export.answer(&assessment),
-                    Err(_) => answer::protected(axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()),
+                    Err(_) => answer::protected(StatusCode::SERVICE_UNAVAILABLE.into_response()),
                 }
             }
         };
