@@ -130,12 +130,12 @@ fn median(mut rounds: Vec<f64>) -> f64 {
 }
 
 fn verdict(name: &str, ratios: [f64; 2], bar: Option<f64>) {
-    let said = ratios.map(|ratio| match bar {
+    let [by_rate, by_time] = ratios.map(|ratio| match bar {
         Some(bar) if ratio >= bar => format!("{ratio:.2} (bar {bar:.2}, met)"),
         Some(bar) => format!("{ratio:.2} (bar {bar:.2}, missed)"),
         None => format!("{ratio:.2}"),
     });
-    println!("  {name}: {} by rate, {} by processor time", said[0], said[1]);
+    println!("  {name}: {by_rate} by rate, {by_time} by processor time");
 }
 
 async fn prepare(options: &PgConnectOptions, in_use: usize) -> Arc<Bench> {
