@@ -34,7 +34,7 @@ use stockade_session::{
 use uuid::Uuid;
 
 const PASSWORD: &str = "correct horse battery";
-const FLOOR: Duration = Duration::from_millis(250);
+const FLOOR: Duration = Duration::from_millis(500);
 
 /// Why a sign-in is refused. The first is the one that the others are compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -192,7 +192,7 @@ async fn over(name: &str, store: impl Store + Clone, meter: Meter, samples: usiz
     let floor = |builder: AuthBuilder| builder.refusal_floor(FLOOR, tokio::time::sleep);
     let desk = Desk::new(store, meter, Argon2Params::default(), floor).await;
     let five = [State::Unknown, State::WrongPassword, State::Suspended, State::Locked, State::Bcrypt];
-    desk.measure(&format!("{name}, default hash, a floor of 250 ms"), &five, samples.div_ceil(6), &["passed"]).await;
+    desk.measure(&format!("{name}, default hash, a floor of 500 ms"), &five, samples.div_ceil(6), &["passed"]).await;
 }
 
 async fn over_postgres(url: &str, samples: usize) {

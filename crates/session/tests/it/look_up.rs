@@ -7,27 +7,27 @@ use sqlx::{
 
 use crate::postgres::Database;
 
-/// An account and a tenant for each session: the status and version of the account, what the tenant and the account demand, a step-up, a
-/// revocation. The tenants' rows are there or not, of the session's version or the next, with any of their limits.
+/// A session with an account and a tenant of its own for each state: what ended it, what the tenant and the account demand, a step-up, a
+/// long and a short idle limit. The tenants' rows are there or not, of the session's version or the next, with any of their limits.
 const STATES: &str = "
     CREATE TABLE state AS
-    SELECT row_number() OVER () AS n, status, user_version, user_mfa, tenant_version, tenant_mfa, tenant_idle, tenant_absolute, stepped_up,
-           revoked, global_version
-    FROM (VALUES ('active'), ('suspended'), ('deleted')) a(status), (VALUES (0), (1)) b(user_version),
-         (VALUES (NULL), (50)) c(user_mfa), (VALUES (NULL), (0), (1)) d(tenant_version), (VALUES (NULL), (40), (60)) e(tenant_mfa),
-         (VALUES (NULL), (30), (300)) f(tenant_idle), (VALUES (NULL), (300), (9000)) g(tenant_absolute),
-         (VALUES (NULL), (45)) h(stepped_up), (VALUES (false), (true)) i(revoked), (VALUES (0), (1)) j(global_version)
+    SELECT row_number() OVER () AS n, *
+    FROM (VALUES (NULL), ('suspended'), ('version'), ('revoked')) a(ended), (VALUES (NULL), (50)) b(user_mfa),
+         (VALUES (NULL), (0), (1)) c(tenant_version), (VALUES (NULL), (40), (60)) d(tenant_mfa), (VALUES (NULL), (30), (300)) e(tenant_idle),
+         (VALUES (NULL), (300)) f(tenant_absolute), (VALUES (NULL), (45)) g(stepped_up), (VALUES (0), (1)) h(global_version),
+         (VALUES (100), (5000)) i(idle)
     WHERE tenant_version IS NOT NULL OR (tenant_mfa IS NULL AND tenant_idle IS NULL AND tenant_absolute IS NULL);
     INSERT INTO stockade.auth_account (user_id, tenant_id, identifier, password_hash, version, status, mfa_required_from)
-    SELECT md5('user' || n)::uuid, md5('tenant' || n)::uuid, n, 'none', user_version, status, to_timestamp(user_mfa) FROM state;
+    SELECT md5('user' || n)::uuid, md5('tenant' || n)::uuid, n, 'none', (ended IS NOT DISTINCT FROM 'version')::int,
+           CASE WHEN ended = 'suspended' THEN ended ELSE 'active' END, to_timestamp(user_mfa) FROM state;
     INSERT INTO stockade.auth_version (scope, id, version, mfa_required_from, idle_seconds, absolute_seconds)
     SELECT 'tenant', md5('tenant' || n)::uuid, tenant_version, to_timestamp(tenant_mfa), tenant_idle, tenant_absolute
     FROM state WHERE tenant_version IS NOT NULL;
     INSERT INTO stockade.auth_session (sid, digest, user_id, tenant_id, user_version, tenant_version, global_version, assurance,
         authenticated_at, last_seen_at, idle_seconds, expires_at, ip, user_agent, revoked_at, stepped_up_at)
     SELECT md5('sid' || n)::uuid, sha256(n::text::bytea), md5('user' || n)::uuid, md5('tenant' || n)::uuid, 0, 0, global_version, 'password',
-           to_timestamp(0), to_timestamp(50), 100, to_timestamp(1000), '203.0.113.7', CASE WHEN n % 2 = 0 THEN 'a \"b\", c' END,
-           CASE WHEN revoked THEN to_timestamp(50) END, to_timestamp(stepped_up)
+           to_timestamp(0), to_timestamp(50), idle, to_timestamp(CASE global_version WHEN 0 THEN 1000 ELSE 200 END), '203.0.113.7', CASE WHEN n % 2 = 0 THEN 'a \"b\", c' END,
+           CASE WHEN ended = 'revoked' THEN to_timestamp(50) END, to_timestamp(stepped_up)
     FROM state";
 
 /// Before, at and after each end. The last field of `auth_look_up` is its own.
@@ -37,7 +37,7 @@ const COMPARE: &str = r#"
                  (SELECT ROW(r.sid, r.user_id, r.tenant_id, r.user_version, r.tenant_version, r.global_version, r.assurance,
                              r.authenticated_at, r.last_seen_at, r.idle_seconds, r.expires_at, r.ip, r.user_agent, r.mfa_required_from)::text
                   FROM stockade.auth_resolve(s.digest, to_timestamp(t.at)) r) AS viewed
-          FROM stockade.auth_session s, (VALUES (49), (79.999999), (80), (149), (150), (299), (300), (1000)) t(at)) both_ways"#;
+          FROM stockade.auth_session s, (VALUES (79.999999), (80), (150), (299), (300), (999), (1000)) t(at)) both_ways"#;
 
 #[sqlx::test(migrations = false)]
 async fn look_up_says_what_the_view_says(pool: PgPoolOptions, options: PgConnectOptions) {
