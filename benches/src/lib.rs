@@ -2,9 +2,13 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark says its results")]
 
+mod meter;
+
 use std::fmt;
 
 use rustix::time::{ClockId, clock_gettime};
+
+pub use meter::{Meter, Spent};
 
 /// One thing that is measured: it runs so many times.
 pub struct Subject<'a> {

@@ -13,6 +13,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "accounts", include_str!("../../migrations/0002_accounts.sql")),
     (3, "tokens", include_str!("../../migrations/0003_tokens.sql")),
     (4, "application role", include_str!("../../migrations/0004_application_role.sql")),
+    (5, "look-up", include_str!("../../migrations/0005_look_up.sql")),
     (6, "sweep", include_str!("../../migrations/0006_sweep.sql")),
 ];
 

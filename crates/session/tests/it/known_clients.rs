@@ -1,11 +1,13 @@
 //! Strangers cannot lock an owner out, and owners learn of strangers.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroU32,
+};
 
 use chrono::TimeDelta;
 use stockade_session::{
     ClientInfo, DeviceToken, FailureReason, Issued, LockoutPolicy, NetworkStatus, SecurityEvent, Severity, Step, Store,
-    store::Reservation,
 };
 use uuid::Uuid;
 
@@ -82,47 +84,26 @@ async fn guesses_from_many_networks_are_bounded<S: Store>(store: S) {
     assert_eq!(evaluated, 1);
 }
 
-/// Many guesses at once from many networks. The control reads the count, guesses, and then records.
-async fn lockout_is_never_overshot<S: Store + Clone>(store: S) {
-    let mut overshot = 0;
-    for round in 0..u128::try_from(races(4)).unwrap() {
-        let desk = Desk::new(store.clone());
-        let identifier = format!("user {round}");
-        let account = stockade_session::NewAccount {
-            user: Uuid::from_u128(0x1000 + round).into(),
-            tenant: tenant(),
-            identifier: &identifier,
-        };
-        desk.auth.accounts().create(account, PASSWORD.into()).await.unwrap();
-        let calls = (0..40).map(|number| {
-            let (auth, identifier) = (desk.auth.clone(), identifier.clone());
+/// Guesses at once from as many networks, round after round at one account, with a day in between in which they are forgotten.
+async fn lockout_is_never_overshot<S: Store>(store: S) {
+    let seconds = std::time::Duration::from_secs;
+    let three = LockoutPolicy::new(NonZeroU32::new(3).unwrap(), seconds(60), seconds(60), seconds(86_400)).unwrap();
+    let desk = Desk::with(store, |builder| builder.identifier_lockout(three)).add_ana().await;
+    for round in 0..races(20) {
+        let guesses = (0..6).map(|number| {
+            let auth = desk.auth.clone();
             async move {
                 let client = ClientInfo { ip: stranger(number), user_agent: None };
-                let flow = auth.begin(&identifier, &client).await.unwrap();
+                let flow = auth.begin(ANA, &client).await.unwrap();
                 is_rejected(&flow.verify_password("wrong".into()).await.unwrap())
             }
         });
-        assert_eq!(wins(calls).await, 40);
+        assert_eq!(wins(guesses).await, 6);
         let reasons = desk.events.reasons();
-        assert_eq!(reasons.iter().filter(|reason| **reason == FailureReason::WrongPassword).count(), 20);
-
-        let (policy, bucket) = (LockoutPolicy::default(), [u8::try_from(round % 256).unwrap(); 32].into());
-        let count = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
-        let calls = (0..40).map(|_| {
-            let (store, policy, count) = (store.clone(), policy.clone(), count.clone());
-            async move {
-                let free = count.load(std::sync::atomic::Ordering::SeqCst) < 5;
-                // The guess takes its time.
-                let reserved = store.reserve_attempt(&bucket, &policy, start()).await.unwrap();
-                tokio::task::yield_now().await;
-                count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                assert!(matches!(reserved, Reservation::Granted { .. } | Reservation::Locked));
-                free
-            }
-        });
-        overshot += usize::from(wins(calls).await > 5);
+        let evaluated = reasons.iter().filter(|reason| **reason == FailureReason::WrongPassword).count();
+        assert_eq!((evaluated, reasons.len()), (3, 6), "round {round}");
+        desk.advance(TimeDelta::days(1));
     }
-    assert!(overshot > 0, "the control was never raced");
 }
 
 async fn known_device_has_its_own_lock<S: Store>(store: S) {

@@ -28,7 +28,10 @@ mod sessions;
 mod sign_in;
 mod step_up;
 mod support;
+mod timeouts;
 
+#[cfg(feature = "postgres")]
+mod look_up;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]

@@ -346,6 +346,7 @@ fn released_migrations_do_not_change() {
         (2, "accounts", "daef21ef5413b60ece74c8a6998b6808"),
         (3, "tokens", "11d2ba0cc395c7daaba0c80c3764c216"),
         (4, "application role", "ef22c25d143bd80b80c2e8cac3fca339"),
+        (5, "look-up", "186a76dd7b210b8ca372a7be531a8b0a"),
         (6, "sweep", "835edbccced0a1e9067f2db104b59ff4"),
     ];
     assert_eq!(sums, expected.map(|(version, name, sum)| (version, name, sum.to_owned())));

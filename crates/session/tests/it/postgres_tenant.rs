@@ -200,6 +200,7 @@ async fn application_role_sees_no_secret(pool: PgPoolOptions, options: PgConnect
     assert_eq!(
         callable,
         [
+            "auth_look_up",
             "auth_resolve",
             "auth_tenant_revoke",
             "auth_tenant_revoke_all",
@@ -220,9 +221,13 @@ async fn application_role_sees_no_secret(pool: PgPoolOptions, options: PgConnect
     // The look-up answers to a whole digest alone.
     for guess in ["NULL", "''", "'\\x00'", "'%'", "(SELECT digest FROM stockade.auth_session LIMIT 1)"] {
         let mut connection = tenants.app.acquire().await.unwrap();
-        let attack = sqlx::AssertSqlSafe(format!("SELECT * FROM stockade.auth_resolve({guess}, now())"));
-        let found = sqlx::query(attack).fetch_all(&mut *connection).await;
-        assert!(found.map_or(true, |rows| rows.is_empty()), "{guess}");
+        for attack in [
+            format!("SELECT 1 FROM stockade.auth_resolve({guess}, now())"),
+            format!("SELECT 1 WHERE stockade.auth_look_up({guess}, now()) IS DISTINCT FROM NULL"),
+        ] {
+            let found = sqlx::query(sqlx::AssertSqlSafe(attack)).fetch_all(&mut *connection).await;
+            assert!(found.map_or(true, |rows| rows.is_empty()), "{guess}");
+        }
     }
     // Objects of the attacker's own do not get into the functions.
     let mut tx = tenants.within(bo().1).await;

@@ -136,3 +136,43 @@ async fn counting_after_the_guess_passes_the_limit(pool: PgPoolOptions, options:
         assert_eq!(evaluated.await, 8, "five were allowed");
     }
 }
+
+#[sqlx::test(migrations = false)]
+async fn comparing_before_taking_away_accepts_a_recovery_code_twice(pool: PgPoolOptions, options: PgConnectOptions) {
+    let table = "CREATE TABLE naive_recovery (codes bigint[] NOT NULL); INSERT INTO naive_recovery VALUES ('{}')";
+    let pool = database(pool, options, table).await;
+    for code in 0..TRIALS {
+        query("UPDATE naive_recovery SET codes = codes || $1").bind(code).execute(&pool).await.unwrap();
+        let accepted = together(4, |_, barrier| {
+            let pool = pool.clone();
+            async move {
+                let codes: Vec<i64> = query_scalar("SELECT codes FROM naive_recovery").fetch_one(&pool).await.unwrap();
+                barrier.wait().await;
+                let left: Vec<i64> = codes.iter().copied().filter(|other| *other != code).collect();
+                query("UPDATE naive_recovery SET codes = $1").bind(&left).execute(&pool).await.unwrap();
+                codes.contains(&code)
+            }
+        });
+        assert_eq!(accepted.await, 4);
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn looking_before_using_redeems_a_reset_twice(pool: PgPoolOptions, options: PgConnectOptions) {
+    let table = "CREATE TABLE naive_reset (token bigint PRIMARY KEY, used boolean NOT NULL)";
+    let pool = database(pool, options, table).await;
+    for token in 0..TRIALS {
+        query("INSERT INTO naive_reset VALUES ($1, false)").bind(token).execute(&pool).await.unwrap();
+        let redeemed = together(4, |_, barrier| {
+            let pool = pool.clone();
+            async move {
+                let used = "SELECT used FROM naive_reset WHERE token = $1";
+                let used: bool = query_scalar(used).bind(token).fetch_one(&pool).await.unwrap();
+                barrier.wait().await;
+                query("UPDATE naive_reset SET used = true WHERE token = $1").bind(token).execute(&pool).await.unwrap();
+                !used
+            }
+        });
+        assert_eq!(redeemed.await, 4);
+    }
+}
