@@ -48,7 +48,7 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
         link rel="stylesheet" href="/posture.css";
         div.actions.spaced {
             @if may_record { form.inline method="post" action="/posture" { button { "Record this assessment" } } }
-            @for (path, name) in exports::LINKS { a.button.quiet href=(path) { "Download as " (name) } }
+            @for (path, name) in exports::LINKS { a.button.quiet href=(path) title={ "Download as " (name) } { (name) } }
         }
         (PreEscaped(render::html::fragment(&assessment)))
         div.grid.below { (history::card(&recorded, assessment.at().date_naive())) (recent(&events)) }

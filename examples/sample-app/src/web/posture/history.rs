@@ -20,7 +20,7 @@ pub(super) fn card(recorded: &Recorded, today: NaiveDate) -> Markup {
             @match &period {
                 None => p.muted { "No assessment is recorded yet. One is, once a day." },
                 Some(period) => {
-                    p.muted { "Controls of the highest weight since " (period.from) ", after " (recorded.snapshots.len()) " assessments in the audit log. A day without one counts for nothing." }
+                    p.muted { "Controls of the highest weight since " (period.from) ", after " (recorded.snapshots.len()) @if recorded.snapshots.len() == 1 { " assessment" } @else { " assessments" } " in the audit log. A day without one counts for nothing." }
                     ul.attempts {
                         @for (title, told) in heaviest(period) {
                             li { div { (title) } span.muted { (told) } }
