@@ -1,6 +1,7 @@
 //! What the business does. Nothing here knows about pages; the tour and the web application call the same functions.
 
 pub mod accounts;
+pub mod assessments;
 pub mod attacks;
 pub mod checkpoints;
 pub mod documents;

@@ -38,6 +38,7 @@ stockade::rbac::permissions! {
         AuditErase    = "audit.erase":       Write, up to Tenant, audit, mfa;
         AuditTamper   = "audit.demonstrate": Read,  up to Tenant, audit, mfa;
         PostureView   = "posture.view":      Read,  up to Tenant;
+        PostureRecord = "posture.record":    Write, up to Tenant, audit;
         SessionRevoke = "session.revoke":    Write, up to Tenant, audit;
         SignInPolicy  = "sign_in.policy":    Write, up to Tenant, audit, mfa;
         OutboxView    = "outbox.view":       Read,  up to Platform, audit, mfa;

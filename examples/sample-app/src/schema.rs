@@ -35,6 +35,18 @@ pub fn schema(prefix: &Prefix) -> Schema {
     reach::declared(schema)
 }
 
+/// What each ledger of this database has to hold: those of the crates, and the application's own.
+#[must_use]
+pub fn migrators() -> ([Migrator; 4], &'static Migrator) {
+    let crates = [
+        audit_chain::postgres::migrator(),
+        field_crypto::postgres::migrator(),
+        session::postgres::migrator(),
+        rbac::postgres::migrator(),
+    ];
+    (crates, &FREIGHT)
+}
+
 /// Brings the database to what this version of the application needs: tables, policies, roles, guards.
 /// Doing it again changes nothing.
 ///

@@ -17,11 +17,14 @@ use stockade::{
         postgres::{Checkpointer, Checkpointing, VerifyOptions, stored_checkpoint, tenants, verify},
     },
     bridge::PLATFORM,
+    posture::Observation,
 };
 
 use crate::{
     app::App,
+    controls,
     evidence::{Anchors, Evidence},
+    seed,
     trail::Trail,
 };
 
@@ -39,6 +42,7 @@ pub struct Watch {
     trail: Trail,
     checkpointed: Mutex<Option<Checkpointed>>,
     verified: Mutex<BTreeMap<TenantId, Verified>>,
+    doors: Mutex<Vec<Observation>>,
     _temporary: Option<tempfile::TempDir>,
 }
 
@@ -79,6 +83,7 @@ impl Watch {
             trail,
             checkpointed: Mutex::default(),
             verified: Mutex::default(),
+            doors: Mutex::default(),
             _temporary: temporary,
         }
     }
@@ -137,6 +142,15 @@ impl Watch {
         let verified = Verified { at: Utc::now(), report: report.clone() };
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, verified);
         Ok(report)
+    }
+
+    /// What the last test of the limits found, in this process.
+    pub(crate) fn doors(&self) -> Vec<Observation> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn keep_doors(&self, seen: Vec<Observation>) {
+        *self.doors.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
     fn note(&self, found: Found) {
@@ -202,13 +216,33 @@ impl App {
         Ok(())
     }
 
-    /// Makes checkpoints and verifies, again and again. Runs until the task is dropped.
+    /// Assesses every tenant of the business that was not assessed today (UTC), and records it in the tenant's log.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn assess_due(&self) -> Result<()> {
+        for tenant in seed::TENANTS {
+            let now = Utc::now();
+            let recorded = controls::earlier(self, tenant.id, now).await?;
+            let today = recorded.snapshots.iter().any(|earlier| earlier.at().date_naive() == now.date_naive());
+            if !today && recorded.unsealed == 0 {
+                controls::record(self, tenant.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes checkpoints, verifies and assesses, again and again. Runs until the task is dropped.
     pub async fn watch_forever(self: Arc<Self>) {
         let mut round = 0_u32;
         loop {
             let mut done = self.checkpoint_now().await;
             if done.is_ok() && round.is_multiple_of(VERIFY_EVERY) {
-                done = self.verify_everything().await;
+                done = async {
+                    self.verify_everything().await?;
+                    self.assess_due().await
+                }
+                .await;
             }
             match done {
                 Ok(()) => round = round.wrapping_add(1),
@@ -221,5 +255,7 @@ impl App {
 
 #[expect(clippy::print_stderr, reason = "the operator's log of this example is standard error")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("sample-app: the audit log could not be checked, and will be tried again: {error:#}");
+    eprintln!(
+        "sample-app: the audit log could not be checked or the controls not measured, and will be tried again: {error:#}"
+    );
 }

@@ -1,18 +1,18 @@
-//! Who has what, for whoever reviews it: each grant with its reason, frozen, and the numbers about them.
+//! Who has what, for whoever reviews it: each grant with its reason, frozen.
 
 use std::num::NonZeroU32;
 
 use anyhow::Result;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use stockade::{
     rbac::{
-        AccessReview, AccessStatistics, GrantRow, Policy, Scope,
+        AccessReview, GrantRow, Scope,
         postgres::{Member, Status},
     },
-    tenant_guard::{Principal, Tx},
+    tenant_guard::Tx,
 };
 
-use crate::{app::App, permissions::Perm};
+use crate::app::App;
 
 /// As many members as are looked through.
 pub const MOST: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
@@ -58,19 +58,4 @@ pub async fn freeze<A>(app: &App, tx: &mut Tx<A>) -> Result<AccessReview> {
     let tenant = uuid::Uuid::from(tx.tenant_id());
     let rows = grants(app, tx).await?.into_iter().map(Ok::<_, std::convert::Infallible>);
     Ok(AccessReview::freeze(&app.policy, tenant, Utc::now(), usize::try_from(count)?, rows)?)
-}
-
-/// The numbers that the posture is judged by, and when the grants were last reviewed.
-///
-/// # Errors
-/// When the database fails.
-pub async fn statistics(app: &App, principal: &Principal) -> Result<(AccessStatistics, Option<DateTime<Utc>>)> {
-    let mut tx = app.tenants.read(principal.clone()).await?;
-    let rows = grants(app, &mut tx).await?;
-    let reviewed =
-        "SELECT max(occurred_at) FROM stockade.audit_entry WHERE action = 'access.review' AND outcome = 'success'";
-    let reviewed: Option<DateTime<Utc>> = sqlx::query_scalar(reviewed).fetch_one(&mut tx).await?;
-    tx.close().await?;
-    let policy: &Policy<Perm> = &app.policy;
-    Ok((AccessStatistics::of(policy, Utc::now(), TimeDelta::days(14), &rows), reviewed))
 }

@@ -105,10 +105,8 @@ pub(super) async fn tampering(tour: &mut Tour<'_>) -> Result<()> {
 pub(super) async fn posture(tour: &mut Tour<'_>) -> Result<()> {
     tour.step("The posture of the running system");
     let app = tour.app();
-    let desk = tour.owner_desk("GET", "/posture").await?;
-    let (user, principal) = (desk.user.clone(), desk.principal()?);
-    desk.commit(app).await?;
-    let assessment = controls::assess(app, &user, &principal).await?;
+    let tenant = seed::ACME.id;
+    let assessment = controls::record(app, tenant).await?;
     let Some(score) = assessment.score() else { bail!("nothing was measured") };
     let coverage = assessment.coverage();
     tour.check(
@@ -122,6 +120,14 @@ pub(super) async fn posture(tour: &mut Tour<'_>) -> Result<()> {
             .result(stockade::posture::ControlId::AUDIT_VERIFIES)
             .map_or_else(|| "not measured".to_owned(), |result| format!("audit.verifies: {}", result.status().words())),
         score.points < 80,
+    );
+    app.seal_now().await?;
+    let recorded = controls::earlier(app, tenant, chrono::Utc::now()).await?;
+    let last = recorded.snapshots.last();
+    tour.check(
+        "read it back from the audit log",
+        last.map_or_else(|| "it is not there".to_owned(), |last| format!("SHA-256 {}", last.digest())),
+        last.is_some_and(|last| last.digest() == assessment.digest()),
     );
     for item in assessment.fix_next().iter().take(5) {
         tour.say(format!("+{:<2} {}", item.points, item.control.title));

@@ -1,12 +1,14 @@
-//! The compliance dashboard: the posture crate's own page inside the application's frame.
+//! The compliance dashboard: the posture crate's own page inside the application's frame, and what the audit log says of earlier days.
+
+mod exports;
+mod history;
 
 use std::num::NonZeroU32;
 
 use axum::{
     extract::State,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
-use http::header::CONTENT_TYPE;
 use maud::{Markup, PreEscaped, html};
 use stockade::{
     audit_chain::{
@@ -24,32 +26,51 @@ use super::{
     layout::{Place, page},
     problem::Problem,
 };
-use crate::{app::App, authority::Viewer, controls, domain::people::User, limits::DOWNLOAD_USER, permissions::Perm};
+use crate::{
+    app::App,
+    authority::Viewer,
+    controls,
+    domain::{assessments, people::User},
+    limits::DOWNLOAD_USER,
+    permissions::Perm,
+};
+
+pub(crate) use exports::{csv, json, markdown, oscal};
 
 /// `GET /posture`: measured while the page is made.
 pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
     let events = events(&app, &viewer).await?;
+    let own = Resource::in_tenant(viewer.user.tenant_id);
+    let may_record = viewer.looking.is_none() && viewer.actor.decide(Perm::PostureRecord, &own).is_allowed();
     let (user, assessment) = measure(&app, viewer).await?;
+    let recorded = controls::earlier(&app, user.tenant_id, assessment.at()).await?;
     let content = html! {
         link rel="stylesheet" href="/posture.css";
-        p { a.button.quiet href="/posture.json" { "Download as JSON" } }
+        div.actions.spaced {
+            @if may_record { form.inline method="post" action="/posture" { button { "Record this assessment" } } }
+            @for (path, name) in exports::LINKS { a.button.quiet href=(path) title={ "Download as " (name) } { (name) } }
+        }
         (PreEscaped(render::html::fragment(&assessment)))
-        div.grid.below { (recent(&events)) }
+        div.grid.below { (history::card(&recorded, assessment.at().date_naive())) (recent(&events)) }
     };
     let lead =
         "Each control is measured on the running system when you open this page. What is not measured is not in place.";
     Ok(page(&user, Place::Posture, "Compliance", lead, &content))
 }
 
-/// `GET /posture.json`
-pub(crate) async fn json(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
-    let keys = [(DOWNLOAD_USER, Key::user(Uuid::from(visitor.session.user).as_bytes()))];
-    let decision = app.limits.check(&keys).await?;
-    if !decision.allowed {
-        return Err(Problem::TooMany { retry_after: decision.retry_after_secs() });
+/// `POST /posture`: assesses, and records it in the audit log.
+pub(crate) async fn record(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
+    limited(&app, visitor.session.user.into()).await?;
+    match assessments::record(&app, &visitor).await? {
+        Ok(_) => Ok(Redirect::to("/posture").into_response()),
+        Err(refused) => Err(refused.into()),
     }
-    let (_, assessment) = measure(&app, visitor.into()).await?;
-    Ok(([(CONTENT_TYPE, "application/json")], render::json(&assessment)).into_response())
+}
+
+/// Measuring is work, and an export is a download.
+async fn limited(app: &App, user: Uuid) -> Result<(), Problem> {
+    let decision = app.limits.check(&[(DOWNLOAD_USER, Key::user(user.as_bytes()))]).await?;
+    if decision.allowed { Ok(()) } else { Err(Problem::TooMany { retry_after: decision.retry_after_secs() }) }
 }
 
 /// The newest entries that somebody should look at, for whoever may read the log.
@@ -97,9 +118,8 @@ async fn measure(app: &App, viewer: Viewer) -> Result<(User, Assessment), Proble
     let look = app.look(&viewer).await?;
     let own = Resource::in_tenant(viewer.user.tenant_id);
     look.require(app, Perm::PostureView, &own, ("posture", "dashboard"))?;
-    let principal = look.principal()?;
     // The measurements take connections of their own: this one is given back first.
     look.close().await?;
-    let assessment = controls::assess(app, &viewer.user, &principal).await?;
+    let assessment = controls::assess(app, viewer.user.tenant_id).await?;
     Ok((viewer.user, assessment))
 }

@@ -93,14 +93,14 @@ async fn a_key_is_exchanged_step_by_step_and_every_value_still_opens(pool: PgPoo
     let behind = encryption::status(&app, ACME.id).await.unwrap();
     assert_eq!((behind.columns.iter().map(|column| column.older).sum::<u64>(), behind.subjects_behind), (1, 3));
     let posture = owner.get("/posture.json").await.text;
-    assert!(posture.contains("values under an older key"), "{posture}");
+    assert!(posture.contains("values are under older keys"), "{posture}");
     let stale = owner.post("/administration/encryption/rotation", &[("step", "promote-3")]).await;
     assert!(stale.text.contains("Somebody else was faster."), "{}", stale.text);
     let done = step(&app, &mut owner).await.text;
     assert!(done.contains("1 rows are sealed anew, 0 do not open") && done.contains("3 keys of drivers"), "{done}");
     let through = encryption::status(&app, ACME.id).await.unwrap();
     assert!(through.columns.iter().all(|column| column.older == 0 && column.open == 0), "{through:?}");
-    assert!(!owner.get("/posture.json").await.text.contains("values under an older key"));
+    assert!(!owner.get("/posture.json").await.text.contains("values are under older keys"));
 
     assert_eq!(next(&app).await, "retire-1");
     assert!(step(&app, &mut owner).await.text.contains("Too soon"));

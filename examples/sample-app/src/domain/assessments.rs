@@ -1,0 +1,33 @@
+//! Assessments that a person records.
+
+use anyhow::Result;
+use stockade::{
+    posture::{Assessment, history},
+    rbac::Resource,
+};
+
+use crate::{app::App, authority::Visitor, controls, desk::Refused, permissions::Perm};
+
+/// Assesses the person's tenant and records it in the audit log, in the person's name.
+///
+/// # Errors
+/// When the database fails. A refusal by the policy is the inner `Err`.
+pub async fn record(app: &App, visitor: &Visitor) -> Result<Result<Assessment, Refused>> {
+    let own = Resource::in_tenant(visitor.user.tenant_id);
+    let mut desk = app.desk(visitor).await?;
+    let allowed = desk.require(Perm::PostureRecord, &own, ("posture", "assessment")).await?;
+    // The measurements take connections of their own: this one is given back first.
+    desk.commit(app).await?;
+    if let Err(refused) = allowed {
+        return Ok(Err(refused));
+    }
+    let assessment = controls::assess(app, visitor.user.tenant_id).await?;
+    let mut desk = app.desk(visitor).await?;
+    let entry =
+        history::entry(&assessment, visitor.user.tenant_id.into(), desk.author()).request(visitor.request.clone());
+    desk.record(&entry).await?;
+    desk.commit(app).await?;
+    // So that the page that follows has it.
+    app.seal_now().await?;
+    Ok(Ok(assessment))
+}
