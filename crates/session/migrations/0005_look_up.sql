@@ -55,3 +55,19 @@ $look_up$;
 ALTER FUNCTION stockade.auth_look_up(bytea, timestamptz) OWNER TO stockade_owner;
 REVOKE ALL ON FUNCTION stockade.auth_look_up(bytea, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stockade.auth_look_up(bytea, timestamptz) TO stockade_app, stockade_auth;
+
+-- Records a use as auth_touch does, in a transaction whose commit waits for no disk: a crash that forgets the last uses ends a session
+-- earlier, never later. Call it in a transaction of its own.
+CREATE FUNCTION stockade.auth_record_use(of_sid uuid, at_time timestamptz, unless_after timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $record_use$
+BEGIN
+    SET LOCAL synchronous_commit = off;
+    RETURN stockade.auth_touch(of_sid, at_time, unless_after);
+END
+$record_use$;
+
+ALTER FUNCTION stockade.auth_record_use(uuid, timestamptz, timestamptz) OWNER TO stockade_owner;
+REVOKE ALL ON FUNCTION stockade.auth_record_use(uuid, timestamptz, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stockade.auth_record_use(uuid, timestamptz, timestamptz) TO stockade_app, stockade_auth;

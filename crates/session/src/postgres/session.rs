@@ -76,15 +76,13 @@ fn looked_up(value: PgValueRef<'_>) -> std::result::Result<SessionRecord, BoxDyn
     })
 }
 
-// A crash that forgets the last uses ends a session earlier, never later, so nobody waits for the disk. The setting holds for this
-// statement, which is its own transaction.
 pub(super) async fn touch(
     pool: &PgPool,
     sid: SessionId,
     now: DateTime<Utc>,
     unless_after: DateTime<Utc>,
 ) -> Result<bool> {
-    query_scalar("SELECT stockade.auth_touch($1, $2, $3), pg_catalog.set_config('synchronous_commit', 'off', true)")
+    query_scalar("SELECT stockade.auth_record_use($1, $2, $3)")
         .bind(sid.as_uuid())
         .bind(now)
         .bind(unless_after)

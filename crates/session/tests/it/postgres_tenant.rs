@@ -60,8 +60,8 @@ impl Tenants {
 }
 
 async fn enter(connection: &mut PgConnection, tenant: TenantId) {
-    let set = "SELECT set_config('stockade.tenant_id', $1, true)";
-    sqlx::query(set).bind(tenant.to_string()).execute(connection).await.unwrap();
+    let set = format!("SET LOCAL stockade.tenant_id = '{tenant}'");
+    connection.execute(sqlx::AssertSqlSafe(set)).await.unwrap();
 }
 
 fn sids(sessions: &[TenantSession]) -> Vec<stockade_session::SessionId> {
@@ -201,6 +201,7 @@ async fn application_role_sees_no_secret(pool: PgPoolOptions, options: PgConnect
         callable,
         [
             "auth_look_up",
+            "auth_record_use",
             "auth_resolve",
             "auth_tenant_revoke",
             "auth_tenant_revoke_all",

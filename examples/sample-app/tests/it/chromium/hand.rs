@@ -79,6 +79,12 @@ impl Hand {
         self.run(&text).await.as_str().unwrap().to_owned()
     }
 
+    /// Waits until an element says so: a page that a button leads to may be on its way.
+    pub(super) async fn reads(&self, selector: &str, text: &str) {
+        let said = format!("return document.querySelector({selector:?})?.innerText ?? ''");
+        wait_for(text, async || self.run(&said).await.as_str().unwrap().contains(text).then_some(())).await;
+    }
+
     pub(super) async fn shows(&self, selector: &str) -> bool {
         let found = self.browser.find_all(By::Css(selector)).await.unwrap();
         for element in found {
