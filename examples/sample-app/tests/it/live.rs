@@ -112,8 +112,10 @@ async fn each_page_gets_every_new_entry_of_its_own_tenant_and_none_of_another(po
     let acme = Browser::signed_in(&app, &ACME, &OWNER).await;
     let bright = Browser::signed_in(&app, &BRIGHT, &OWNER).await;
     app.seal_now().await.unwrap();
-    let read = async |browser: &Browser, own: Tenant, other: Tenant| {
-        let mut stream = Stream::open(browser, "/audit/stream", Some(head(&pool, &own).await)).await;
+    // Before the first of them is written.
+    let ends = (head(&pool, &ACME).await, head(&pool, &BRIGHT).await);
+    let read = async |browser: &Browser, end, own: Tenant, other: Tenant| {
+        let mut stream = Stream::open(browser, "/audit/stream", Some(end)).await;
         let (mut last, mut seen) = (0, 0);
         while seen < ENTRIES {
             let sent = stream.next().await.unwrap();
@@ -132,7 +134,7 @@ async fn each_page_gets_every_new_entry_of_its_own_tenant_and_none_of_another(po
             app.seal_now().await.unwrap();
         }
     };
-    tokio::join!(read(&acme, ACME, BRIGHT), read(&bright, BRIGHT, ACME), write);
+    tokio::join!(read(&acme, ends.0, ACME, BRIGHT), read(&bright, ends.1, BRIGHT, ACME), write);
 }
 
 #[sqlx::test(migrations = false)]
