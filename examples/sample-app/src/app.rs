@@ -14,7 +14,7 @@ use sqlx::{
 };
 use stockade::{
     audit_chain::postgres::Sealer,
-    bridge::Recorder,
+    bridge::Trail,
     field_crypto::{
         CachePolicy, LocalKeyring, RotationPolicy, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore,
     },
@@ -40,7 +40,6 @@ use crate::{
     permissions::{self, Perm},
     schema,
     secrets::Secrets,
-    trail::Trail,
     watch::Watch,
 };
 
@@ -104,15 +103,14 @@ impl App {
         close(administrator).await?;
 
         let tenants = TenantDb::new(logins.app.clone());
-        let trail = Trail::start(tenants.clone());
-        let recorder = |trail: Trail| Recorder::new(move |tenant, entry| trail.send(tenant, entry));
+        let trail = Trail::start(&tenants, const { NonZeroUsize::new(10_000).unwrap() });
         columns::registry()
             .verify(&logins.rotator)
             .await
             .context("the sealed columns are not as this program needs them")?;
         let vault = Vault::new(secrets.field_keys, PgKeyStore::new(logins.gate.clone()))
             .with_cache(CachePolicy::new(const { NonZeroUsize::new(10_000).unwrap() }, CACHED))
-            .with_observer(recorder(trail.clone()));
+            .with_observer(trail.recorder());
         vault
             .self_check()
             .await
@@ -124,11 +122,11 @@ impl App {
             .seed_cipher(seeds)
             .api_tokens(ApiTokenPolicy::new("freight", |scope| Scopes::<Perm>::parse([scope]).is_ok())?)
             .issuer("Freight Desk")
-            .observer(recorder(trail.clone()))
+            .observer(trail.recorder())
             .build()?;
         let policy = permissions::policy()?;
         let authorities = ActorCache::new(policy.clone(), const { NonZeroUsize::new(10_000).unwrap() });
-        let limits = Limits::open(counting, secrets.fingerprints, Arc::new(recorder(trail.clone()))).await?;
+        let limits = Limits::open(counting, secrets.fingerprints, Arc::new(trail.recorder())).await?;
         Ok(Self {
             tenants,
             auth,

@@ -21,6 +21,5 @@ pub mod schema;
 pub mod secrets;
 pub mod seed;
 pub mod tour;
-mod trail;
 pub mod watch;
 pub mod web;

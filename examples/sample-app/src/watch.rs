@@ -16,7 +16,7 @@ use stockade::{
         TenantId, VerifierKey,
         postgres::{Checkpointer, Checkpointing, VerifyOptions, stored_checkpoint, tenants, verify},
     },
-    bridge::PLATFORM,
+    bridge::{PLATFORM, Trail},
     posture::Observation,
 };
 
@@ -25,7 +25,6 @@ use crate::{
     controls,
     evidence::{Anchors, Evidence},
     seed,
-    trail::Trail,
 };
 
 /// How often a checkpoint is made. What is rewritten between two of them is not seen.
