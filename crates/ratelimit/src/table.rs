@@ -192,7 +192,7 @@ impl Table {
         Some((word, before.wrapping_add(slot), cells))
     }
 
-    /// The tags of a group; none if there is no such group.
+    /// The tags of a group, which a bucket has one or two of; none beyond the last bucket.
     #[inline]
     fn tags(&self, bucket: usize, group: usize) -> &[sync::AtomicU64] {
         let line = self.lines.get(self.line(bucket, group));

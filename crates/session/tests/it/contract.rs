@@ -1,7 +1,7 @@
 //! What every store must do, below `Auth`.
 
 mod api_token;
-mod connection;
+pub(crate) mod connection;
 mod credential;
 mod impersonation;
 mod network;

@@ -5,12 +5,11 @@ use std::{num::NonZeroU32, time::Duration};
 use chrono::TimeDelta;
 use stockade_session::{
     Assurance, Caller, ErrorKind, ImpersonationPolicy, ImpersonationRefusal, ImpersonationStart, ImpersonationToken,
-    Issued, IssuedImpersonation, KeyRing, NewAccount, Scope, SecurityEvent, Session, Severity, Step, Store, TotpSeed,
-    TotpStep, UserId,
+    Issued, IssuedImpersonation, KeyRing, Scope, SecurityEvent, Session, Severity, Store,
 };
 use uuid::Uuid;
 
-use crate::support::*;
+use crate::{staff::*, support::*};
 
 crate::on_every_store! {
     staff_see_as_the_target_for_an_hour_at_most
@@ -27,25 +26,9 @@ crate::on_every_store! {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn staff() -> UserId {
-    Uuid::from_u128(0x57AFF).into()
-}
-
 /// A desk with Ana, and staff with a session by two factors.
 async fn office<S: Store>(store: S) -> (Desk, Issued) {
-    let desk = Desk::with_ana(store).await;
-    let account = NewAccount { user: staff(), tenant: Uuid::from_u128(0x57).into(), identifier: "staff" };
-    desk.auth.accounts().create(account, PASSWORD.into()).await.unwrap();
-    desk.auth.accounts().import_totp(staff(), TotpSeed::from_bytes(SEED).unwrap()).await.unwrap();
-    let issued = sign_in(&desk).await;
-    desk.events.take();
-    (desk, issued)
-}
-
-async fn sign_in(desk: &Desk) -> Issued {
-    let Step::TotpRequired(flow) = desk.password("staff", PASSWORD).await else { panic!("no totp") };
-    let TotpStep::Done(flow) = flow.verify_totp(&desk.code(0)).await.unwrap() else { panic!("refused") };
-    desk.auth.issue(flow).await.unwrap()
+    with_staff(Desk::with_ana(store).await).await
 }
 
 async fn start(desk: &Desk, session: &Session, length: Duration) -> ImpersonationStart {

@@ -7,12 +7,10 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use stockade_session::{
     Impersonation, ImpersonationPolicy, ImpersonationStart, Issued, IssuedImpersonation, JwtCaller, JwtCheck,
-    JwtPolicy, JwtRefresh, NewAccount, RefreshToken, SecurityEvent, SessionToken, Severity, Step, Store, TotpSeed,
-    TotpStep, UserId,
+    JwtPolicy, JwtRefresh, RefreshToken, SecurityEvent, SessionToken, Severity, Store,
 };
-use uuid::Uuid;
 
-use crate::support::*;
+use crate::{staff::*, support::*};
 
 crate::on_every_store! {
     the_jwt_of_an_impersonation_names_both
@@ -27,10 +25,6 @@ crate::on_every_store! {
 const HOUR: Duration = Duration::from_secs(3600);
 const CHECKS: [JwtCheck; 3] = [JwtCheck::Strict, JwtCheck::Cached(Duration::from_secs(5)), JwtCheck::Stateless];
 
-fn staff() -> UserId {
-    Uuid::from_u128(0x57AFF).into()
-}
-
 fn policy(check: JwtCheck) -> JwtPolicy {
     JwtPolicy::new("https://acme.test", "api", Duration::from_secs(900), check).unwrap()
 }
@@ -38,18 +32,7 @@ fn policy(check: JwtCheck) -> JwtPolicy {
 /// A desk with Ana and staff, who have a session by two factors.
 async fn office<S: Store>(store: S, check: JwtCheck) -> (Desk, Issued) {
     let desk = Desk::with(store, |builder| builder.jwts(policy(check))).add_ana().await;
-    let account = NewAccount { user: staff(), tenant: Uuid::from_u128(0x57).into(), identifier: "staff" };
-    desk.auth.accounts().create(account, PASSWORD.into()).await.unwrap();
-    desk.auth.accounts().import_totp(staff(), TotpSeed::from_bytes(SEED).unwrap()).await.unwrap();
-    let issued = sign_in(&desk).await;
-    desk.events.take();
-    (desk, issued)
-}
-
-async fn sign_in(desk: &Desk) -> Issued {
-    let Step::TotpRequired(flow) = desk.password("staff", PASSWORD).await else { panic!("no totp") };
-    let TotpStep::Done(flow) = flow.verify_totp(&desk.code(0)).await.unwrap() else { panic!("refused") };
-    desk.auth.issue(flow).await.unwrap()
+    with_staff(desk).await
 }
 
 async fn start_for(desk: &Desk, issued: &Issued, length: Duration) -> IssuedImpersonation {

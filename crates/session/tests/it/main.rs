@@ -26,6 +26,7 @@ mod recovery;
 mod reset;
 mod sessions;
 mod sign_in;
+mod staff;
 mod step_up;
 mod support;
 mod timeouts;

@@ -361,18 +361,7 @@ async fn a_deleted_account_leaves_nothing_sealed_in_the_table(pool: PgPoolOption
     use stockade_session::store::{ConnectionRecord, ConnectionStore, PolicyStore, SweepBounds, SweepStore};
     let database = Database::install(pool, options).await;
     let (store, desk) = (database.store(), Desk::with_ana(database.store()).await);
-    let record = ConnectionRecord {
-        id: uuid::Uuid::from_u128(1).into(),
-        user: user(),
-        tenant: tenant(),
-        provider: "quickbooks".to_owned(),
-        sealed: b"sealed tokens".to_vec(),
-        generation: 0,
-        lease_until: None,
-        created_at: start(),
-        refreshed_at: start(),
-        expires_at: None,
-    };
+    let record = ConnectionRecord { sealed: b"sealed tokens".to_vec(), ..crate::contract::connection::record(1) };
     assert!(store.insert_connection(&record).await.unwrap());
     let held = async || {
         let sql = "SELECT sealed, ended_at FROM stockade.auth_connection";

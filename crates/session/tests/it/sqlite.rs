@@ -284,16 +284,8 @@ async fn a_deleted_account_leaves_nothing_sealed_in_the_table() {
     let (store, pool) = (file.store(), file.pool(1));
     let desk = Desk::with_ana(store.clone()).await;
     let record = stockade_session::store::ConnectionRecord {
-        id: uuid::Uuid::from_u128(1).into(),
-        user: user(),
-        tenant: tenant(),
-        provider: "quickbooks".to_owned(),
         sealed: b"sealed tokens".to_vec(),
-        generation: 0,
-        lease_until: None,
-        created_at: start(),
-        refreshed_at: start(),
-        expires_at: None,
+        ..crate::contract::connection::record(1)
     };
     use stockade_session::store::ConnectionStore;
     assert!(store.insert_connection(&record).await.unwrap());

@@ -34,7 +34,7 @@ fn elsewhere() -> TenantId {
     Uuid::from_u128(0xBB).into()
 }
 
-fn record(n: u128) -> ConnectionRecord {
+pub(crate) fn record(n: u128) -> ConnectionRecord {
     ConnectionRecord {
         id: id(n),
         user: user(),

@@ -4,13 +4,16 @@ use std::num::NonZeroU32;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use stockade_session::{
-    ImpersonationId, ImpersonationPolicy, Scope, SessionId, Store, TenantId, UserId,
+    ImpersonationId, ImpersonationPolicy, Scope, SessionId, Store, TenantId,
     store::{Ending, ImpersonationRecord, NewAccountRecord, SessionRecord, SweepBounds, Versions},
 };
 use uuid::Uuid;
 
 use super::{account, digest, race, seconds, session};
-use crate::support::{client, races, start, tenant, user};
+use crate::{
+    staff::staff,
+    support::{client, races, start, tenant, user},
+};
 
 crate::on_every_store! {
     impersonations_come_back
@@ -20,10 +23,6 @@ crate::on_every_store! {
     what_is_over_is_noticed
     a_tenant_refuses
     ended_impersonations_are_swept
-}
-
-fn staff() -> UserId {
-    Uuid::from_u128(0x57AFF).into()
 }
 
 fn platform() -> TenantId {
