@@ -1,6 +1,6 @@
 //! Stores that are killed, hang and come back.
 
-use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use stockade_ratelimit::postgres::PgStore;
 use stockade_ratelimit::redis::RedisStore;
 use stockade_ratelimit::store::{Health, HealthObserver, OnStoreError, Share, SharedLimiter, Store};
 use stockade_ratelimit::{Cost, FingerprintKey, Key, ManualClock, Mode, Rule, Source};
+use tempfile::TempDir;
 
 use crate::bench::n;
 use crate::contract;
@@ -19,21 +20,23 @@ use crate::postgres::Database;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A redis-server of the test's own, which is killed with it.
+/// A redis-server of the test's own, which is killed with it. It listens on a socket in a folder, so that nobody can
+/// take its port while it is down.
 struct Server {
-    port: u16,
+    folder: TempDir,
     child: Child,
 }
 
 impl Server {
     fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { port, child: Self::spawn(port) }
+        let folder = tempfile::tempdir().unwrap();
+        Self { child: Self::spawn(folder.path()), folder }
     }
 
-    fn spawn(port: u16) -> Child {
+    fn spawn(folder: &Path) -> Child {
         Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .current_dir(folder)
+            .args(["--port", "0", "--unixsocket", "redis", "--save", "", "--appendonly", "no"])
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is not installed: run the tests with scripts/test")
@@ -45,15 +48,19 @@ impl Server {
     }
 
     fn restart(&mut self) {
-        self.child = Self::spawn(self.port);
+        self.child = Self::spawn(self.folder.path());
     }
 
     fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
     }
 
+    fn client(&self) -> redis::Client {
+        redis::Client::open(format!("redis+unix://{}/redis", self.folder.path().display())).unwrap()
+    }
+
     async fn store(&self) -> RedisStore<ConnectionManager> {
-        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
+        let client = self.client();
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
             .set_max_delay(Duration::from_millis(10))
@@ -289,7 +296,7 @@ async fn a_flushed_script_is_loaded_again() {
     let server = Server::start();
     let rules = [Rule::window("one", n(50), HOUR)];
     let shared = contract::limiter(server.store().await, &rules);
-    let client = redis::Client::open(format!("redis://127.0.0.1:{}", server.port)).unwrap();
+    let client = server.client();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     for left in (40..50).rev() {
         let _: () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut connection).await.unwrap();

@@ -1,30 +1,33 @@
 //! A Redis that is killed, hangs and comes back.
 
 use std::{
-    net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use stockade_session::{MemoryStore, Scope, Store};
+use tempfile::TempDir;
 
 use super::*;
 
-/// A redis-server of the test's own, which is killed with it.
+/// A redis-server of the test's own, which is killed with it. It listens on a socket in a folder, so that nobody can
+/// take its port while it is down.
 struct Server {
-    port: u16,
+    folder: TempDir,
     child: Child,
 }
 
 impl Server {
     fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { port, child: Self::spawn(port) }
+        let folder = tempfile::tempdir().unwrap();
+        Self { child: Self::spawn(folder.path()), folder }
     }
 
-    fn spawn(port: u16) -> Child {
+    fn spawn(folder: &Path) -> Child {
         Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .current_dir(folder)
+            .args(["--port", "0", "--unixsocket", "redis", "--save", "", "--appendonly", "no"])
             .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|_| panic!("redis-server is not installed: run the tests with scripts/test"))
@@ -36,7 +39,7 @@ impl Server {
     }
 
     fn restart(&mut self) {
-        self.child = Self::spawn(self.port);
+        self.child = Self::spawn(self.folder.path());
     }
 
     fn signal(&self, signal: &str) {
@@ -44,7 +47,7 @@ impl Server {
     }
 
     async fn connect(&self) -> ConnectionManager {
-        let client = ::redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
+        let client = ::redis::Client::open(format!("redis+unix://{}/redis", self.folder.path().display())).unwrap();
         let config = ConnectionManagerConfig::new().set_number_of_retries(1).set_max_delay(Duration::from_millis(10));
         for _ in 0..200 {
             if let Ok(connection) = ConnectionManager::new_with_config(client.clone(), config.clone()).await {
