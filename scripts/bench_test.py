@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Tests of what scripts/bench makes of results, on recorded ones: python3 scripts/bench_table_test.py"""
+"""Tests of scripts/bench, on recorded results and programs that are shell scripts: python3 scripts/bench_test.py"""
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import json
 import pathlib
 import sys
@@ -8,6 +12,10 @@ import unittest
 
 sys.dont_write_bytecode = True
 import bench_table as table
+
+LOADER = importlib.machinery.SourceFileLoader("bench", str(pathlib.Path(__file__).with_name("bench")))
+bench = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench", LOADER))
+LOADER.exec_module(bench)
 
 # As the benchmarks have told them in three runs; a result that is not a number is null.
 RECORDED = """
@@ -149,6 +157,47 @@ class Bars(unittest.TestCase):
             ([RBAC, RBAC], {"rbac"}), ([RBAC], {"rbac", "unlisted"}), ([RBAC, WRITE], {"rbac"}),
         ]:
             self.assertEqual(len(table.problems(bars, programs)), 1, (bars, programs))
+
+
+class Runs(unittest.TestCase):
+    def run_of(self, script):
+        """A run of a program that is this shell script."""
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder, "program")
+            program.write_text(f"#!/bin/sh\n{script}\n")
+            program.chmod(0o755)
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                told, how, failed, passed = bench.run(RBAC, str(program), pathlib.Path(folder), test=False)
+        return told, how, failed, said.getvalue()
+
+    def told(self, which):
+        return "".join(f"echo '{json.dumps(one)}' >>$STOCKADE_BENCH_RESULTS\n" for one in recorded() if which(one))
+
+    def test_what_a_program_tells_is_read_with_the_versions_and_the_load(self):
+        version = "echo 'with-servers: postgres (PostgreSQL) 15.18 (Debian 15.18-1) at 127.0.0.1:1'\n"
+        told, how, failed, _ = self.run_of(version + self.told(lambda one: True))
+        self.assertEqual((told, failed, how["postgres"]), (recorded(), "", "15.18"))
+        self.assertTrue(how["others"] is None or how["others"] >= 0)
+
+    def test_a_program_that_fails_is_said_with_the_end_of_its_log(self):
+        _, _, failed, said = self.run_of(self.told(lambda one: True) + "echo thread main panicked >&2; exit 101")
+        self.assertEqual(failed, "ended with 101")
+        self.assertIn("thread main panicked", said)
+
+    def test_a_row_that_is_not_told_fails_the_run(self):
+        _, _, failed, _ = self.run_of(self.told(lambda one: one["of"] == "boolean"))
+        self.assertEqual(failed, "did not tell 8 roles: decision: Cedar")
+
+    def test_servers_are_started_where_a_benchmark_needs_them_and_wait_for_the_disk_where_it_says_so(self):
+        servers = str(bench.ROOT / "scripts/with-servers")
+        there = {"DATABASE_URL": "postgres://", "STOCKADE_DURABLE": "1"}
+        for needs, test, started, durable in [
+            (None, False, False, False), ("servers", False, True, False), ("durable", False, True, True), ("durable", True, False, False),
+        ]:
+            command, environment = bench.invocation({"needs": needs}, "program", there, test)
+            self.assertEqual((command[0] == servers, "STOCKADE_DURABLE" in environment), (started, durable), (needs, test))
+            self.assertEqual(command[-2:], ["program", "--test" if test else "--bench"])
+        self.assertEqual(bench.invocation({"needs": "servers"}, "program", {}, True)[0][0], servers)
 
 
 class Quantities(unittest.TestCase):
