@@ -59,6 +59,15 @@ def write_measured(path, bars, measured):
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
 
+def versions(lock):
+    """The versions in Cargo.lock of what the benchmarks depend on."""
+    [benches] = [package for package in lock["package"] if package["name"] == "stockade-benches"]
+    of = {package["name"]: package["version"] for package in lock["package"]}
+    # A version stands beside the name where the lock has several.
+    direct = (one.partition(" ") for one in benches["dependencies"])
+    return {name: version or of[name] for name, _, version in direct}
+
+
 # The table.
 
 def number(value):
@@ -141,11 +150,12 @@ def render(bars, measured):
             run = measured[bench["name"]]
             others = "unknown" if run["others"] is None else f"{run['others']:.2f}"
             loads = " to ".join(f"{load:.1f}" for load in run["load"])
-            line = [f"`{bench['name']}`", f"`scripts/bench --runs {run['runs']} {bench['name']}`", others, loads]
+            command = f"`scripts/bench --runs {run['runs']} {bench['name']}`"
+            line = [f"`{bench['name']}`", command, ", ".join(run["peers"]), others, loads]
             machines.setdefault(run["machine"], []).append(line)
     text += "\n### How it was measured\n"
     for machine, lines in machines.items():
-        titles = ["Benchmark", "Command", "Processors that other work had", "Load average, before to after"]
+        titles = ["Benchmark", "Command", "Peers", "Processors that other work had", "Load average, before to after"]
         text += f"\n{machine}.\n\n" + table(titles, lines)
     return text + ("" if machines else "\nNothing has been measured yet.\n") + "\n"
 
@@ -161,11 +171,13 @@ def spliced(document, text):
 
 # The rows in benches/bars.toml.
 
-def problems(bars, programs):
+def problems(bars, programs, packages):
     found = []
     for bench in bars:
         if bench.get("needs", "servers") not in ("servers", "durable"):
             found.append(f"{bench['name']} needs `{bench['needs']}`, which is not a kind of servers")
+        peers = set(bench.get("peers", ())) - set(packages)
+        found += [f"{bench['name']} has the peer {name}, on which the benchmarks do not depend" for name in sorted(peers)]
         keys = [key(row) for row in bench["rows"]]
         found += [f"{bench['name']} has `{one}` twice" for one in {one for one in keys if keys.count(one) > 1}]
         for row in bench["rows"]:

@@ -41,7 +41,7 @@ def summed(row):
 
 
 def run_of(*rows, others=0.0, machine="a machine"):
-    return {"runs": 3, "machine": machine, "others": others, "load": [0.1, 1.2], "rows": {table.key(row): row for row in rows}}
+    return {"runs": 3, "machine": machine, "others": others, "load": [0.1, 1.2], "peers": ["cedar-policy 4.14.1"], "rows": {table.key(row): row for row in rows}}
 
 
 def line_of(text, what):
@@ -111,7 +111,7 @@ class Tables(unittest.TestCase):
     def test_the_command_stands_under_the_machine_that_it_was_run_on(self):
         text = table.render([RBAC], {"rbac": run_of(summed(BOOLEAN), machine="AMD EPYC, 2 processors")})
         self.assertIn("AMD EPYC, 2 processors.\n\n| Benchmark | Command |", text)
-        self.assertIn("| `rbac` | `scripts/bench --runs 3 rbac` | 0.00 | 0.1 to 1.2 |", text)
+        self.assertIn("| `rbac` | `scripts/bench --runs 3 rbac` | cedar-policy 4.14.1 | 0.00 | 0.1 to 1.2 |", text)
 
     def test_the_table_is_replaced_and_the_prose_stays(self):
         document = f"# Head\n{table.BEGIN}old\n{table.END}The missed bars.\n"
@@ -143,20 +143,27 @@ class Merges(unittest.TestCase):
         self.assertEqual(table.render([RBAC, WRITE], again), table.render([RBAC, WRITE], measured))
 
 
+class Versions(unittest.TestCase):
+    def test_the_version_is_that_which_the_benchmarks_depend_on(self):
+        packages = [{"name": "aes-gcm", "version": "0.10.3"}, {"name": "aes-gcm", "version": "0.11.1"}, {"name": "casbin", "version": "2.20.0"}]
+        lock = {"package": [*packages, {"name": "stockade-benches", "version": "0.1.0", "dependencies": ["aes-gcm 0.11.1", "casbin"]}]}
+        self.assertEqual(table.versions(lock), {"casbin": "2.20.0", "aes-gcm": "0.11.1"})
+
+
 class Bars(unittest.TestCase):
     def test_sound_rows_have_no_problem(self):
-        self.assertEqual(table.problems([RBAC, WRITE], {"rbac", "audit_write"}), [])
+        self.assertEqual(table.problems([{**RBAC, "peers": ["casbin"]}, WRITE], {"rbac", "audit_write"}, {"casbin": "2.20.0"}), [])
 
     def test_each_mistake_in_the_rows_is_found(self):
         twice = {**RBAC, "rows": [BOOLEAN, BOOLEAN]}
         two_bars = {**RBAC, "rows": [{**BOOLEAN, "at_least": 3}]}
         unit = {**RBAC, "rows": [{**BOOLEAN, "unit": "furlongs"}]}
-        needs = {**RBAC, "needs": "luck"}
+        needs, peers = {**RBAC, "needs": "luck"}, {**RBAC, "peers": ["unheard"]}
         for bars, programs in [
-            ([twice], {"rbac"}), ([two_bars], {"rbac"}), ([unit], {"rbac"}), ([needs], {"rbac"}),
+            ([twice], {"rbac"}), ([two_bars], {"rbac"}), ([unit], {"rbac"}), ([needs], {"rbac"}), ([peers], {"rbac"}),
             ([RBAC, RBAC], {"rbac"}), ([RBAC], {"rbac", "unlisted"}), ([RBAC, WRITE], {"rbac"}),
         ]:
-            self.assertEqual(len(table.problems(bars, programs)), 1, (bars, programs))
+            self.assertEqual(len(table.problems(bars, programs, {})), 1, (bars, programs))
 
 
 class Runs(unittest.TestCase):
