@@ -195,6 +195,15 @@ class Runs(unittest.TestCase):
         _, _, failed, _ = self.run_of(self.told(lambda one: one["of"] == "boolean"))
         self.assertEqual(failed, "did not tell 8 roles: decision: Cedar")
 
+    def test_what_is_kept_grows_with_the_runs_and_has_the_worst_load(self):
+        how = [{"load": (0.1, 0.9), "others": 0.02, "postgres": ""}, {"load": (0.8, 1.3), "others": 0.4, "postgres": ""}]
+        one, two = recorded()[:2], recorded()[2:4]
+        first = bench.result(RBAC, [(one, how[0])], {})
+        both = bench.result({**RBAC, "peers": ["casbin"]}, [(one, how[0]), (two, how[1])], {"casbin": "2.20.0"})
+        self.assertEqual((first["runs"], first["others"], first["rows"][table.key(BOOLEAN)]["ours"]), (1, 0.02, 14.6))
+        self.assertEqual((both["runs"], both["others"], both["load"], both["peers"]), (2, 0.4, [0.1, 1.3], ["casbin 2.20.0"]))
+        self.assertEqual(both["rows"][table.key(DECISION)]["low"], 400.0)
+
     def test_servers_are_started_where_a_benchmark_needs_them_and_wait_for_the_disk_where_it_says_so(self):
         servers = str(bench.ROOT / "scripts/with-servers")
         there = {"DATABASE_URL": "postgres://", "STOCKADE_DURABLE": "1"}
