@@ -124,7 +124,7 @@ def cells(bench, row, measured):
         ratio = number(found["ratio"])
         if row.get("faster"):
             ratio += " times the speed" if unit == "ns" else " times less"
-    if found["low"] is not None:
+    if found["low"] != found["high"]:
         ends = [found["low"], found["high"]]
         ends = [number(end) for end in ends] if over is not None else [quantity(end, unit) for end in ends]
         spread = " to ".join(ends)

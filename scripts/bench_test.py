@@ -81,9 +81,14 @@ class Verdicts(unittest.TestCase):
 
     def test_the_bar_holds_the_ratio_and_not_what_is_shown_of_it(self):
         row = {"in": "a", "of": "b", "over": "c", "at_most": 1.05}
-        found = {"in": "a", "of": "b", "over": "c", "ours": 1.0, "theirs": 1.0, "ratio": 1.054, "low": 1.054, "high": 1.054}
+        found = {"in": "a", "of": "b", "over": "c", "ours": 1.0, "theirs": 1.0, "ratio": 1.054, "low": 1.041, "high": 1.2}
         text = table.render([{"name": "x", "crate": "x", "rows": [row]}], {"x": run_of(found)})
-        self.assertTrue(line_of(text, "a: b").endswith("| 1.05 | 1.05 to 1.05 | at most 1.05 | missed |"), text)
+        self.assertTrue(line_of(text, "a: b").endswith("| 1.05 | 1.04 to 1.20 | at most 1.05 | missed |"), text)
+
+    def test_runs_that_do_not_differ_have_no_spread(self):
+        found = {"in": "a", "of": "b", "over": None, "ours": 0.0, "theirs": None, "ratio": None, "low": 0.0, "high": 0.0}
+        text = table.render([{"name": "x", "crate": "x", "rows": [{"in": "a", "of": "b", "unit": "", "at_most": 0}]}], {"x": run_of(found)})
+        self.assertTrue(line_of(text, "a: b").endswith("| 0 |  |  |  | at most 0 | met |"), text)
 
     def test_without_a_bar_nothing_is_said(self):
         self.assertEqual(table.verdict({"in": "a", "of": "b"}, {"ours": 3.0}), "")
@@ -185,6 +190,11 @@ class Runs(unittest.TestCase):
         told, how, failed, _ = self.run_of(version + self.told(lambda one: True))
         self.assertEqual((told, failed, how["postgres"]), (recorded(), "", "15.18"))
         self.assertTrue(how["others"] is None or how["others"] >= 0)
+
+    def test_criterion_writes_beside_the_results_and_not_into_the_sources(self):
+        _, _, failed, said = self.run_of('echo "to $CRITERION_HOME"; [ "${CRITERION_HOME%/criterion}" != "$CRITERION_HOME" ] || exit 3; exit 4')
+        self.assertEqual(failed, "ended with 4")
+        self.assertNotIn("to " + str(bench.ROOT), said)
 
     def test_a_program_that_fails_is_said_with_the_end_of_its_log(self):
         _, _, failed, said = self.run_of(self.told(lambda one: True) + "echo thread main panicked >&2; exit 101")
