@@ -1,6 +1,6 @@
 //! What the capture of a table costs its writers.
 //!
-//! `scripts/with-servers cargo bench -p stockade-benches --bench audit_capture`. Medians of interleaved rounds of the same UPDATE on three
+//! `scripts/bench audit_capture`. Medians of interleaved rounds of the same UPDATE on three
 //! tables: one with no trigger, one with the trigger that everybody writes first (both states as `jsonb` into an unchained table with
 //! the log's indexes), and one that is captured. Once a row in a transaction, once a thousand rows in a statement. `ROUNDS` (15) changes
 //! how much is measured.
@@ -17,6 +17,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use stockade_audit_chain::postgres::{Capture, attach, capture_as, migrator};
 use stockade_audit_chain::{Actor, RequestContext};
+use stockade_benches::Report;
 
 const SCHEMA: &str = "
     CREATE TABLE plain (tenant_id uuid NOT NULL, id int PRIMARY KEY, customer text, rate_cents int, status text, note text, driver text);
@@ -60,9 +61,11 @@ async fn timed(connection: &mut PgConnection, sql: &'static str, id: i32) -> Dur
     start.elapsed()
 }
 
-/// Medians of interleaved rounds, each of `turns` transactions, in milliseconds.
-async fn compare(connection: &mut PgConnection, name: &str, statements: [&'static str; 3], turns: i32) {
-    let rounds: usize = std::env::var("ROUNDS").map_or(15, |rounds| rounds.parse().expect("a number"));
+/// Interleaved rounds, each of `turns` transactions.
+async fn compare(connection: &mut PgConnection, group: &str, statements: [&'static str; 3], turns: i32) {
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let rounds = if quick { 1 } else { 15 };
+    let rounds: usize = std::env::var("ROUNDS").map_or(rounds, |rounds| rounds.parse().expect("a number"));
     let mut taken = [const { Vec::new() }; 3];
     for _ in 0..rounds {
         for (times, sql) in taken.iter_mut().zip(statements) {
@@ -70,23 +73,17 @@ async fn compare(connection: &mut PgConnection, name: &str, statements: [&'stati
             for turn in 1..=turns {
                 sum += timed(connection, sql, turn).await;
             }
-            times.push(sum.as_secs_f64() * 1_000.0);
+            times.push(sum.as_nanos() as f64);
         }
     }
-    let [plain, triggered, captured] = taken.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times.get(times.len() / 2).copied().expect("a round")
-    });
-    println!(
-        "{name}: plain {plain:.1} ms, unchained trigger {triggered:.1} ms, captured {captured:.1} ms = {:.1}x of plain, {:.1}x of unchained",
-        captured / plain,
-        captured / triggered
-    );
+    let [plain, triggered, captured] = taken;
+    let told = [("no trigger", plain), ("unchained trigger", triggered), ("captured", captured)];
+    Report::of("audit_capture").tell_rounds(group, &told);
 }
 
 async fn run() {
     let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("DATABASE_URL is not set: scripts/with-servers cargo bench -p stockade-benches --bench audit_capture");
+        println!("DATABASE_URL is not set: scripts/bench audit_capture");
         return;
     };
     let options: PgConnectOptions = url.parse().expect("an address");
@@ -102,8 +99,8 @@ async fn run() {
     sqlx::raw_sql(SCHEMA).execute(&mut connection).await.expect("tables");
     let capture = Capture::table("captured").named("load").personal(["driver"]);
     attach(&mut connection, &capture).await.expect("a captured table");
-    compare(&mut connection, "100 transactions of one row", ONE, 100).await;
-    compare(&mut connection, "1,000 rows in one statement", ALL, 1).await;
+    compare(&mut connection, "an UPDATE, 100 transactions of one row", ONE, 100).await;
+    compare(&mut connection, "an UPDATE, 1,000 rows in one statement", ALL, 1).await;
 }
 
 fn main() {

@@ -1,8 +1,7 @@
 //! audit-chain's hashing beside the floor, sha2 over the same bytes in a loop, and beside the crate audit-trail.
 //!
-//! `cargo bench -p stockade-benches --bench audit_chain`. The ratios to read are `verify from bytes` over `sha2 floor`, and each
-//! of `write` and `verify from bytes` over its line of audit-trail. That crate has no database, no personal values and no
-//! proofs; its target holds the text that an entry here has in several fields, so that both hash about as much.
+//! `scripts/bench audit_chain`. audit-trail has no database, no personal values and no proofs; its target holds the text that an
+//! entry here has in several fields, so that both hash about as much.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
@@ -13,7 +12,7 @@ use chrono::DateTime;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use stockade_audit_chain::{Actor, ChainId, Content, Entry, Head, Link, Record, TenantId, Verifier};
-use stockade_benches::{bar, beside, compare, subject};
+use stockade_benches::{Report, compare, subject};
 use uuid::Uuid;
 
 const ENTRIES: usize = 1_000;
@@ -69,13 +68,13 @@ fn main() {
     let by_trail = trail();
     let links = || Head::genesis(tenant(), ChainId::random().expect("random bytes"));
     let subjects = vec![
-        subject("sha2 floor", || {
+        subject("sha2 over the same bytes", || {
             for (leaf, link) in &bytes {
                 black_box(Sha256::digest(black_box(leaf)));
                 black_box(Sha256::digest(black_box(link)));
             }
         }),
-        subject("append links", || {
+        subject("compute links", || {
             let mut head = links();
             for (_, record) in &log {
                 black_box(head.append(record.entry_id(), record.leaf()).expect("room in the chain"));
@@ -106,11 +105,5 @@ fn main() {
             }
         }),
     ];
-    let ratios = [
-        bar("verify from bytes", "sha2 floor", 1.25),
-        beside("append links", "sha2 floor"),
-        beside("verify from bytes", "audit-trail: verify"),
-        beside("write", "audit-trail: write"),
-    ];
-    compare("audit-chain, 1,000 entries in memory", subjects, &ratios, 1);
+    compare(&Report::of("audit_chain"), "1,000 entries in memory", subjects, 1);
 }

@@ -1,7 +1,7 @@
 //! Purging a month of audit-chain, evidence and all, beside deleting the same rows.
 //!
-//! `DATABASE_URL=.. cargo bench -p stockade-benches --bench audit_purge`, as a superuser, because the peer has to disable the triggers
-//! that refuse it. The ratios to read are time (bar: 5) and write-ahead log (bar: 1000). Makes a database of its own and drops it.
+//! `scripts/bench audit_purge`, as a superuser, because the peer has to disable the triggers that refuse it. Makes a database of
+//! its own and drops it.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 #![expect(clippy::print_stdout, reason = "what a benchmark is for")]
@@ -15,6 +15,7 @@ use stockade_audit_chain::{
     Actor, ChainId, Digest, Head, PurgeRequest, TenantId,
     postgres::{Purge, migrator, purge},
 };
+use stockade_benches::Report;
 use uuid::Uuid;
 
 const TENANT: Uuid = Uuid::from_u128(7);
@@ -121,14 +122,11 @@ async fn measure(url: &str, count: i64) {
     let kept = Head { tenant: TenantId::from(TENANT), chain, seq: count.unsigned_abs(), hash };
     let purged = purging(&mut conn, kept).await;
 
-    println!("a month of {count} entries       time          write-ahead log");
-    println!("DELETE      {:>12.1?}  {:>12} bytes", deleted.time, deleted.wal);
-    println!("purge       {:>12.1?}  {:>12} bytes", purged.time, purged.wal);
-    println!(
-        "ratio       {:>12.1}  {:>12.0}",
-        deleted.time.as_secs_f64() / purged.time.as_secs_f64(),
-        deleted.wal as f64 / purged.wal as f64
-    );
+    let report = Report::of("audit_purge");
+    let time = |cost: &Cost| cost.time.as_nanos() as f64;
+    report.tell("a month of 1,000,000 entries", &[("purge", time(&purged)), ("DELETE", time(&deleted))]);
+    let log = [("purge", purged.wal as f64), ("DELETE", deleted.wal as f64)];
+    report.tell("a month of 1,000,000 entries, write-ahead log", &log);
     conn.close().await.expect("a closed connection");
     run(&mut admin, format!("DROP DATABASE {name}")).await;
 }

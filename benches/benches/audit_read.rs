@@ -1,7 +1,6 @@
 //! Verifying audit-chain from PostgreSQL beside merely reading the same rows, and proving an entry of a long log.
 //!
-//! `DATABASE_URL=.. cargo bench -p stockade-benches --bench audit_read`, as a superuser, who may date entries and write links. The ratio to
-//! read is the speed of the verification over that of reading (bar: 0.7). Makes a database of its own and drops it.
+//! `scripts/bench audit_read`, as a superuser, who may date entries and write links. Makes a database of its own and drops it.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 #![expect(clippy::print_stdout, reason = "what a benchmark is for")]
@@ -20,6 +19,7 @@ use stockade_audit_chain::{
     Actor, Entry, TenantId,
     postgres::{Appender, Sealer, VerifyOptions, complete_tiles, migrator, prove_inclusion, verify},
 };
+use stockade_benches::Report;
 use uuid::Uuid;
 
 const TENANT: Uuid = Uuid::from_u128(7);
@@ -82,16 +82,15 @@ async fn reading(conn: &mut PgConnection) -> (Duration, u64) {
     }
 }
 
+fn nanoseconds(time: Duration) -> f64 {
+    time.as_nanos() as f64
+}
+
 async fn verifying(conn: &mut PgConnection) -> (Duration, u64) {
     let begun = Instant::now();
     let report = verify(conn, TENANT.into(), &VerifyOptions::new()).await.expect("a report");
     assert!(report.is_intact(), "{:?}", report.verdicts());
     (begun.elapsed(), report.checked())
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().expect("a round")
 }
 
 async fn measure(url: &str, entries: u32, links: i64, rounds: usize) {
@@ -109,19 +108,19 @@ async fn measure(url: &str, entries: u32, links: i64, rounds: usize) {
     let (mut read, mut verified) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let (time, rows) = reading(&mut conn).await;
-        read.push(time);
+        read.push(nanoseconds(time));
         let (time, checked) = verifying(&mut conn).await;
-        verified.push(time);
+        verified.push(nanoseconds(time));
         assert_eq!((rows, checked), (entries.into(), entries.into()));
     }
-    let (read, verified) = (median(read), median(verified));
-    println!("{entries} entries, median of {rounds}: read {read:.1?}, verify {verified:.1?}");
-    println!("verify over read, as speed: {:.2}", read.as_secs_f64() / verified.as_secs_f64());
+    let report = Report::of("audit_read");
+    report.tell_rounds("20,000 entries in PostgreSQL", &[("verify", verified), ("read the same rows", read)]);
 
     sqlx::query(LINKS).bind(LONG).bind(links).execute(&mut conn).await.expect("links");
     let begun = Instant::now();
     let tiles = complete_tiles(&mut conn, LONG.into()).await.expect("tiles");
-    println!("{links} links: {tiles} tiles in {:.1?}", begun.elapsed());
+    let computed = nanoseconds(begun.elapsed());
+    assert!(tiles > 0, "a log this long has a complete tile");
     run(&mut conn, "VACUUM ANALYZE").await;
     let size = links.unsigned_abs();
     let mut times = Vec::new();
@@ -129,9 +128,10 @@ async fn measure(url: &str, entries: u32, links: i64, rounds: usize) {
         let seq = round.wrapping_mul(2_654_435_761) % size + 1;
         let begun = Instant::now();
         prove_inclusion(&mut conn, LONG.into(), seq, size).await.expect("a proof");
-        times.push(begun.elapsed());
+        times.push(nanoseconds(begun.elapsed()));
     }
-    println!("inclusion proof of one of {links} entries: median {:.2?}", median(times));
+    let told = [("compute its tiles", vec![computed]), ("prove that one is in it", times)];
+    report.tell_rounds("a log of 1,000,000 links", &told);
     conn.close().await.expect("a closed connection");
     run(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
 }

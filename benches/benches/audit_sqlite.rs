@@ -1,11 +1,10 @@
 //! audit-chain on SQLite: a recorded transaction beside the same with an unchained audit row, and verification beside merely reading.
 //!
-//! `cargo bench -p stockade-benches --bench audit_sqlite`. The ratios to read are `recorded` over `unchained row`, whose floor is
-//! the flush of the disk in both, and `verify` over `read the rows`.
+//! `scripts/bench audit_sqlite`. The floor of both transactions is the flush of the disk.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
-use std::{cell::RefCell, hint::black_box};
+use std::cell::RefCell;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::json;
@@ -17,6 +16,7 @@ use stockade_audit_chain::{
     Actor, Entry, TenantId,
     sqlite::{VerifyOptions, migrator, record, verify},
 };
+use stockade_benches::{Report, Times};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -88,16 +88,20 @@ fn sqlite(criterion: &mut Criterion) {
     let connection = RefCell::new(runtime.block_on(open(&folder)));
 
     let mut group = criterion.benchmark_group("audit-chain on SQLite, one transaction");
+    let (report, times) = (Report::of("audit_sqlite"), Times::default());
     for round in 1..=2 {
         // Twice each, in turn, because the disk changes under the measurement.
         group.bench_function(format!("unchained row, {round}"), |bencher| {
-            bencher.iter(|| runtime.block_on(unchained(&mut connection.borrow_mut())));
+            let once = || runtime.block_on(unchained(&mut connection.borrow_mut()));
+            bencher.iter_custom(|runs| times.of("with an unchained row", runs, once));
         });
         group.bench_function(format!("recorded, {round}"), |bencher| {
-            bencher.iter(|| runtime.block_on(recorded(&mut connection.borrow_mut())));
+            let once = || runtime.block_on(recorded(&mut connection.borrow_mut()));
+            bencher.iter_custom(|runs| times.of("with an entry", runs, once));
         });
     }
     group.finish();
+    times.tell(&report, "a transaction on SQLite");
 
     let folder = tempfile::tempdir().expect("a folder");
     let mut connection = runtime.block_on(open(&folder));
@@ -112,17 +116,20 @@ fn sqlite(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("audit-chain on SQLite, 10000 entries");
     group.sample_size(20).throughput(Throughput::Elements(ENTRIES));
     group.bench_function("read the rows", |bencher| {
-        bencher.iter(|| black_box(runtime.block_on(read(&mut connection.borrow_mut()))));
+        let once = || runtime.block_on(read(&mut connection.borrow_mut()));
+        bencher.iter_custom(|runs| times.of("read the same rows", runs, once));
     });
     group.bench_function("verify", |bencher| {
-        bencher.iter(|| {
+        let once = || {
             let options = VerifyOptions::new();
             let report = runtime.block_on(verify(&mut connection.borrow_mut(), tenant(), &options)).expect("a report");
             assert!(report.is_intact());
             report
-        });
+        };
+        bencher.iter_custom(|runs| times.of("verify", runs, once));
     });
     group.finish();
+    times.tell(&report, "10,000 entries in SQLite");
 }
 
 criterion_group!(benches, sqlite);

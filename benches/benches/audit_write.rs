@@ -1,7 +1,6 @@
 //! What an audit entry costs its writer.
 //!
-//! `STOCKADE_DURABLE=1 scripts/with-servers cargo bench -p stockade-benches --bench audit_write`. Each line is a ratio of two
-//! medians from interleaved rounds on one server, whose disk answers every commit: a transaction with an entry against the same with an
+//! `scripts/bench audit_write`. Interleaved rounds on one server, whose disk answers every commit: a transaction with an entry against the same with an
 //! unchained row and against the same with none, the appender against plain inserts, strict transactions against the chain that
 //! everybody writes first (`SELECT .. FOR UPDATE` of the head), and how long an entry waits for its link. Client and server share
 //! the machine. `ROUNDS` (5) and `SECONDS` (1) change how much is measured.
@@ -23,6 +22,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use stockade_audit_chain::postgres::{Appender, SealEvent, Sealer, StrictTransaction, migrator, record};
 use stockade_audit_chain::{Actor, Entry, TenantId};
+use stockade_benches::{Meter, Report};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -64,6 +64,20 @@ enum Turn {
     Naive,
 }
 
+impl Turn {
+    /// As `bars.toml` has it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "without audit",
+            Self::Unchained => "with an unchained row",
+            Self::Recorded => "with an entry",
+            Self::PlainInsert => "one insert a commit",
+            Self::Strict => "StrictTransaction",
+            Self::Naive => "naive chain, head locked FOR UPDATE",
+        }
+    }
+}
+
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
 }
@@ -79,11 +93,6 @@ fn entry(tenant: TenantId, n: u64) -> Entry {
             json!({ "rate_cents": 120_000, "status": "booked", "customer": "Harbor Foods", "note": "n".repeat(120) }),
         )
         .after(json!({ "rate_cents": n, "status": "in transit", "customer": "Harbor Foods", "note": "n".repeat(120) }))
-}
-
-fn median(mut rounds: Vec<f64>) -> f64 {
-    rounds.sort_by(f64::total_cmp);
-    rounds.get(rounds.len() / 2).copied().expect("a round")
 }
 
 async fn plain(connection: &mut PgConnection, sql: &'static str, tenant: TenantId, n: u64) -> Result<(), sqlx::Error> {
@@ -149,7 +158,7 @@ async fn take_turn(connection: &mut PgConnection, turn: Turn, tenant: TenantId, 
 /// What all writers did together.
 struct Round {
     turns_a_second: f64,
-    /// The processor time of a turn in the server, in microseconds. Neighbours on the machine disturb it less.
+    /// The processor time of a turn in the server, in nanoseconds. Neighbours on the machine disturb it less.
     backend: f64,
 }
 
@@ -157,6 +166,8 @@ struct Bench {
     options: PgConnectOptions,
     admin: PgPool,
     seconds: Duration,
+    rounds: u64,
+    report: Report,
 }
 
 impl Bench {
@@ -164,15 +175,11 @@ impl Bench {
         self.options.clone().username(role)
     }
 
-    /// The processor time of the application's backends, in microseconds, as far as it can be read.
+    /// The processor time of the application's backends, in nanoseconds, as far as it can be read.
     async fn backends(&self) -> f64 {
         let of_the_application = "SELECT pid FROM pg_stat_activity WHERE usename = 'bench_app'";
         let pids: Vec<i32> = sqlx::query_scalar(of_the_application).fetch_all(&self.admin).await.expect("the backends");
-        let spent = |pid: i32| {
-            let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
-            text.split(' ').next()?.parse::<f64>().ok()
-        };
-        pids.into_iter().filter_map(spent).sum::<f64>() / 1_000.0
+        Meter::new(pids).read().server
     }
 
     /// What all connections together do.
@@ -255,27 +262,25 @@ impl Bench {
         }
     }
 
-    /// Medians of interleaved rounds.
-    async fn compare(&self, name: &str, bar: f64, ours: Turn, theirs: Turn, tenants: u64, work: Duration) {
+    /// Interleaved rounds.
+    async fn compare(&self, group: &str, ours: Turn, theirs: Turn, tenants: u64, work: Duration) {
         let (mut mine, mut peer) = (Vec::new(), Vec::new());
-        for _ in 0..number("ROUNDS", 5) {
+        for _ in 0..self.rounds {
             peer.push(self.rate(theirs, tenants, work).await);
             mine.push(self.rate(ours, tenants, work).await);
         }
-        let rates = |rounds: &[Round]| median(rounds.iter().map(|round| round.turns_a_second).collect());
-        let costs = |rounds: &[Round]| median(rounds.iter().map(|round| round.backend).collect());
-        let (rate, other, cost, floor) = (rates(&mine), rates(&peer), costs(&mine), costs(&peer));
-        println!(
-            "{name}: {rate:.0} / {other:.0} a second = {:.2} (bar {bar}); in the backend {cost:.0} / {floor:.0} us a turn",
-            rate / other
-        );
+        let told = |of: fn(&Round) -> f64| {
+            [(ours.name(), mine.iter().map(of).collect()), (theirs.name(), peer.iter().map(of).collect())]
+        };
+        self.report.tell_rounds(group, &told(|round| round.turns_a_second));
+        self.report.tell_rounds(&format!("{group}, in the backend"), &told(|round| round.backend));
     }
 }
 
 /// When how many entries in all had been sealed.
 type Progress = Arc<Mutex<Vec<(DateTime<Utc>, u64)>>>;
 
-/// How long entries of the first tenant waited, in milliseconds: the median and the 99th of a hundred.
+/// How long entries of the first tenant waited, in nanoseconds: the median and the 99th of a hundred.
 async fn waits(bench: &Bench, from: i64, progress: &[(DateTime<Utc>, u64)]) -> (f64, f64) {
     let sql = "SELECT e.recorded_at FROM stockade.audit_link l JOIN stockade.audit_entry e USING (entry_id)
         WHERE l.tenant_id = $1 AND l.seq > $2 ORDER BY l.seq";
@@ -285,7 +290,7 @@ async fn waits(bench: &Bench, from: i64, progress: &[(DateTime<Utc>, u64)]) -> (
         .zip(recorded)
         .filter_map(|(place, recorded)| {
             let sealed = progress.iter().find(|(_, sealed)| *sealed >= place)?.0;
-            Some((sealed - recorded).as_seconds_f64() * 1_000.0)
+            Some((sealed - recorded).as_seconds_f64() * 1e9)
         })
         .collect();
     waits.sort_by(f64::total_cmp);
@@ -295,9 +300,7 @@ async fn waits(bench: &Bench, from: i64, progress: &[(DateTime<Utc>, u64)]) -> (
 
 async fn run() {
     let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!(
-            "DATABASE_URL is not set: STOCKADE_DURABLE=1 scripts/with-servers cargo bench -p stockade-benches --bench audit_write"
-        );
+        println!("DATABASE_URL is not set: scripts/bench audit_write");
         return;
     };
     let options: PgConnectOptions = url.parse().expect("an address");
@@ -315,7 +318,10 @@ async fn run() {
         "INSERT INTO naive_head SELECT ('00000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid, 0, sha256('')
         FROM generate_series(1, 32) n";
     sqlx::raw_sql(heads).execute(&admin).await.expect("heads");
-    let bench = Bench { options, admin, seconds: Duration::from_secs(number("SECONDS", 1)) };
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let seconds = if quick { Duration::from_millis(50) } else { Duration::from_secs(number("SECONDS", 1)) };
+    let rounds = if quick { 1 } else { number("ROUNDS", 5) };
+    let bench = Bench { options, admin, seconds, rounds, report: Report::of("audit_write") };
 
     let progress = Progress::default();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -339,7 +345,7 @@ async fn run() {
     let before = mark();
     let from: i64 =
         sqlx::query_scalar("SELECT seq FROM stockade.audit_head").fetch_one(&bench.admin).await.expect("a head");
-    bench.compare("recorded / unchained, 1 tenant", 0.90, Turn::Recorded, Turn::Unchained, 1, none).await;
+    bench.compare("a transaction, 1 tenant", Turn::Recorded, Turn::Unchained, 1, none).await;
     let seen: Vec<_> = progress
         .lock()
         .expect("not poisoned")
@@ -348,27 +354,25 @@ async fn run() {
         .map(|(at, sealed)| (*at, sealed - before))
         .collect();
     let (p50, p99) = waits(&bench, from, &seen).await;
-    println!("link after recording, 1 tenant, that load: p50 {p50:.0} ms, p99 {p99:.0} ms (bar p99 100 ms)");
-    bench.compare("recorded / unchained, 32 tenants", 0.90, Turn::Recorded, Turn::Unchained, 32, none).await;
-    bench.compare("recorded / no audit, 5 ms of work", 0.97, Turn::Recorded, Turn::Bare, 1, work).await;
-    bench.compare("strict with early release / naive chain, 1 tenant", 3.0, Turn::Strict, Turn::Naive, 1, none).await;
+    let waited = [("median", p50), ("99th percentile", p99)];
+    bench.report.tell("wait for the link, 1 tenant, under that load", &waited);
+    bench.compare("a transaction, 32 tenants", Turn::Recorded, Turn::Unchained, 32, none).await;
+    bench.compare("a transaction with 5 ms of work", Turn::Recorded, Turn::Bare, 1, work).await;
+    bench.compare("a linked transaction, 1 tenant", Turn::Strict, Turn::Naive, 1, none).await;
 
     // First beside the sealer, which takes a part of the machine and which plain inserts do without; then without it.
     let (mut plain, mut sealed) = (Vec::new(), Vec::new());
-    for _ in 0..number("ROUNDS", 5) {
+    for _ in 0..bench.rounds {
         plain.push(bench.rate(Turn::PlainInsert, 1, none).await.turns_a_second);
         sealed.push(bench.appended(256).await);
         bench.drained().await;
     }
-    let (rate, peer) = (median(sealed), median(plain));
-    println!(
-        "appender, 256 producers, sealer at work / plain inserts: {rate:.0} / {peer:.0} a second = {:.2}",
-        rate / peer
-    );
+    let told = [("appender", sealed), (Turn::PlainInsert.name(), plain)];
+    bench.report.tell_rounds("256 producers, sealer at work", &told);
     let _ = stop.send(());
     sealing.await.expect("the sealer's end");
     let (mut plain, mut alone) = (Vec::new(), Vec::new());
-    for _ in 0..number("ROUNDS", 5) {
+    for _ in 0..bench.rounds {
         // The queue grows, and `rate` waits for an empty one.
         alone.push(bench.appended(256).await);
         sqlx::raw_sql("ALTER TABLE stockade.audit_unsealed DISABLE TRIGGER USER; TRUNCATE stockade.audit_unsealed")
@@ -377,8 +381,7 @@ async fn run() {
             .expect("an empty queue");
         plain.push(bench.rate(Turn::PlainInsert, 1, none).await.turns_a_second);
     }
-    let (rate, peer) = (median(alone), median(plain));
-    println!("appender, 256 producers / plain inserts: {rate:.0} / {peer:.0} a second = {:.2} (bar 2.5)", rate / peer);
+    bench.report.tell_rounds("256 producers", &[("appender", alone), (Turn::PlainInsert.name(), plain)]);
 }
 
 fn main() {

@@ -1,6 +1,6 @@
-//! field-crypto beside its peers and the floor, interleaved in one run: 20th percentiles of processor time, and ratios to the bars.
+//! field-crypto beside its peers and the floor, interleaved in one run: 20th percentiles of processor time.
 //!
-//! `cargo bench -p stockade-benches --bench field_crypto`. With `-- --test` everything runs once and small. The floor is
+//! `scripts/bench field_crypto`. With `-- --test` everything runs once and small. The floor is
 //! aes-gcm in place: no allocation, a counted nonce, additional data of the same length. `--features aws-lc` measures the
 //! other implementation, beside the same floor and aws-lc-rs.
 
@@ -19,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use stockade_benches::{bar, compare, subject};
+use stockade_benches::{Report, compare, measure, subject};
 use stockade_field_crypto::{
     DigitsOnly, LocalKeyring, MemoryKeyStore, NonceSource, Sealed, Secret, TenantId, TenantKeys, Vault, columns,
 };
@@ -38,6 +38,9 @@ columns! {
 const AAD: [u8; 22] = [9; 22];
 const KEY: [u8; 32] = [7; 32];
 const BATCH: usize = 1000;
+
+/// A length in words and in bytes, and how often in a round.
+type Size = (&'static str, usize, u32);
 
 /// Keys of one tenant under both sources of nonces.
 async fn keys() -> [TenantKeys; 2] {
@@ -71,7 +74,7 @@ fn open_by_hand(text: &str) -> Vec<u8> {
     Aes256Gcm::new(&KEY.into()).decrypt(nonce.into(), sealed).expect("opened")
 }
 
-fn seal(length: usize, [kernel, user]: &[TenantKeys; 2], times: u32) {
+fn seal(report: &Report, (size, length, times): Size, [kernel, user]: &[TenantKeys; 2]) {
     let row = Uuid::from_u128(5);
     let plain = vec![b'5'; length];
     let secret = Secret::new(plain.clone());
@@ -86,7 +89,7 @@ fn seal(length: usize, [kernel, user]: &[TenantKeys; 2], times: u32) {
             let tag = cipher.encrypt_inout_detached(&counted(raw_nonce).into(), &AAD, (&mut first[..]).into());
             black_box(tag.expect("sealed"));
         }),
-        subject("raw aes-gcm + getrandom", || {
+        subject("raw aes-gcm and getrandom", || {
             let mut nonce = [0; 12];
             getrandom::fill(&mut nonce).expect("randomness");
             let tag = cipher.encrypt_inout_detached(&nonce.into(), &AAD, (&mut second[..]).into());
@@ -97,10 +100,10 @@ fn seal(length: usize, [kernel, user]: &[TenantKeys; 2], times: u32) {
             let tag = aws_lc.seal_in_place_separate_tag(nonce, Aad::from(&AAD), &mut third);
             black_box(tag.expect("sealed").as_ref());
         }),
-        subject("seal, userspace nonce", || {
+        subject("nonce of userspace", || {
             black_box(user.seal::<Bytes>(&row, black_box(&secret)).expect("sealed"));
         }),
-        subject("seal, kernel nonce", || {
+        subject("nonce of the kernel", || {
             black_box(kernel.seal::<Bytes>(&row, black_box(&secret)).expect("sealed"));
         }),
         subject("tink-aead", || {
@@ -110,25 +113,10 @@ fn seal(length: usize, [kernel, user]: &[TenantKeys; 2], times: u32) {
             black_box(by_hand(black_box(&plain)));
         }),
     ];
-    let (user_bar, kernel_bar) = match length {
-        0..=64 => (1.25, 1.10),
-        65..=1024 => (1.15, 1.10),
-        _ => (1.05, 1.05),
-    };
-    let mut bars = vec![
-        bar("seal, userspace nonce", "raw aes-gcm", user_bar),
-        bar("seal, kernel nonce", "raw aes-gcm + getrandom", kernel_bar),
-        bar("seal, userspace nonce", "tink-aead", 1.0),
-        bar("seal, userspace nonce", "by hand", 0.25),
-        bar("seal, kernel nonce", "by hand", 1.0),
-    ];
-    if cfg!(feature = "aws-lc") {
-        bars.push(bar("seal, userspace nonce", "raw aws-lc-rs", 1.35));
-    }
-    compare(&format!("seal {length} bytes"), subjects, &bars, times);
+    compare(report, &format!("seal {size}"), subjects, times);
 }
 
-fn open(length: usize, [keys, _]: &[TenantKeys; 2], times: u32) {
+fn open(report: &Report, (size, length, times): Size, [keys, _]: &[TenantKeys; 2]) {
     let row = Uuid::from_u128(5);
     let plain = vec![b'5'; length];
     let sealed = keys.seal::<Bytes>(&row, &Secret::new(plain.clone())).expect("sealed");
@@ -146,7 +134,7 @@ fn open(length: usize, [keys, _]: &[TenantKeys; 2], times: u32) {
             let opened = cipher.decrypt_inout_detached(&[0; 12].into(), &AAD, (&mut first[..]).into(), &tag);
             opened.expect("opened");
         }),
-        subject("raw aes-gcm + overwriting", || {
+        subject("raw aes-gcm and overwriting", || {
             third.copy_from_slice(&ciphertext);
             let opened = cipher.decrypt_inout_detached(&[0; 12].into(), &AAD, (&mut third[..]).into(), &tag);
             opened.expect("opened");
@@ -168,45 +156,33 @@ fn open(length: usize, [keys, _]: &[TenantKeys; 2], times: u32) {
             black_box(open_by_hand(black_box(&text)));
         }),
     ];
-    let limit = match length {
-        0..=64 => 1.25,
-        65..=1024 => 1.15,
-        _ => 1.05,
-    };
-    let bars = [
-        bar("open", "raw aes-gcm", limit),
-        bar("open", "raw aes-gcm + overwriting", limit),
-        bar("open", "tink-aead", 1.0),
-        bar("open", "by hand", 1.0),
-    ];
-    compare(&format!("open {length} bytes"), subjects, &bars, times);
+    compare(report, &format!("open {size}"), subjects, times);
 }
 
 /// Values of eleven bytes, per thousand.
-fn batch([kernel, _]: &[TenantKeys; 2]) {
+fn batch(report: &Report, [kernel, _]: &[TenantKeys; 2]) {
     let row = Uuid::from_u128(5);
     let values: Vec<Secret<Vec<u8>>> = (0..BATCH).map(|_| Secret::new(b"078-05-1120".to_vec())).collect();
     let cipher = Aes256Gcm::new(&KEY.into());
     let mut buffer = *b"078-05-1120";
     let mut nonce = [0; 12];
     let subjects = vec![
-        subject("raw aes-gcm, a thousand times", || {
+        subject("raw aes-gcm a thousand times", || {
             for _ in 0..BATCH {
                 let tag = cipher.encrypt_inout_detached(&counted(&mut nonce).into(), &AAD, (&mut buffer[..]).into());
                 black_box(tag.expect("sealed"));
             }
         }),
-        subject("seal_many of a thousand", || {
+        subject("seal_many, nonces of the kernel", || {
             let sealed: Vec<Sealed<Bytes>> =
                 kernel.seal_many(values.iter().map(|value| (&row, value))).expect("sealed");
             black_box(sealed);
         }),
     ];
-    let bars = [bar("seal_many of a thousand", "raw aes-gcm, a thousand times", 1.35)];
-    compare("1,000 values of 11 bytes, kernel nonces", subjects, &bars, 3);
+    compare(report, "1,000 values of 11 bytes", subjects, 3);
 }
 
-fn index([keys, _]: &[TenantKeys; 2]) {
+fn index(report: &Report, [keys, _]: &[TenantKeys; 2]) {
     let mac = Hmac::<Sha256>::new_from_slice(&KEY).expect("a key");
     let ssn = Secret::new("078-05-1120".to_owned());
     let subjects = vec![
@@ -219,8 +195,9 @@ fn index([keys, _]: &[TenantKeys; 2]) {
             black_box(keys.index::<SsnIndex>(black_box(&ssn)).expect("a tag"));
         }),
     ];
-    let usually = compare("blind index", subjects, &[bar("index", "raw keyed HMAC-SHA256", 1.1)], 4_000);
-    let [hmac, ..] = usually[..] else { return };
+    let measured = measure("blind index", subjects, 4_000);
+    report.tell("blind index", &measured);
+    let [(_, hmac), ..] = measured[..] else { return };
     println!("  all 10^9 social security numbers under a leaked index key: {:.1} minutes on one core", hmac / 60.0);
 }
 
@@ -233,10 +210,11 @@ fn tink() -> Box<dyn tink_core::Aead> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let keys = keys().await;
-    for (length, times) in [(11, 3_000), (64, 3_000), (1024, 1_000), (65_536, 25)] {
-        seal(length, &keys, times);
-        open(length, &keys, times);
+    let report = Report::of(if cfg!(feature = "aws-lc") { "field_crypto_aws_lc" } else { "field_crypto" });
+    for size in [("11 bytes", 11, 3_000), ("1 KiB", 1024, 1_000), ("64 KiB", 65_536, 25)] {
+        seal(&report, size, &keys);
+        open(&report, size, &keys);
     }
-    batch(&keys);
-    index(&keys);
+    batch(&report, &keys);
+    index(&report, &keys);
 }

@@ -1,8 +1,7 @@
 //! Sealing the rows of a tenant under a new key: field-crypto's rewriter beside a loop of single statements.
 //!
-//! `STOCKADE_DURABLE=1 scripts/with-servers cargo bench -p stockade-benches --bench field_rotation`, as a role that may create databases and roles.
-//! The ratio to read is rows a second (bar: 20), on a server that waits for its disk as in production: what a loop pays for is a commit a
-//! row. Rounds alternate. Makes a database of its own and drops it.
+//! `scripts/bench field_rotation`, as a role that may create databases and roles, on a server that waits for its disk as in production:
+//! what a loop pays for is a commit a row. Rounds alternate. Makes a database of its own and drops it.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 #![expect(clippy::print_stdout, reason = "what a benchmark is for")]
@@ -13,6 +12,7 @@ use std::time::Instant;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
+use stockade_benches::Report;
 use stockade_field_crypto::postgres::{PgKeyStore, Rewriter, SealedColumns, Site, migrator};
 use stockade_field_crypto::{
     DigitsOnly, IndexTag, KeyChange, LocalKeyring, Purpose, RotationPolicy, Sealed, Secret, TenantId, Vault, columns,
@@ -126,13 +126,8 @@ async fn measure(url: &str, rows: u128, single: i64) {
         peer.push(desk.row_by_row(single).await);
         ours.push(desk.rewriter().await);
     }
-    ours.sort_by(f64::total_cmp);
-    peer.sort_by(f64::total_cmp);
-    let median = |rates: &[f64]| rates.get(ROUNDS / 2).copied().unwrap_or_default();
-    println!("{rows} rows, medians of {ROUNDS} rounds");
-    println!("rewriter    {:>10.0} rows a second", median(&ours));
-    println!("row by row  {:>10.0} rows a second ({single} rows a round)", median(&peer));
-    println!("ratio       {:>10.1} (bar: 20)", median(&ours) / median(&peer));
+    let told = [("Rewriter", ours), ("one statement a row", peer)];
+    Report::of("field_rotation").tell_rounds("50,000 rows sealed anew", &told);
     desk.pool.close().await;
     let drop = AssertSqlSafe(format!("DROP DATABASE {name}"));
     sqlx::query(drop).execute(&mut admin).await.expect("no database");

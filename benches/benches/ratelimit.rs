@@ -1,6 +1,6 @@
-//! Keyed limits in memory beside their peers, interleaved in one run: medians of nanoseconds per check, and ratios.
+//! Keyed limits in memory beside their peers, interleaved in one run.
 //!
-//! `cargo bench -p stockade-benches --bench ratelimit`. With `-- --test` everything runs once and small.
+//! `scripts/bench ratelimit`. With `-- --test` everything runs once and small.
 
 #![expect(
     clippy::expect_used,
@@ -8,7 +8,6 @@
     reason = "a benchmark that cannot run should stop, and says its results"
 )]
 #![expect(clippy::cast_possible_truncation, reason = "the numbers of a benchmark are small")]
-#![expect(clippy::indexing_slicing, reason = "the indices are of the benchmark's own making")]
 
 use std::collections::{HashMap, VecDeque};
 use std::hint::black_box;
@@ -19,6 +18,7 @@ use std::time::{Duration, Instant};
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use stockade_benches::{Report, median};
 use stockade_ratelimit::{Clock, CoarseClock, Cost, Key, Limiter, MonotonicClock, Overflow, Rule, RuleId};
 
 /// Anything that can be asked about a key.
@@ -170,13 +170,8 @@ fn processor_time() -> f64 {
     read.split_whitespace().next().and_then(|time| time.parse().ok()).expect("a number")
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-/// Runs all subjects in turn, round after round, and prints the medians beside those of the subject named `base`.
-fn compare(title: &str, subjects: &[(&str, Box<dyn Subject>)], keys: &[u64], rounds: usize) {
+/// Runs all subjects in turn, round after round.
+fn compare(report: &Report, group: &str, subjects: &[(&str, Box<dyn Subject>)], keys: &[u64], rounds: usize) {
     for (_, subject) in subjects {
         race(subject.as_ref(), keys);
     }
@@ -186,15 +181,12 @@ fn compare(title: &str, subjects: &[(&str, Box<dyn Subject>)], keys: &[u64], rou
             times.push(race(subject.as_ref(), keys));
         }
     }
-    let medians: Vec<f64> = times.into_iter().map(median).collect();
-    let of = |name| subjects.iter().position(|(other, _)| *other == name).map_or(f64::NAN, |index| medians[index]);
-    let (governor, ahash, log) = (of("governor"), of("governor + ahash"), of("mutex log"));
-    println!(
-        "\n{title}: ns of processor time per check; how many times faster than governor, governor + ahash, mutex log"
-    );
-    for ((name, _), time) in subjects.iter().zip(&medians) {
-        println!("  {name:<28} {time:>8.1}   {:>6.2} {:>6.2} {:>6.2}", governor / time, ahash / time, log / time);
+    let told: Vec<_> = subjects.iter().map(|(name, _)| *name).zip(times).collect();
+    println!("\n{group}: ns of processor time of a check");
+    for (name, times) in &told {
+        println!("  {name:<34} {:>8.1}", median(times.clone()));
     }
+    report.tell_rounds(group, &told);
 }
 
 /// `window` is that of the two logs of ten. On a hot key it is long, because in a short one each refusal would begin an
@@ -208,16 +200,16 @@ fn subjects(capacity: usize, window: Duration) -> Vec<(&'static str, Box<dyn Sub
     let quota = Quota::with_period(Duration::from_nanos(1)).expect("not zero").allow_burst(n(u32::MAX));
     let log = MutexLog { limit: 10, window, logs: Mutex::default() };
     vec![
-        ("gcra", Box::new(Ours::new(gcra(), capacity, MonotonicClock::new()))),
-        ("gcra, coarse clock", Box::new(Ours::new(gcra(), capacity, CoarseClock::new()))),
-        ("window, 32 bits", Box::new(Ours::new(wide(), capacity, MonotonicClock::new()))),
+        ("token bucket", Box::new(Ours::new(gcra(), capacity, MonotonicClock::new()))),
+        ("token bucket, coarse clock", Box::new(Ours::new(gcra(), capacity, CoarseClock::new()))),
+        ("window", Box::new(Ours::new(wide(), capacity, MonotonicClock::new()))),
         ("window, 16 bits", Box::new(Ours::new(narrow(), capacity, MonotonicClock::new()))),
         ("window, coarse clock", Box::new(Ours::new(wide(), capacity, CoarseClock::new()))),
-        ("exact, N = 10", Box::new(Ours::new(exact(), capacity, MonotonicClock::new()))),
+        ("exact log of ten", Box::new(Ours::new(exact(), capacity, MonotonicClock::new()))),
         ("governor", Box::new(RateLimiter::dashmap(quota))),
-        ("governor + ahash", Box::new(RateLimiter::dashmap_with_hasher(quota, ahash::RandomState::new()))),
-        ("mutex log", Box::new(log)),
-        ("ratelimit in a mutex map", Box::new(Keyed(Mutex::default()))),
+        ("governor with ahash", Box::new(RateLimiter::dashmap_with_hasher(quota, ahash::RandomState::new()))),
+        ("deques behind a lock", Box::new(log)),
+        ("ratelimit in a map behind a lock", Box::new(Keyed(Mutex::default()))),
     ]
 }
 
@@ -229,32 +221,35 @@ fn resident() -> usize {
 
 type Make<'a> = &'a dyn Fn() -> Box<dyn Subject>;
 
-fn memory(keys: u64) {
+fn memory(report: &Report, keys: u64) {
     println!("\nmemory: bytes a key, at {keys} keys in use");
+    let mut told = Vec::new();
     let hour = Duration::from_secs(3_600);
     let limiter = |rule| Box::new(Ours::new(rule, keys as usize, MonotonicClock::new())) as Box<dyn Subject>;
     let quota = Quota::per_hour(n(5));
     let makes: [(&str, Make<'_>); 5] = [
-        ("gcra", &|| limiter(Rule::gcra("rule", n(5), hour))),
+        ("token bucket", &|| limiter(Rule::gcra("rule", n(5), hour))),
         ("window, N < 65,536", &|| limiter(Rule::window("rule", n(5), hour))),
-        ("exact, N = 12", &|| limiter(Rule::exact("rule", n(12), hour))),
+        ("exact log of twelve", &|| limiter(Rule::exact("rule", n(12), hour))),
         ("governor", &|| Box::new(RateLimiter::dashmap(quota))),
-        ("mutex log, N = 12, 10 in use", &|| Box::new(MutexLog { limit: 12, window: hour, logs: Mutex::default() })),
+        ("deques behind a lock", &|| Box::new(MutexLog { limit: 12, window: hour, logs: Mutex::default() })),
     ];
     for (name, make) in makes {
         let before = resident();
         let subject = make();
         let mut admitted = 0;
-        for _ in 0..if name.starts_with("mutex") { 10 } else { 1 } {
+        for _ in 0..if name.starts_with("deques") { 10 } else { 1 } {
             admitted += (0..keys).filter(|key| subject.check(*key)).count();
         }
         let grown = resident().saturating_sub(before);
         println!("  {name:<28} {:>8.1}   ({admitted} admitted)", grown as f64 / keys as f64);
+        told.push((name, grown as f64 / keys as f64));
     }
+    report.tell("memory of a key", &told);
 }
 
 /// A thousand keys have used up their limit; then so many other keys come, each once, all within the window.
-fn flood(name: &str, subject: &dyn Subject, began_with: usize, keys: u64) {
+fn flood(report: &Report, name: &str, subject: &dyn Subject, began_with: usize, keys: u64) {
     for victim in 0..1_000_u64 {
         while subject.check(u64::MAX - victim) {}
     }
@@ -266,13 +261,20 @@ fn flood(name: &str, subject: &dyn Subject, began_with: usize, keys: u64) {
         longest = longest.max(asked.elapsed());
     }
     let each = began.elapsed().as_nanos() as f64 / keys as f64;
-    let grown = resident().saturating_sub(began_with) / (1 << 20);
+    let grown = resident().saturating_sub(began_with);
     let freed = (0..1_000).filter(|victim| subject.check(u64::MAX - victim)).count();
     let honest = (0..10_000).filter(|key| subject.check((1 << 40) + key)).count();
-    println!("  {name:<28} {admitted:>10} {freed:>8} {honest:>8} {grown:>8} {each:>8.0} {longest:>12?}");
+    println!("  {name:<28} {admitted:>10} {freed:>8} {honest:>8} {:>8} {each:>8.0} {longest:>12?}", grown >> 20);
+    let told = [
+        ("growth", grown as f64),
+        ("of 1,000 victims, admitted again", freed as f64),
+        ("of 10,000 honest keys, refused", (10_000 - honest) as f64),
+        ("longest pause", longest.as_nanos() as f64),
+    ];
+    report.tell(&format!("ten times as many keys as the table holds, {name}"), &told);
 }
 
-fn floods(capacity: u64, keys: u64) {
+fn floods(report: &Report, capacity: u64, keys: u64) {
     let window = Duration::from_secs(36_000);
     println!("\nflood of {keys} keys, tables for {capacity}, after 1,000 victims have used up their limit");
     let titles = ["admitted", "freed", "honest", "MiB", "ns each", "the longest"];
@@ -280,33 +282,30 @@ fn floods(capacity: u64, keys: u64) {
         "  {:<28} {:>10} {:>8} {:>8} {:>8} {:>8} {:>12}",
         "", titles[0], titles[1], titles[2], titles[3], titles[4], titles[5]
     );
-    for overflow in [Overflow::Refuse, Overflow::Share] {
+    for (name, overflow) in [("new ones refused", Overflow::Refuse), ("new ones share", Overflow::Share)] {
         let before = resident();
         let rule = Rule::gcra("rule", n(5), window).on_overflow(overflow);
         let limiter = Ours::new(rule, capacity as usize, MonotonicClock::new());
-        flood(&format!("gcra, {overflow:?}"), &limiter, before, keys);
+        flood(report, name, &limiter, before, keys);
     }
     let before = resident();
-    flood(
-        "governor",
-        &RateLimiter::dashmap(Quota::with_period(window / 5).expect("not zero").allow_burst(n(5))),
-        before,
-        keys,
-    );
+    let governor = RateLimiter::dashmap(Quota::with_period(window / 5).expect("not zero").allow_burst(n(5)));
+    flood(report, "governor", &governor, before, keys);
     let before = resident();
-    flood("limitador", &Limitador::new(capacity, 5, window), before, keys);
+    flood(report, "limitador", &Limitador::new(capacity, 5, window), before, keys);
 }
 
 /// The most that any window of a second sees of a limit of 1,000 a second, when a client asks once, waits until the first
 /// window has almost passed, and then asks without a pause.
-fn windows() {
+fn windows(report: &Report) {
+    let mut told = Vec::new();
     let (limit, second) = (1_000, Duration::from_secs(1));
     println!("\nthe most that a second saw, at {limit} a second");
     let ours = |rule| Box::new(Ours::new(rule, 64, MonotonicClock::new())) as Box<dyn Subject>;
     let subjects: [(&str, Box<dyn Subject>); 5] = [
         ("window", ours(Rule::window("rule", n(limit), second))),
-        ("gcra, strict", ours(Rule::gcra_strict("rule", n(limit), second, n(limit / 2)))),
-        ("gcra", ours(Rule::gcra("rule", n(limit), second))),
+        ("token bucket, strict", ours(Rule::gcra_strict("rule", n(limit), second, n(limit / 2)))),
+        ("token bucket", ours(Rule::gcra("rule", n(limit), second))),
         ("governor", Box::new(RateLimiter::dashmap(Quota::per_second(n(limit))))),
         ("limitador", Box::new(Limitador::new(64, u64::from(limit), second))),
     ];
@@ -330,7 +329,9 @@ fn windows() {
             ask();
         }
         println!("  {name:<28} {most:>8}");
+        told.push((name, most as f64));
     }
+    report.tell("the most of 1,000 a second that a second sees", &told);
 }
 
 fn main() {
@@ -340,14 +341,14 @@ fn main() {
         () if asked("--short") => (1_000_000, 300_000, 3),
         () => (1_000_000, 2_000_000, 7),
     };
-    compare(
-        &format!("{keys} keys, Zipf 0.99, two threads"),
-        &subjects(keys, Duration::from_micros(1)),
-        &zipf(keys, draws),
-        rounds,
-    );
-    compare("one hot key, two threads", &subjects(64, Duration::from_secs(1)), &vec![7; draws / 2], rounds);
-    memory(keys as u64);
-    floods(keys as u64, keys as u64 * 10);
-    windows();
+    let report = Report::of("ratelimit");
+    let many = subjects(keys, Duration::from_micros(1));
+    compare(&report, "1,000,000 keys after Zipf, two threads", &many, &zipf(keys, draws), rounds);
+    drop(many);
+    let one = subjects(64, Duration::from_secs(1));
+    compare(&report, "one key, two threads", &one, &vec![7; draws / 2], rounds);
+    drop(one);
+    memory(&report, keys as u64);
+    floods(&report, keys as u64, keys as u64 * 10);
+    windows(&report);
 }

@@ -1,7 +1,6 @@
 //! ratelimit's stores: what travelling together saves.
 //!
-//! `scripts/with-servers cargo bench -p stockade-benches --bench ratelimit_stores`. Each line is a ratio of two medians
-//! from interleaved rounds: checks at the same time against one after the other (Redis), round trips without leases
+//! `scripts/bench ratelimit_stores`. Interleaved rounds: checks at the same time against one after the other (Redis), round trips without leases
 //! against with (counted, not timed), and processor time of the PostgreSQL backend, one check a statement against a
 //! hundred. The last is read from `/proc`, so the server must run on this machine.
 
@@ -18,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPoolOptions;
+use stockade_benches::{Meter, Report};
 use stockade_ratelimit::postgres::{PgStore, migrator};
 use stockade_ratelimit::redis::RedisStore;
 use stockade_ratelimit::store::{
@@ -35,7 +35,7 @@ fn number(number: u32) -> NonZeroU32 {
 
 fn url(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
-        println!("{name} is not set: scripts/with-servers cargo bench -p stockade-benches --bench ratelimit_stores");
+        println!("{name} is not set: scripts/bench ratelimit_stores");
         std::process::exit(1)
     })
 }
@@ -48,11 +48,6 @@ fn limits<S: Store>(store: S) -> SharedLimiterBuilder<S> {
 
 fn key(number: usize) -> Key {
     Key::tenant(number.to_le_bytes())
-}
-
-fn median(mut rounds: Vec<f64>) -> f64 {
-    rounds.sort_by(f64::total_cmp);
-    rounds.get(rounds.len() / 2).copied().expect("a round")
 }
 
 /// Counts the calls that go by.
@@ -87,7 +82,7 @@ async fn redis_store() -> RedisStore<redis::aio::MultiplexedConnection> {
     RedisStore::new(connection, &format!("bench.{}", std::process::id())).expect("a name")
 }
 
-async fn at_once(checks: usize, rounds: usize) {
+async fn at_once(report: &Report, checks: usize, rounds: usize) {
     let limiter = limits(redis_store().await).build().expect("a limiter");
     let gathered = limits(Gathered::new(redis_store().await, MINUTE)).build().expect("a limiter");
     let (mut serial, mut together, mut in_batches) = (Vec::new(), Vec::new(), Vec::new());
@@ -101,13 +96,8 @@ async fn at_once(checks: usize, rounds: usize) {
         together.push(many(&limiter, checks).await);
         in_batches.push(many(&gathered, checks).await);
     }
-    let serial = median(serial);
-    for (how, rate) in [("at once", median(together)), ("at once and gathered", median(in_batches))] {
-        println!(
-            "redis, {AT_ONCE} {how} over one after the other: {rate:.0} / {serial:.0} a second = {:.1}",
-            rate / serial
-        );
-    }
+    let told = [("one after the other", serial), ("each its own call", together), ("gathered", in_batches)];
+    report.tell_rounds("Redis, 128 checks at once", &told);
 }
 
 /// Checks a second of many tasks.
@@ -129,7 +119,7 @@ async fn many<S: Store>(limiter: &SharedLimiter<S>, checks: usize) -> f64 {
     (checks / AT_ONCE * AT_ONCE) as f64 / start.elapsed().as_secs_f64()
 }
 
-async fn leases(checks: u32) {
+async fn leases(report: &Report, checks: u32) {
     let trips = Arc::new(AtomicU64::new(0));
     let store = Counted(redis_store().await, Arc::clone(&trips));
     let builder = SharedLimiter::builder(store, FingerprintKey::new([2; 32]), OnStoreError::Closed);
@@ -140,49 +130,35 @@ async fn leases(checks: u32) {
         assert!(decision.allowed, "within the limit");
     }
     let trips = trips.load(Ordering::Relaxed);
-    println!("leases, checks over round trips: {checks} / {trips} = {:.0}", f64::from(checks) / trips as f64);
+    let told = [("with leases", trips as f64), ("without", f64::from(checks))];
+    report.tell("Redis, round trips of 50,000 checks", &told);
 }
 
-/// Processor time of a process in ticks, from `/proc/[pid]/stat` (proc(5)): fields 14 and 15.
-fn ticks(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ').skip(11);
-    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
-}
-
-async fn batches(checks: usize, rounds: usize) {
+async fn batches(report: &Report, checks: usize, rounds: usize) {
     let pool = PgPoolOptions::new().max_connections(1).connect(&url("DATABASE_URL")).await.expect("a server");
     migrator().run(&pool).await.expect("a schema");
     let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&pool).await.expect("a number");
+    let backend = Meter::new(vec![pid]);
     let limiter = limits(PgStore::new(pool)).build().expect("a limiter");
     let requests: Vec<_> = (0..BATCH).map(|number| (vec![("api", key(number))], Cost::ONE)).collect();
     let (mut single, mut batch, mut single_time, mut batch_time) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let (before, start) = (ticks(pid), Instant::now());
+        let (before, start) = (backend.read().server, Instant::now());
         for check in 0..checks {
             let _ = limiter.check(&[("api", key(check % BATCH))], Cost::ONE).await.expect("an answer");
         }
-        let (between, middle) = (ticks(pid), Instant::now());
+        let (between, middle) = (backend.read().server, Instant::now());
         for _ in 0..checks / BATCH {
             let _ = limiter.check_batch(&requests).await.expect("answers");
         }
-        let after = ticks(pid);
-        single_time.push((middle - start).as_secs_f64() / checks as f64);
-        batch_time.push(middle.elapsed().as_secs_f64() / checks as f64);
-        if let (Some(before), Some(between), Some(after)) = (before, between, after) {
-            single.push((between - before) as f64 * 10_000.0 / checks as f64);
-            batch.push((after - between) as f64 * 10_000.0 / checks as f64);
-        }
+        single_time.push((middle - start).as_nanos() as f64 / checks as f64);
+        batch_time.push(middle.elapsed().as_nanos() as f64 / checks as f64);
+        single.push((between - before) / checks as f64);
+        batch.push((backend.read().server - between) / checks as f64);
     }
-    if single.is_empty() {
-        println!("postgres: the server's processor time cannot be read on this machine");
-    } else {
-        let (single, batch) = (median(single), median(batch));
-        println!("postgres, cpu of one a statement over {BATCH}: {single:.1} / {batch:.1} us = {:.1}", single / batch);
-    }
-    let (single, batch) = (median(single_time) * 1e6, median(batch_time) * 1e6);
-    println!("postgres, time of one a statement over {BATCH}: {single:.1} / {batch:.1} us = {:.1}", single / batch);
+    let named = |batch, single| [("a hundred a statement", batch), ("one a statement", single)];
+    report.tell_rounds("PostgreSQL, a check in the backend", &named(batch, single));
+    report.tell_rounds("PostgreSQL, a check by the clock", &named(batch_time, single_time));
 }
 
 fn main() {
@@ -191,8 +167,9 @@ fn main() {
     let (checks, rounds) = if quick { (BATCH * 2, 1) } else { (20_000, 5) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        at_once(checks * 4, rounds).await;
-        leases(if quick { 200 } else { 50_000 }).await;
-        batches(checks, rounds).await;
+        let report = Report::of("ratelimit_stores");
+        at_once(&report, checks * 4, rounds).await;
+        leases(&report, if quick { 200 } else { 50_000 }).await;
+        batches(&report, checks, rounds).await;
     });
 }

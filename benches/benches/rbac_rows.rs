@@ -1,8 +1,7 @@
 //! What row-level security costs beside the filter of a list that it repeats, and what policies cost that ask the settings row by row.
 //!
-//! `scripts/with-servers cargo bench -p stockade-benches --bench rbac_rows`, as a superuser: makes a database of its own and drops it.
-//! A round runs every variant, in an order that rotates. The time is the backend's time on a processor (`/proc/<pid>/schedstat`); the
-//! ratio to read is between medians of one run. Each variant has given the same result before it is measured.
+//! `scripts/bench rbac_rows`, as a superuser: makes a database of its own and drops it. A round runs every variant, in an order
+//! that rotates. The time is the backend's time on a processor (`/proc/<pid>/schedstat`). Each variant has given the same result before it is measured.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark that cannot run should stop")]
 #![expect(clippy::print_stdout, reason = "what a benchmark is for")]
@@ -11,6 +10,7 @@ use std::str::FromStr as _;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, Postgres, QueryBuilder};
+use stockade_benches::Report;
 use stockade_rbac::{Actor, Direct, Policy, Rows, Subject};
 use uuid::Uuid;
 
@@ -79,10 +79,14 @@ enum Variant {
 const VARIANTS: [Variant; 5] =
     [Variant::Filter, Variant::FilterAgain, Variant::PoliciesAndFilter, Variant::Policies, Variant::Naive];
 
+/// As `bars.toml` has them.
+const NAMES: [&str; 5] =
+    ["filter", "filter, again", "policies and filter", "policies alone", "policies that ask row by row"];
+
 const QUERIES: [(&str, &str, &str); 2] = [
-    ("sum", "SELECT coalesce(sum(l.cents), 0)::bigint FROM ", ""),
+    ("sum over", "SELECT coalesce(sum(l.cents), 0)::bigint FROM ", ""),
     (
-        "page of 50",
+        "page of 50 of",
         "SELECT coalesce(sum(page.cents), 0)::bigint FROM (SELECT l.id, l.cents FROM ",
         " ORDER BY l.id LIMIT 50) AS page",
     ),
@@ -126,19 +130,23 @@ async fn measure(url: &str, rows: u32, rounds: usize) {
         let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut conn).await.expect("its process");
         sessions.push(Session { conn, pid });
     }
-    println!("{} rows; ms of the backend's processor", rows * 8);
-    let columns = ["filter", "again", "RLS + filter", "RLS alone", "naive RLS"].map(|name| format!("{name:>14}"));
-    println!("{:<20} {}", "", columns.concat());
+    let report = Report::of("rbac_rows");
     for (what, before, after) in QUERIES {
         for scope in ["own", "team", "office", "tenant"] {
-            line(&mut sessions, (what, before, after), scope, rounds).await;
+            line(&report, &mut sessions, (what, before, after), scope, rounds).await;
         }
     }
     drop((root, sessions));
     run(&mut admin, &format!("DROP DATABASE {database} WITH (FORCE)")).await;
 }
 
-async fn line(sessions: &mut [Session], query: (&str, &str, &str), scope: &'static str, rounds: usize) {
+async fn line(
+    report: &Report,
+    sessions: &mut [Session],
+    query: (&str, &str, &str),
+    scope: &'static str,
+    rounds: usize,
+) {
     let actor = actor(scope);
     let mut times = vec![Vec::new(); VARIANTS.len()];
     let mut summed = Vec::new();
@@ -158,9 +166,12 @@ async fn line(sessions: &mut [Session], query: (&str, &str, &str), scope: &'stat
         }
     }
     assert!(summed.windows(2).all(|pair| pair[0] == pair[1]), "{summed:?}");
-    let medians = times.into_iter().map(median).collect::<Vec<_>>();
-    let columns = medians.iter().map(|time| format!("{:>8.2} {:>4.1}x", time, time / medians[0])).collect::<String>();
-    println!("{:<20} {columns}", format!("{}, {scope}", query.0));
+    let whose = match scope {
+        "own" => "own rows".to_owned(),
+        other => format!("the {other}'s rows"),
+    };
+    let told: Vec<_> = NAMES.into_iter().zip(times).collect();
+    report.tell_rounds(&format!("{} {whose}, of 400,000", query.0), &told);
 }
 
 /// Person 250 of tenant 3.
@@ -195,16 +206,10 @@ async fn ask(conn: &mut PgConnection, actor: &Actor<Perm, Direct>, query: (&str,
     sql.build_query_scalar().fetch_one(conn).await.expect("a number")
 }
 
-/// How long a process has been on a processor, in milliseconds.
+/// How long a process has been on a processor, in nanoseconds.
 fn on_processor(pid: i32) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("a kernel with scheduler statistics");
-    let nanoseconds: f64 = text.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number");
-    nanoseconds / 1e6
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+    text.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
 async fn run(conn: &mut PgConnection, sql: &str) {

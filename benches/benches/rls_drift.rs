@@ -1,16 +1,15 @@
 //! rls-migrations reading a live schema of 500 tenant tables: drift, health, lint.
 //!
-//! `DATABASE_URL=.. cargo bench -p stockade-benches --bench rls_drift`. The floor in the same run is one round trip to the same
-//! server; the bar is 100 ms for drift. Makes a database of its own and drops it.
+//! `scripts/bench rls_drift`. The floor in the same run is one round trip to the same server. Makes a database of its own and drops it.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
-use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
+use stockade_benches::{Report, Times};
 use stockade_rls_migrations::{Roles, Schema, by};
 use tokio::runtime::Runtime;
 
@@ -54,27 +53,32 @@ fn reading(criterion: &mut Criterion) {
     let options: PgConnectOptions = url.parse().expect("a URL of PostgreSQL");
     let name = format!("rls_bench_drift_{}", std::process::id());
     let mut conn = runtime.block_on(prepare(&options, &name));
-    let schema = schema();
+    let (schema, times) = (schema(), Times::default());
 
     let mut group = criterion.benchmark_group("rls-migrations, 500 tenant tables");
     group.sample_size(20).measurement_time(Duration::from_secs(10));
     group.bench_function("round trip", |bencher| {
-        bencher.iter(|| runtime.block_on(conn.ping()).expect("a ping"));
+        let mut once = || runtime.block_on(conn.ping()).expect("a ping");
+        bencher.iter_custom(|runs| times.of("one round trip to the server", runs, &mut once));
     });
     group.bench_function("drift", |bencher| {
-        bencher.iter(|| {
+        let mut once = || {
             let drift = runtime.block_on(schema.drift(&mut conn)).expect("drift");
             assert!(drift.is_none(), "{drift}");
-            black_box(drift)
-        });
+            drift
+        };
+        bencher.iter_custom(|runs| times.of("drift", runs, &mut once));
     });
     group.bench_function("health", |bencher| {
-        bencher.iter(|| black_box(runtime.block_on(schema.health(&mut conn)).expect("health")));
+        let mut once = || runtime.block_on(schema.health(&mut conn)).expect("health");
+        bencher.iter_custom(|runs| times.of("health", runs, &mut once));
     });
     group.bench_function("lint", |bencher| {
-        bencher.iter(|| black_box(runtime.block_on(schema.lint(&mut conn)).expect("lint")));
+        let mut once = || runtime.block_on(schema.lint(&mut conn)).expect("lint");
+        bencher.iter_custom(|runs| times.of("lint", runs, &mut once));
     });
     group.finish();
+    times.tell(&Report::of("rls_drift"), "500 tenant tables");
 
     runtime.block_on(async {
         conn.close().await.expect("the connection closes");

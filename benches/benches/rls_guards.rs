@@ -1,7 +1,6 @@
 //! What policies, leases and period guards of rls-migrations cost, beside a hand-written `WHERE` and a table without the guard.
 //!
-//! `scripts/with-servers cargo bench -p stockade-benches --bench rls_guards`. A round runs a block of every variant, in an order
-//! that rotates, so that the machine's other load falls on all alike. The time is the backend's time on a processor
+//! `scripts/bench rls_guards`. A round runs a block of every variant, in an order that rotates, so that the machine's other load falls on all alike. The time is the backend's time on a processor
 //! (`/proc/<pid>/schedstat`) where that can be read, and the client's clock otherwise; the ratio to read is between medians of one run.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+use stockade_benches::Report;
 use stockade_rls_migrations::{Context, Roles, Schema, by, date, periods};
 
 const TENANT: &str = "00000000-0000-0000-0000-000000000001";
@@ -46,7 +46,7 @@ const READS: [Work; 4] = [
         before: "",
     },
     Work {
-        name: "sum of a tenant's rows",
+        name: "sum of a tenant's 10,000 rows",
         by_hand: "SELECT sum(cents)::int8 FROM bench.items WHERE tenant_id = $2 AND cents <> $1",
         by_policy: "SELECT sum(cents)::int8 FROM bench.items WHERE cents <> $1",
         block: 4,
@@ -54,7 +54,7 @@ const READS: [Work; 4] = [
         before: "",
     },
     Work {
-        name: "filter without an index",
+        name: "filter without an index, 1,000,000 rows",
         by_hand: "SELECT sum(cents)::int8 FROM bench.loose WHERE tenant_id = $2 AND cents <> $1",
         by_policy: "SELECT sum(cents)::int8 FROM bench.loose WHERE cents <> $1",
         block: 1,
@@ -148,33 +148,40 @@ async fn measure(url: &str, size: Size) {
     let setting = format!("BEGIN; SET LOCAL stockade.tenant_id = '{TENANT}'");
     let again = async || open(&admin, "BEGIN", false).await;
     let mut sessions = [again().await, again().await, open(&app, &setting, true).await];
-    println!("{:<32} {:>14} {:>8} {:>8}", "a setting, beside WHERE", "by hand", "again", "policy");
+    let report = Report::of("rls_guards");
     for work in READS.iter().chain(&WRITES) {
-        table(work, &mut root, &mut sessions, size).await;
+        let times = rounds(work, &mut root, &mut sessions, size).await;
+        tell(&report, work.name, ["WHERE by hand", "WHERE by hand, again", "policy over a setting"], times);
     }
-    println!("\n{:<32} {:>14} {:>8} {:>8}", "a period guard, beside none", "unguarded", "again", "guarded");
     let unguarded = async || Session { by_policy: false, ..open(&app, &setting, true).await };
     let mut sessions = [unguarded().await, unguarded().await, open(&app, &setting, true).await];
+    let guarded = ["no guard", "no guard, again", "period guard"];
     for work in &POSTINGS {
-        table(work, &mut root, &mut sessions, size).await;
+        let times = rounds(work, &mut root, &mut sessions, size).await;
+        tell(&report, work.name, guarded, times);
     }
-    transactions(&mut sessions, size).await;
+    let times = transactions(&mut sessions, size).await;
+    tell(&report, "one posting, BEGIN to COMMIT, by the clock", guarded, times);
 
     apply(&schema(Context::Lease), &mut root).await;
     let mint = "SELECT stockade.mint_lease(sha256('secret'), '00000000-0000-0000-0000-000000000001', '1 hour', NULL, '', false)";
     run(&mut root, mint).await;
     let mut sessions =
         [again().await, again().await, open(&app, "BEGIN; SET LOCAL stockade.lease = 'secret'", true).await];
-    println!("\n{:<32} {:>14} {:>8} {:>8}", "a lease, beside WHERE", "by hand", "again", "policy");
     for work in READS.iter().chain(&WRITES) {
-        table(work, &mut root, &mut sessions, size).await;
+        let times = rounds(work, &mut root, &mut sessions, size).await;
+        let names = ["WHERE by hand", "WHERE by hand, again", "policy over a lease"];
+        tell(&report, &format!("{}, lease", work.name), names, times);
     }
     drop((root, sessions));
     run(&mut server, &format!("DROP DATABASE {database} WITH (FORCE)")).await;
 }
 
-/// One line: the median of the first session, and the others over it.
-async fn table(work: &Work, root: &mut PgConnection, sessions: &mut [Session; 3], size: Size) {
+/// Of each session, the nanoseconds of a statement in every round.
+type Rounds = [Vec<f64>; 3];
+
+/// The rounds of one work.
+async fn rounds(work: &Work, root: &mut PgConnection, sessions: &mut [Session; 3], size: Size) -> Rounds {
     let writes = !work.before.is_empty();
     let highest = if writes && size.rounds > 1 { work.highest } else { work.highest.min(size.rows) };
     let rounds = if writes && work.block == 1 { size.write_rounds } else { size.rounds };
@@ -194,16 +201,20 @@ async fn table(work: &Work, root: &mut PgConnection, sessions: &mut [Session; 3]
             times.push(block(work, session, highest).await);
         }
     }
-    print(work.name, times.map(|mut times| median(&mut times)), work.block);
+    times.map(|times: Vec<Duration>| times.iter().map(|time| nanoseconds(*time) / f64::from(work.block)).collect())
 }
 
-fn print(name: &str, medians: [Duration; 3], block: u32) {
-    let [floor, again, ours] = medians.map(|median| median.as_secs_f64() * 1e6 / f64::from(block));
-    println!("{name:<32} {floor:>11.1} us {:>8.3} {:>8.3}", again / floor, ours / floor);
+fn nanoseconds(time: Duration) -> f64 {
+    time.as_nanos() as f64
+}
+
+fn tell(report: &Report, group: &str, names: [&str; 3], times: Rounds) {
+    let told: Vec<_> = names.into_iter().zip(times).collect();
+    report.tell_rounds(group, &told);
 }
 
 /// A transaction with one posting from BEGIN to COMMIT, by the client's clock: what a caller waits for.
-async fn transactions(sessions: &mut [Session; 3], size: Size) {
+async fn transactions(sessions: &mut [Session; 3], size: Size) -> Rounds {
     let [single, _] = &POSTINGS;
     let tenant = uuid::Uuid::from_str(TENANT).expect("a tenant");
     let mut times = [const { Vec::new() }; 3];
@@ -218,10 +229,10 @@ async fn transactions(sessions: &mut [Session; 3], size: Size) {
             run(&mut session.conn, &session.begin.clone()).await;
             sqlx::query(sql).bind(id).bind(tenant).execute(&mut session.conn).await.expect("the posting");
             run(&mut session.conn, "COMMIT").await;
-            times.push(began.elapsed());
+            times.push(nanoseconds(began.elapsed()));
         }
     }
-    print("posting, BEGIN to COMMIT (clock)", times.map(|mut times| median(&mut times)), 1);
+    times
 }
 
 /// The time of one block, which is rolled back.
@@ -268,11 +279,6 @@ impl Clock {
 fn on_processor(pid: i32) -> Option<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
     text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 async fn open(options: &PgConnectOptions, begin: &str, by_policy: bool) -> Session {

@@ -1,6 +1,6 @@
 //! rls-migrations: planning a schema of 500 tables, beside one round trip to the same server.
 //!
-//! `scripts/with-servers cargo bench -p stockade-benches --bench rls_migrations`. The bar is one second a plan.
+//! `scripts/bench rls_migrations`.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use stockade_benches::{Report, Times};
 use stockade_rls_migrations::{Roles, Schema, by, date, parent, periods};
 use tokio::runtime::{Builder, Runtime};
 
@@ -94,19 +95,25 @@ impl World {
 }
 
 fn plan_500_tables(criterion: &mut Criterion) {
-    let mut world = World::new();
+    let (mut world, times) = (World::new(), Times::default());
     let mut group = criterion.benchmark_group("plan_500_tables");
     group.sample_size(10);
     group.bench_function("round trip floor", |bencher| {
-        bencher.iter(|| world.runtime.block_on(world.conn.ping()).expect("a round trip"));
+        let mut once = || world.runtime.block_on(world.conn.ping()).expect("a round trip");
+        bencher.iter_custom(|runs| times.of("one round trip to the server", runs, &mut once));
     });
     assert!(world.statements() > TABLES);
-    group.bench_function("first plan", |bencher| bencher.iter(|| world.statements()));
+    group.bench_function("first plan", |bencher| {
+        bencher.iter_custom(|runs| times.of("the first", runs, || world.statements()));
+    });
     let plan = world.runtime.block_on(world.schema.plan(&mut world.conn)).expect("a plan");
     world.runtime.block_on(plan.apply(&mut world.conn)).expect("the plan is applied");
     assert_eq!(world.statements(), 0);
-    group.bench_function("nothing to do", |bencher| bencher.iter(|| world.statements()));
+    group.bench_function("nothing to do", |bencher| {
+        bencher.iter_custom(|runs| times.of("with nothing to do", runs, || world.statements()));
+    });
     group.finish();
+    times.tell(&Report::of("rls_migrations"), "plan of 500 tables");
     world.close();
 }
 

@@ -1,15 +1,15 @@
 //! rls-migrations' probe of a schema of 500 tables, and of 20 in a quick run.
 //!
-//! `DATABASE_URL=.. cargo bench -p stockade-benches --bench rls_probe`. The number to read is the time of one element, which is a table;
-//! the bar is 2 ms. Without `DATABASE_URL` nothing is measured.
+//! `scripts/bench rls_probe`. Without `DATABASE_URL` nothing is measured.
 
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "a benchmark that cannot run should say so and stop")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use stockade_benches::{Meter, Report};
 use stockade_rls_migrations::{Probe, Roles, Schema, by, parent};
 use tokio::runtime::Builder;
 
@@ -53,17 +53,28 @@ fn probing(criterion: &mut Criterion) {
     let options: PgConnectOptions = url.parse().expect("DATABASE_URL");
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (mut conn, schema) = runtime.block_on(prepare(&options, tables));
+    let pid = sqlx::query_scalar("SELECT pg_backend_pid()");
+    let backend = Meter::new(vec![runtime.block_on(pid.fetch_one(&mut conn)).expect("its process")]);
+    let (mut by_clock, mut on_processor) = (Vec::new(), Vec::new());
     let mut group = criterion.benchmark_group(format!("rls-migrations, {tables} tables"));
     group.throughput(Throughput::Elements(tables as u64));
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     group.bench_function("probe", |bencher| {
-        bencher.iter(|| {
-            let report = runtime.block_on(schema.probe(&mut conn, &Probe::new())).expect("a report");
-            assert!(report.rows().len() > tables * 50 && report.is_isolated(), "{report}");
-            report
+        bencher.iter_custom(|runs| {
+            let (before, began) = (backend.read().server, Instant::now());
+            for _ in 0..runs {
+                let report = runtime.block_on(schema.probe(&mut conn, &Probe::new())).expect("a report");
+                assert!(report.rows().len() > tables * 50 && report.is_isolated(), "{report}");
+            }
+            let (taken, probed) = (began.elapsed(), runs as f64 * tables as f64);
+            by_clock.push(taken.as_nanos() as f64 / probed);
+            on_processor.push((backend.read().server - before) / probed);
+            taken
         });
     });
     group.finish();
+    let told = [("a table, in the backend", on_processor), ("a table, by the clock", by_clock)];
+    Report::of("rls_probe").tell_rounds("probe of 500 tables", &told);
     runtime.block_on(async {
         conn.close().await.expect("an open connection");
         let mut root = PgConnection::connect_with(&options).await.expect("the server of DATABASE_URL");

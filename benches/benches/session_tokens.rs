@@ -1,6 +1,6 @@
 //! session's JWTs and API tokens beside jsonwebtoken and bcrypt.
 //!
-//! `cargo bench -p stockade-benches --bench session_tokens`. Processor time of this thread, 20th percentiles, subjects in turn. A JWT of ours is
+//! `scripts/bench session_tokens`. Processor time of this thread, 20th percentiles, subjects in turn. A JWT of ours is
 //! verified with `JwtCheck::Stateless`, so without a store, as jsonwebtoken does it. An API token is found in the memory store and compared
 //! by its HMAC; the peer is what one bcrypt of cost 10 takes.
 
@@ -10,7 +10,7 @@ use std::{hint::black_box, num::NonZeroUsize, time::Duration};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
-use stockade_benches::{bar, beside, compare, subject};
+use stockade_benches::{Report, compare, measure, subject};
 use stockade_session::{
     ApiTokenPolicy, Argon2Params, Auth, ClientInfo, HashPool, HashPoolConfig, JwtCheck, JwtPolicy, KeyRing,
     MemoryStore, NewAccount, NewApiToken, Step, TenantId, UserId,
@@ -93,8 +93,10 @@ fn main() {
     let jsonwebtoken = || {
         black_box(decode::<Claims>(black_box(&theirs), &decoding, &validation).expect("valid"));
     };
-    let subjects = vec![subject("our JWT", verify), subject("jsonwebtoken", jsonwebtoken)];
-    compare("verify a JWT", subjects, &[bar("our JWT", "jsonwebtoken", 0.5)], 500);
+    let report = Report::of("session_tokens");
+    let subjects =
+        vec![subject("ours, JwtCheck::Stateless", verify), subject("jsonwebtoken on aws-lc-rs", jsonwebtoken)];
+    compare(&report, "verify a JWT", subjects, 500);
 
     let authenticate = || {
         let found = runtime.block_on(auth.api_tokens().authenticate(black_box(&token), &client)).expect("an answer");
@@ -105,20 +107,13 @@ fn main() {
         let found = runtime.block_on(auth.api_tokens().authenticate(black_box(&typo), &client)).expect("an answer");
         assert!(found.is_none(), "another prefix");
     };
-    let subjects = vec![subject("our API token", authenticate), subject("one with a typo", refuse)];
-    let times = compare("authenticate an API token", subjects, &[beside("one with a typo", "our API token")], 500);
 
     let hash = bcrypt::hash("0123456789", 10).expect("a hash");
     let bcrypt = || {
         assert!(bcrypt::verify(black_box("0123456789"), &hash).expect("a hash"), "right");
     };
-    let slow = compare("verify a bcrypt hash of cost 10", vec![subject("bcrypt", bcrypt)], &[], 1);
-    if let ([ours, ..], [theirs]) = (times.as_slice(), slow.as_slice()) {
-        tell(theirs / ours);
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark says its results")]
-fn tell(times: f64) {
-    println!("  bcrypt over our API token: {times:.0}");
+    let tokens = vec![subject("authenticate", authenticate), subject("refuse one with another prefix", refuse)];
+    let mut told = measure("an API token", tokens, 500);
+    told.extend(measure("the same", vec![subject("bcrypt of cost 10", bcrypt)], 1));
+    report.tell("an API token, memory store", &told);
 }

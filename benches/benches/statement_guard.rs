@@ -1,6 +1,6 @@
 //! tenant-guard's statement guard beside the floor: sqlparser reading the same text.
 //!
-//! `cargo bench -p stockade-benches --bench statement_guard`. The ratio to read is `check` over `sqlparser floor`.
+//! `scripts/bench statement_guard`.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
@@ -9,18 +9,19 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
+use stockade_benches::{Report, Times};
 use stockade_tenant_guard::{Dialect, StatementGuard};
 
 const STATEMENTS: [(&str, &str); 3] = [
-    ("point read", "SELECT id, reference, rate_cents FROM loads WHERE tenant_id = $1 AND id = $2"),
+    ("a point read", "SELECT id, reference, rate_cents FROM loads WHERE tenant_id = $1 AND id = $2"),
     (
-        "report",
+        "a report",
         "WITH mine AS (SELECT * FROM loads WHERE tenant_id = $1 AND status <> 'draft') \
          SELECT d.name, count(*) AS loads, sum(m.rate_cents) FILTER (WHERE m.status = 'paid') AS paid \
          FROM mine m JOIN drivers d ON d.id = m.driver_id AND d.tenant_id = $1 LEFT JOIN countries c ON c.id = d.country \
          WHERE m.rate_cents BETWEEN $2 AND $3 GROUP BY d.name HAVING count(*) > 2 ORDER BY 2 DESC LIMIT 50",
     ),
-    ("insert", "INSERT INTO loads (tenant_id, id, reference, rate_cents) VALUES ($1, $2, $3, $4) RETURNING id"),
+    ("an insert", "INSERT INTO loads (tenant_id, id, reference, rate_cents) VALUES ($1, $2, $3, $4) RETURNING id"),
 ];
 
 fn statements(criterion: &mut Criterion) {
@@ -28,15 +29,19 @@ fn statements(criterion: &mut Criterion) {
         .protect("loads", "tenant_id")
         .protect("drivers", "tenant_id")
         .share("countries");
+    let (report, times) = (Report::of("statement_guard"), Times::default());
     for (name, sql) in STATEMENTS {
         let mut group = criterion.benchmark_group(format!("tenant-guard, statement guard, {name}"));
         group.bench_function("sqlparser floor", |bencher| {
-            bencher.iter(|| Parser::parse_sql(&PostgreSqlDialect {}, black_box(sql)).expect("valid SQL"));
+            let once = || Parser::parse_sql(&PostgreSqlDialect {}, black_box(sql)).expect("valid SQL");
+            bencher.iter_custom(|runs| times.of("sqlparser alone", runs, once));
         });
         group.bench_function("check", |bencher| {
-            bencher.iter(|| guard.check(black_box(sql)).expect("an admitted statement"));
+            let once = || guard.check(black_box(sql)).expect("an admitted statement");
+            bencher.iter_custom(|runs| times.of("check", runs, once));
         });
         group.finish();
+        times.tell(&report, &format!("statement guard, {name}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A scoped transaction beside the one that an application would write by hand, and what the guard adds in memory.
 //!
-//! `STOCKADE_DURABLE=1 scripts/with-servers cargo bench -p stockade-benches --bench tenant_guard`. Each round runs every variant once, in an
-//! order that rotates, so that the machine's other load falls on all alike; the ratio to read is between medians of the same run.
+//! `scripts/bench tenant_guard`. Each round runs every variant once, in an order that rotates, so that the machine's other load falls
+//! on all alike.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 #![expect(clippy::print_stdout, reason = "what a benchmark is for")]
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgPool};
+use stockade_benches::Report;
 use stockade_tenant_guard::{
     Actor, LeaseLifetime, LeaseOffice, Principal, Scopes, TenantDb, TenantId, TenantScoped, check_statement,
 };
@@ -33,24 +34,26 @@ impl TenantScoped for Item {
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
-    in_memory(if quick { 1 } else { 2_000 });
+    let report = Report::of("tenant_guard");
+    in_memory(&report, if quick { 1 } else { 2_000 });
     let Ok(url) = std::env::var("DATABASE_URL") else {
         println!("tenant_guard: no DATABASE_URL, so nothing was measured on a database; see scripts/with-servers");
         return;
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(on_a_database(&url, if quick { 5 } else { 8_000 }));
+    runtime.block_on(on_a_database(&report, &url, if quick { 5 } else { 8_000 }));
 }
 
-/// The median of `repetitions` times of a loop of a thousand, per turn.
-fn in_memory(repetitions: usize) {
+/// `repetitions` times of a loop of a thousand, per turn.
+fn in_memory(report: &Report, repetitions: usize) {
     let tenant = TenantId::new(Uuid::from_u128(7));
     let db = TenantDb::new(runtime_free_pool());
     let items: Vec<Item> = (0..1_000).map(|_| Item(tenant)).collect();
     let sql = "/* loads.list */ SELECT id, reference FROM loads WHERE status = $1 ORDER BY id LIMIT 50";
-    let measure = |name: &str, work: &dyn Fn()| {
-        let mut times: Vec<Duration> = (0..repetitions).map(|_| timed(work)).collect();
-        println!("{name:<44} {:>9.1} ns", median(&mut times).as_secs_f64() * 1e9 / 1e3);
+    let mut told = Vec::new();
+    let mut measure = |name: &'static str, work: &dyn Fn()| {
+        let times = (0..repetitions).map(|_| nanoseconds(timed(work)) / 1e3);
+        told.push((name, times.collect()));
     };
     measure("statement gate", &|| (0..1_000).for_each(|_| seen(check_statement(black_box(sql)))));
     let guard = db.guard(tenant);
@@ -60,6 +63,7 @@ fn in_memory(repetitions: usize) {
         items.iter().for_each(|item| seen(batch.push(item)));
     });
     measure("a tenant's counters looked up", &|| (0..1_000).for_each(|_| seen(db.guard(black_box(tenant)))));
+    report.tell_rounds("in memory", &told);
 }
 
 fn runtime_free_pool() -> PgPool {
@@ -68,7 +72,7 @@ fn runtime_free_pool() -> PgPool {
     PgPoolOptions::new().connect_lazy("postgres://localhost/none").expect("a pool that never connects")
 }
 
-async fn on_a_database(url: &str, rounds: usize) {
+async fn on_a_database(report: &Report, url: &str, rounds: usize) {
     let admin = PgConnectOptions::from_str(url).expect("DATABASE_URL");
     let mut server = admin.connect().await.expect("the server");
     let (plain, leased) =
@@ -96,8 +100,8 @@ async fn on_a_database(url: &str, rounds: usize) {
     let actor = Actor::new(Uuid::from_u128(9)).with_scopes(Scopes::try_from("2101").expect("scopes"));
 
     let names = [
-        "BEGIN, query WHERE, COMMIT",
-        "the same with set_config (4 trips)",
+        "BEGIN, query with WHERE, COMMIT by hand",
+        "set_config in a trip of its own",
         "scope",
         "scope with an actor",
         "scope with a lease",
@@ -121,15 +125,12 @@ async fn on_a_database(url: &str, rounds: usize) {
             assert_eq!(row.1, id * 100);
             // The first rounds prepare statements and mint leases.
             if let (true, Some(times)) = (round >= TENANTS, times.get_mut(variant)) {
-                times.push(took);
+                times.push(nanoseconds(took));
             }
         }
     }
-    let medians = times.map(|mut times| median(&mut times).as_secs_f64() * 1e6);
-    let [floor, ..] = medians;
-    for (name, median) in names.iter().zip(medians) {
-        println!("{name:<44} {median:>9.1} us {:>6.3}", median / floor);
-    }
+    let told: Vec<_> = names.into_iter().zip(times).collect();
+    report.tell_rounds("a transaction with one query", &told);
 
     drop((by_hand, settings, lease, office));
     for database in [plain, leased] {
@@ -175,7 +176,6 @@ fn timed(work: &dyn Fn()) -> Duration {
     began.elapsed()
 }
 
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+fn nanoseconds(time: Duration) -> f64 {
+    time.as_nanos() as f64
 }

@@ -1,9 +1,8 @@
 //! session's check beside a bare primary-key select and beside what is usual.
 //!
-//! `STOCKADE_DURABLE=1 scripts/with-servers cargo bench -p stockade-benches --bench session_check`. 100,000 sessions of 20,000 users, 2,000 of
-//! them in use, eight connections, client and server on one machine. Each line is the median over interleaved rounds of a ratio within a
-//! round, by requests a second and by the processor time of the client and the server's backends together, which says something on a busy
-//! machine too. `ROUNDS` (15) and `MILLISECONDS` (1000) change how much is measured. axum-login's shape is written out as its two
+//! `scripts/bench session_check`. 100,000 sessions of 20,000 users, 2,000 of
+//! them in use, eight connections, client and server on one machine. Interleaved rounds, by requests a second and by the
+//! processor time of the client and the server's backends together, which says something on a busy machine too. `ROUNDS` (15) and `MILLISECONDS` (1000) change how much is measured. axum-login's shape is written out as its two
 //! statements, and tower-sessions' as the upsert of its store, because tower-sessions-sqlx-store 0.15 does not build with sqlx 0.9.
 //! Without `STOCKADE_DURABLE`, nothing waits for the disk, which flatters what writes each time. `Cached` is the look-up through
 //! `redis::CachedStore` (`REDIS_URL`), each answer at most five seconds old; the processor time of Redis is not counted.
@@ -29,7 +28,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     query, query_scalar,
 };
-use stockade_benches::{Meter, Spent};
+use stockade_benches::{Meter, Report, Spent, median};
 use stockade_session::{
     Argon2Params, Auth, ClientInfo, HashPool, HashPoolConfig, KeyRing, NewAccount, Scope, Step, Store, TenantId,
     UserId,
@@ -126,20 +125,6 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
 }
 
-fn median(mut rounds: Vec<f64>) -> f64 {
-    rounds.sort_by(f64::total_cmp);
-    rounds.get(rounds.len() / 2).copied().expect("a round")
-}
-
-fn verdict(name: &str, ratios: [f64; 2], bar: Option<f64>) {
-    let [by_rate, by_time] = ratios.map(|ratio| match bar {
-        Some(bar) if ratio >= bar => format!("{ratio:.2} (bar {bar:.2}, met)"),
-        Some(bar) => format!("{ratio:.2} (bar {bar:.2}, missed)"),
-        None => format!("{ratio:.2}"),
-    });
-    println!("  {name}: {by_rate} by rate, {by_time} by processor time");
-}
-
 async fn prepare(options: &PgConnectOptions, in_use: usize) -> Arc<Bench> {
     let mut admin = PgConnection::connect_with(options).await.expect("a server");
     migrator().run(&mut admin).await.expect("a schema");
@@ -191,7 +176,7 @@ async fn prepare(options: &PgConnectOptions, in_use: usize) -> Arc<Bench> {
     Arc::new(Bench { desk: Desk { pool, store, cached, auth, sessions }, meter })
 }
 
-async fn checks(bench: &Arc<Bench>, rounds: u64, time: Duration) {
+async fn checks(report: &Report, bench: &Arc<Bench>, rounds: u64, time: Duration) {
     let mut costs = vec![Vec::new(); REQUESTS.len()];
     for round in 0..rounds {
         let mut turns: Vec<_> = REQUESTS.iter().zip(&mut costs).collect();
@@ -207,33 +192,24 @@ async fn checks(bench: &Arc<Bench>, rounds: u64, time: Duration) {
     for (request, costs) in REQUESTS.iter().zip(&costs) {
         let of = |value: fn(&Cost) -> f64| median(costs.iter().map(value).collect());
         let (client, server) = (of(|cost| cost.spent.client / 1e3), of(|cost| cost.spent.server / 1e3));
-        println!("  {:<12} {:>8.0} {client:>8.1} {server:>8.1}", format!("{request:?}"), of(|cost| cost.rate));
+        println!("  {:<32} {:>8.0} {client:>8.1} {server:>8.1}", request.name(), of(|cost| cost.rate));
     }
-    // How many times as many requests the first serves, and how many times as much processor time the second takes.
-    let ratio = |of: Request, over: Request| {
-        let at = |wanted| REQUESTS.iter().position(|request| *request == wanted).and_then(|at| costs.get(at));
-        let (of, over) = (at(of).expect("measured"), at(over).expect("measured"));
-        let median_of =
-            |ratio: fn(&Cost, &Cost) -> f64| median(of.iter().zip(over).map(|(a, b)| ratio(a, b)).collect());
-        [median_of(|of, over| of.rate / over.rate), median_of(|of, over| over.spent.total() / of.spent.total())]
+    let told = |of: fn(&Cost) -> f64| -> Vec<_> {
+        let rounds = costs.iter().map(|costs| costs.iter().map(of).collect());
+        REQUESTS.iter().map(|request| request.name()).zip(rounds).collect()
     };
-    verdict("look-up over a bare primary-key select", ratio(Request::Resolve, Request::Bare), Some(0.90));
-    verdict("look-up from Redis over the same from PostgreSQL", ratio(Request::Cached, Request::Resolve), None);
-    verdict("check over a bare primary-key select", ratio(Request::Check, Request::Bare), None);
-    verdict("check over axum-login's two queries", ratio(Request::Check, Request::TwoQueries), Some(1.9));
-    verdict("check over an UPDATE each time", ratio(Request::Check, Request::RecordEach), Some(3.5));
-    verdict("check over the store's own record each time", ratio(Request::Check, Request::TouchEach), None);
-    verdict("check over tower-sessions' save each time", ratio(Request::Check, Request::SaveEach), None);
+    report.tell_rounds("one request", &told(|cost| cost.rate));
+    report.tell_rounds("one request, processor time", &told(|cost| cost.spent.total()));
 
     let began = bench.log().await;
     let rate = bench.cost(Request::Check, time * 10).await.rate;
+    // Of the whole server before PostgreSQL 18.
     let bytes = (bench.log().await - began) / (rate * time.as_secs_f64() * 10.0);
-    let met = if bytes <= 5.0 { "met" } else { "missed" };
-    println!("  log of a check: {bytes:.2} bytes (bar 5, {met}; of the whole server before PostgreSQL 18)");
+    report.tell("one request, write-ahead log", &[("check", bytes)]);
 }
 
 /// Everything of a user, with one session and with all that there are.
-async fn revocations(bench: &Bench, admin: &mut PgConnection, times: usize) {
+async fn revocations(report: &Report, bench: &Bench, admin: &mut PgConnection, times: usize) {
     let lonely: Uuid = query_scalar("SELECT md5('user20000')::uuid").fetch_one(&mut *admin).await.expect("an id");
     let busy = Uuid::from_u128(1);
     let move_all = "UPDATE stockade.auth_session SET user_id = $1 WHERE user_id <> $2";
@@ -247,21 +223,18 @@ async fn revocations(bench: &Bench, admin: &mut PgConnection, times: usize) {
         for (user, taken) in [(lonely, &mut one), (busy, &mut many)] {
             let began = Instant::now();
             bench.desk.store.bump_version(Scope::User(user.into())).await.expect("an answer");
-            taken.push(began.elapsed().as_secs_f64() * 1e6);
+            taken.push(began.elapsed().as_nanos() as f64);
         }
     }
-    let (one, many) = (median(one), median(many));
-    println!(
-        "\nrevoke all of a user: {of_lonely} sessions {one:.0} us, {of_busy} sessions {many:.0} us: {:.2}",
-        many / one
-    );
+    println!("\nsessions of the two users: {of_lonely} and {of_busy}");
+    report.tell_rounds("end everything of a user", &[("with 100,000 sessions", many), ("with a few", one)]);
 }
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
     let (rounds, time) = if quick { (1, 50) } else { (number("ROUNDS", 15), number("MILLISECONDS", 1_000)) };
     let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| {
-        println!("DATABASE_URL is not set: scripts/with-servers cargo bench -p stockade-benches --bench session_check");
+        println!("DATABASE_URL is not set: scripts/bench session_check");
         std::process::exit(1)
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -272,9 +245,10 @@ fn main() {
         admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
         let options = server.database(&name);
         let bench = prepare(&options, if quick { 20 } else { IN_USE }).await;
-        checks(&bench, rounds, Duration::from_millis(time)).await;
+        let report = Report::of("session_check");
+        checks(&report, &bench, rounds, Duration::from_millis(time)).await;
         let mut inside = PgConnection::connect_with(&options).await.expect("a connection");
-        revocations(&bench, &mut inside, if quick { 2 } else { 500 }).await;
+        revocations(&report, &bench, &mut inside, if quick { 2 } else { 500 }).await;
         bench.desk.pool.close().await;
         drop(inside);
         admin.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.expect("a dropped database");

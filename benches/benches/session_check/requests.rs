@@ -33,6 +33,22 @@ pub(crate) enum Request {
     SaveEach,
 }
 
+impl Request {
+    /// As `bars.toml` has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare primary-key select",
+            Self::Resolve => "look-up",
+            Self::Cached => "look-up from Redis",
+            Self::Check => "check",
+            Self::TouchEach => "the store's own record each time",
+            Self::RecordEach => "an UPDATE each time",
+            Self::TwoQueries => "axum-login's two statements",
+            Self::SaveEach => "tower-sessions' save each time",
+        }
+    }
+}
+
 pub(crate) const REQUESTS: [Request; 8] = [
     Request::Bare,
     Request::Resolve,
