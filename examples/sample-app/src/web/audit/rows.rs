@@ -7,10 +7,13 @@ use uuid::Uuid;
 
 use crate::domain::{people::User, retention::Erased};
 
+/// A list of more characters than this is closed until somebody opens it.
+const LONG: usize = 120;
+
 /// A page of the log.
 pub(super) fn table(rows: &[AuditRow], people: &Names, erased: &Erased) -> Markup {
     html! {
-        table {
+        table.stack {
             thead { tr { th { "Time (UTC)" } th { "Who" } th { "What" } th { "Change" } th { "Through" } th.num { "No." } } }
             tbody id="entries" {
                 @for entry in rows { (row(entry, people, erased)) }
@@ -32,7 +35,7 @@ pub(super) fn row(row: &AuditRow, people: &Names, erased: &Erased) -> Markup {
                 }
                 td.change { (change(row, erased)) }
                 td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " (endpoint) } } small { (address(row, erased)) } }
-                td.num { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
+                td.num data-label="No." { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
         }
     }
 }
@@ -80,9 +83,18 @@ fn gone(row: &AuditRow, path: &str, erased: &Erased) -> Option<Markup> {
     })
 }
 
-/// The last part of a UUID, which tells neighbours apart; anything else as it is.
+/// The last part of a UUID, which tells neighbours apart, and the beginning of a hash; anything else as it is.
 fn short(id: &str) -> &str {
-    Uuid::try_parse(id).ok().and_then(|_| id.rsplit('-').next()).unwrap_or(id)
+    match beginning(id) {
+        Some(beginning) => beginning,
+        None => Uuid::try_parse(id).ok().and_then(|_| id.rsplit('-').next()).unwrap_or(id),
+    }
+}
+
+/// Of a hash in hexadecimal digits, as much as tells it from others.
+fn beginning(text: &str) -> Option<&str> {
+    let hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.get(..16).filter(|_| hash)
 }
 
 fn mark(row: &AuditRow) -> Markup {
@@ -117,14 +129,15 @@ fn change(row: &AuditRow, erased: &Erased) -> Markup {
     }
 }
 
-/// A value; of a hash the beginning.
+/// A value; of a hash the beginning, and of what is long how much there is to open.
 fn text(value: &Value) -> Markup {
     let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let hash = whole.len() == 64 && whole.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let members = value.as_object().map(serde_json::Map::len).or(value.as_array().map(Vec::len));
     html! {
-        @match whole.get(..16).filter(|_| hash) {
-            Some(beginning) => span title=(whole) { (beginning) "..." },
-            None => (whole),
+        @if let Some(beginning) = beginning(&whole) { span title=(whole) { (beginning) "..." } }
+        @else if let Some(members) = members.filter(|_| whole.len() > LONG) {
+            details { summary { (members) " values" } (whole) }
         }
+        @else { (whole) }
     }
 }
