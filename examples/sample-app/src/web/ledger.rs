@@ -272,8 +272,10 @@ fn period_table(periods: &[Period], may_close: bool, may_reopen: bool) -> Markup
                                 details {
                                     summary { "Reopen" }
                                     form method="post" action={ "/ledger/periods/" (period.id) "/reopen" } {
-                                        label for={ "reason-" (period.id) } { "Reason" }
-                                        input id={ "reason-" (period.id) } name="reason" maxlength="200" required;
+                                        div.field {
+                                            label for={ "reason-" (period.id) } { "Reason" }
+                                            input id={ "reason-" (period.id) } name="reason" maxlength="200" required;
+                                        }
                                         button.quiet.small { "Reopen" }
                                     }
                                 }

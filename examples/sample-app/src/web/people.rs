@@ -142,7 +142,7 @@ fn row(member: &Member, people: &BTreeMap<Uuid, people::User>, places: &BTreeMap
 
 fn held_role(held: &HeldRole) -> Markup {
     html! {
-        span.badge { (held.role) @if let Some(until) = held.expires_at { " until " (until.format("%Y-%m-%d")) } }
+        span.badge { (held.role) @if let Some(until) = held.expires_at { " until " (membership::last_day(until)) } }
     }
 }
 

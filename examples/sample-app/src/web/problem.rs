@@ -127,7 +127,7 @@ fn refusal(why: &str) -> maud::Markup {
         &html! {
             div.card {
                 h1 { "Not permitted" }
-                p { (why) }
+                p.reason { (why) }
                 p { a href="/" { "Back to the desk" } }
                 p { a href="/account/sessions" { "Your account" } }
             }

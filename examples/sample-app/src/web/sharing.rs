@@ -160,7 +160,7 @@ impl Card {
                         div.row.held {
                             div.field {
                                 strong { (share.with) } " " span.badge { @if share.level == "edit" { "may edit" } @else { "may look" } } " "
-                                span.muted { @if let Some(until) = share.expires_at { "until " (until.format("%Y-%m-%d")) ": " } (share.reason) }
+                                span.muted { @if let Some(until) = share.expires_at { "until " (membership::last_day(until)) ": " } (share.reason) }
                             }
                             @if self.may {
                                 form.inline method="post" action={ (base) "/" (share.share_id) "/end" } { button.quiet.small { "End" } }

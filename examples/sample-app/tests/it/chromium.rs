@@ -242,6 +242,12 @@ async fn viewer(hand: &Hand) {
     let load = hand.first_link("main td a").await;
     hand.go(&load).await;
     assert!(!hand.text("main").await.contains("Save"), "who may not edit is offered nothing");
+    hand.inspect("a load that may not be edited").await;
+    hand.go("/enrol").await;
+    hand.press("Begin").await;
+    hand.reads("h1", "Scan this").await;
+    hand.inspect("a new seed").await;
+    hand.go("/loads").await;
     hand.clean("a viewer").await;
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn list(State(app): WebApp, visitor: SignedIn) -> Result<Markup
             div.scroll { table.stack {
                 thead { tr { th { "From" } th { "Since" } th { "Last used" } th { "By" } th { span.unseen { "Actions" } } } }
                 tbody { @for one in &sessions { tr {
-                    td { (one.ip) small.agent { (one.user_agent.as_deref().unwrap_or("an unknown program")) } }
+                    td { (one.ip) small.agent title=[one.user_agent.as_deref()] { (one.user_agent.as_deref().unwrap_or("an unknown program")) } }
                     td.nowrap data-label="Since" { (one.authenticated_at.format("%Y-%m-%d %H:%M")) }
                     td.nowrap data-label="Last used" { (one.last_seen_at.format("%H:%M")) }
                     td data-label="By" { (super::factor::by(one.assurance)) }

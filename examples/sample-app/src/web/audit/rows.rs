@@ -28,13 +28,13 @@ pub(super) fn row(row: &AuditRow, people: &Names, erased: &Erased) -> Markup {
     html! {
         tr id={ "entry-" (row.entry_id) } {
                 td.nowrap { (row.recorded_at.format("%Y-%m-%d %H:%M:%S%.3f")) }
-                td { (actor(row, people, erased)) @if let Some(role) = &row.actor_role { small { (role) } } }
+                td.who { (actor(row, people, erased)) @if let Some(role) = &row.actor_role { small { (role) } } }
                 td {
                     code { (row.action) } " " (mark(row))
                     @if let (Some(kind), Some(id)) = (&row.entity_type, &row.entity_id) { small title=(id) { (kind) " " (people.name(id).unwrap_or_else(|| short(id))) } }
                 }
                 td.change { (change(row, erased)) }
-                td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " (endpoint) } } small { (address(row, erased)) } }
+                td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " @for part in endpoint.split_inclusive('/') { (part) wbr; } } } small { (address(row, erased)) } }
                 td.num data-label="No." { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
         }
     }
@@ -55,7 +55,10 @@ fn actor(row: &AuditRow, people: &Names, erased: &Erased) -> Markup {
     html! {
         @match gone(row, "actor/name", erased) {
             Some(covered) => (covered),
-            None => (row.actor_name.as_deref().or(people.name(&row.actor_id)).unwrap_or(&row.actor_id)),
+            None => @match row.actor_name.as_deref().or(people.name(&row.actor_id)) {
+                Some(name) => (name),
+                None => span title=(row.actor_id) { (short(&row.actor_id)) },
+            },
         }
     }
 }

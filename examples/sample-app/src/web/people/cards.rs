@@ -8,7 +8,7 @@ use stockade::rbac::{
 use uuid::Uuid;
 
 use super::{held_role, role_select};
-use crate::{app::App, permissions::Perm};
+use crate::{app::App, domain::membership, permissions::Perm};
 
 pub(super) fn roles(app: &App, base: &str, standing: &Standing, may: bool) -> Markup {
     html! {
@@ -78,7 +78,7 @@ fn exception(base: &str, held: &HeldOverride, may: bool) -> Markup {
             div.field {
                 code { (held.permission) } " "
                 @match held.scope { Some(scope) => span.badge.good { "allowed at " (scope) }, None => span.badge.bad { "denied" } }
-                " " span.muted { @if let Some(until) = held.expires_at { "until " (until.format("%Y-%m-%d %H:%M UTC")) ": " } (held.reason.as_str()) }
+                " " span.muted { @if let Some(until) = held.expires_at { "until " (membership::last_day(until)) ": " } (held.reason.as_str()) }
             }
             @if may {
                 form.row method="post" action={ (base) "/overrides/lift" } {

@@ -117,8 +117,8 @@ pub(super) fn card(erasures: &[Done], persons: &Persons, may: bool) -> Markup {
                         input id="request" name="request" required maxlength=(LONGEST) placeholder="DSR-01";
                     }
                     div.field.wide {
-                        label for="basis" { "On the ground of" }
-                        select id="basis" name="basis" { @for (ground, words) in GROUNDS { option value=(ground) { (ground) ", " (words) } } }
+                        label for="basis" { "Ground (GDPR)" }
+                        select id="basis" name="basis" { @for (ground, words) in GROUNDS { option value=(ground) { (ground.trim_start_matches("GDPR ")) ", " (words) } } }
                     }
                     div.field { button { "Erase ..." } }
                 }

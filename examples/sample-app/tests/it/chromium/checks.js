@@ -29,7 +29,7 @@ for (const control of all("button, a[href]")) {
 }
 for (const image of all("img")) if (!image.hasAttribute("alt")) wrong.push(`no name: ${name(image)}`);
 for (const image of all("svg")) {
-  const silent = image.closest("[aria-hidden=true]");
+  const silent = image.closest("[aria-hidden=true], [role=img][aria-label]");
   if (!silent && !(image.ariaLabel || image.querySelector("title"))) wrong.push(`no name: ${name(image)}`);
 }
 for (const table of all("table")) if (!table.querySelector("th")) wrong.push("a table without headings");
