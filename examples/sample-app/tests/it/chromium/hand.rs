@@ -131,6 +131,7 @@ impl Hand {
     /// By keyboard, up to the page for the code if the account has one.
     pub(super) async fn give_password(&self, tenant: &Tenant, person: &Person) {
         self.go("/sign-in").await;
+        self.is_at_field("email").await;
         let typed = format!("{}{TAB}{}{ENTER}", tenant.email(person), seed::PASSWORD);
         self.keys(&typed).await;
         if person.totp_seed.is_some() {
@@ -142,10 +143,17 @@ impl Hand {
     pub(super) async fn sign_in(&self, tenant: &Tenant, person: &Person) {
         self.give_password(tenant, person).await;
         if person.totp_seed.is_some() {
+            self.is_at_field("code").await;
             let code = format!("{}{ENTER}", seed::current_code(person).unwrap());
             self.keys(&code).await;
         }
         self.shown_anything_but("/sign-in").await;
+    }
+
+    /// Waits until the page has put the focus where one begins, which it does when it is first drawn.
+    async fn is_at_field(&self, id: &str) {
+        let begun = format!("return document.activeElement?.id === {id:?}");
+        wait_for(id, async || (self.run(&begun).await == true).then_some(())).await;
     }
 
     /// Presses keys, wherever the focus is.
