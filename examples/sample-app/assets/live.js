@@ -17,7 +17,10 @@ function follow(bar) {
   function open() {
     source = new EventSource(address);
     source.onopen = () => say("Kept up to date while it is open.");
-    source.onerror = () => say(source.readyState === EventSource.CLOSED ? "Not followed any more. Reload the page." : "Connecting again ...");
+    source.onerror = () => {
+      button.hidden = source.readyState === EventSource.CLOSED;
+      say(button.hidden ? "Not followed any more. Reload the page." : "Connecting again ...");
+    };
     source.addEventListener("row", (event) => { remember(event); insert(event.data); });
     source.addEventListener("whole", (event) => { target.innerHTML = event.data; });
     source.addEventListener("end", (event) => { source.close(); say(event.data); button.hidden = true; });

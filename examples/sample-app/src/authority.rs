@@ -7,7 +7,8 @@ use stockade::{
     audit_chain::RequestContext,
     bridge,
     rbac::{
-        Actor, Decision, Direct, Impersonating, Resource, RowFilter, Rows, Scope, SubjectVersion, postgres::Loaded,
+        Actor, Decision, Direct, Impersonating, Permission as _, Resource, RowFilter, Rows, Scope, SubjectVersion,
+        postgres::Loaded,
     },
     session::{Assurance, Session},
     tenant_guard::{self, Principal, TenantId},
@@ -78,7 +79,9 @@ impl App {
             _ => loaded.build(),
         };
         user.roles = actor.roles().map(str::to_owned).collect();
-        Ok(Some(Visitor { session, request, user, actor: Arc::new(Authority::Direct(actor)), version }))
+        let actor = Authority::Direct(actor);
+        user.powers = actor.powers();
+        Ok(Some(Visitor { session, request, user, actor: Arc::new(actor), version }))
     }
 
     /// An active member of a tenant, with everything that was given to them.
@@ -137,6 +140,11 @@ impl Authority {
             Self::Direct(actor) => actor.scope(permission),
             Self::Impersonating(actor) => actor.scope(permission),
         }
+    }
+
+    /// The permissions that reach anything.
+    pub(crate) fn powers(&self) -> Vec<Perm> {
+        Perm::ALL.iter().copied().filter(|permission| self.scope(*permission) != Scope::None).collect()
     }
 
     /// The person and the reach, as the database's policies read them.

@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod live;
 mod loads;
+mod navigation;
 mod operations;
 mod outbox;
 mod people;

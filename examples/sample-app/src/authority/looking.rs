@@ -66,6 +66,7 @@ impl App {
         });
         let mut log = Log { app: self, user: &user, request: &request };
         let actor = Authority::Impersonating(unrecorded.record(&mut log).await?);
+        user.powers = actor.powers();
         let looking = Looking {
             id: impersonation.id,
             staff: Actor::new(staff.id),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use stockade::{
     audit_chain::{Actor, Entry, Outcome, Severity},
     bridge,
@@ -124,6 +124,12 @@ async fn places(tx: &mut TenantTx, person: Uuid) -> sqlx::Result<serde_json::Val
 #[must_use]
 pub fn end_of(day: &str) -> Option<DateTime<Utc>> {
     Some(day.trim().parse::<NaiveDate>().ok()?.succ_opt()?.and_time(NaiveTime::MIN).and_utc())
+}
+
+/// The last day of what ends at `until`, as [`end_of`] was told it.
+#[must_use]
+pub fn last_day(until: DateTime<Utc>) -> NaiveDate {
+    until.checked_sub_signed(TimeDelta::seconds(1)).unwrap_or(until).date_naive()
 }
 
 /// What a person gave as a reason, if it is one.

@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use stockade::{audit_chain, tenant_guard::Tx};
 use uuid::Uuid;
 
+use crate::permissions::Perm;
+
 /// A person of a tenant.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct User {
@@ -20,6 +22,9 @@ pub struct User {
     /// Names of roles in `policy.toml`.
     #[sqlx(skip)]
     pub roles: Vec<String>,
+    /// What the person may do to anything at all. It says what is offered; whether they may, the operation asks.
+    #[sqlx(skip)]
+    pub powers: Vec<Perm>,
     /// Who looks at the desk as this person, if it is not the person.
     #[sqlx(skip)]
     pub seen_by: Option<SeenBy>,

@@ -24,15 +24,17 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
     let accounts = accounts::all(&mut look).await?;
     look.close().await?;
     let content = html! {
-        div.card.flush { div.scroll { table {
-            thead { tr { th { "Customer" } th { "Looked after by" } th { "Office" } th { "" } } }
+        div.card.flush { div.scroll { table.stack {
+            thead { tr { th { "Customer" } th { "Looked after by" } th { "Office" } th { span.unseen { "Shared" } } } }
             tbody { @for account in &accounts { tr {
                 td { a href={ "/accounts/" (account.id) } { (account.name) } }
-                td { (account.owner) }
-                td { (account.office) }
+                td data-label="Looked after by" { (account.owner) }
+                td data-label="Office" { (account.office) }
                 td { @if account.shared.is_some() { span.badge { "shared with you" } } }
             } } }
-        } } }
+        }
+        @if accounts.is_empty() { p.muted.padded { "You see no customer: none is of your office, and none is shared with you." } }
+        } }
     };
     Ok(page(
         &viewer.user,

@@ -69,42 +69,39 @@ pub(super) async fn inspector(app: &App, visitor: SignedIn, action: &str) -> Res
 
 pub(super) fn render(app: &App, user: &User, result: &Markup) -> Markup {
     let content = html! {
-        div.actions.spaced {
-            a.button.quiet href="/administration/sign-in" { "Sign-in and sessions" }
-            a.button.quiet href="/administration/features" { "Features" }
-            a.button.quiet href="/administration/retention" { "Retention: holds and erasure" }
-            a.button.quiet href="/administration/encryption" { "Encryption and keys" }
-            a.button.quiet href="/administration/shredding" { "Shredding" }
-            a.button.quiet href="/administration/tampering" { "Tampering, demonstrated" }
-        }
-        div.grid {
+        (result)
+        div.grid.even {
             (inspection(
                 "/administration/lint",
+                "Lint",
                 "Lint the schema",
                 "Compares the live schema with its declaration and with what is known to go wrong: policies, roles, grants, guards, indexes.",
             ))
             (inspection(
                 "/administration/probe",
+                "Attack",
                 "Probe the isolation",
                 "Gives two made-up tenants a row in every table, attacks one as the other with every known kind of attempt, and undoes it all.",
             ))
             (inspection(
                 "/administration/log",
+                "Compare",
                 "Check the rules of the audit log",
                 "Compares the triggers, functions, policies, privileges and owners around the audit log with what its migrations made.",
             ))
             (inspection(
                 "/administration/helper",
+                "Start it",
                 "Run a helper process",
                 "Starts a program in the sandbox with a list that allows every variable, beside the URL of a database, and shows what got through.",
             ))
             (inspection(
                 "/administration/drill",
+                "Drill",
                 "Drill a restore",
                 "Dumps the database, restores the dump beside it, and compares rows, policies, triggers, roles, migrations and chains. Nothing may be written meanwhile.",
             ))
         }
-        (result)
         div.card {
             h2 { "The audit log's signing key" }
             p { "An auditor checks checkpoints and bundles with it. It says nothing that has to be kept secret; hand it over on another way than the bundle." }
@@ -114,15 +111,15 @@ pub(super) fn render(app: &App, user: &User, result: &Markup) -> Markup {
         }
     };
     let lead = "Inspections of the schema that every tenant shares, which leave nothing behind, and what concerns the audit log.";
-    page(user, Place::Administration, "Administration", lead, &content)
+    page(user, Place::Inspections, "Administration", lead, &content)
 }
 
-fn inspection(action: &str, title: &str, text: &str) -> Markup {
+fn inspection(action: &str, button: &str, title: &str, text: &str) -> Markup {
     html! {
         form.card method="post" action=(action) {
             h2 { (title) }
             p { (text) }
-            button { "Run" }
+            button { (button) }
         }
     }
 }
@@ -135,13 +132,13 @@ fn lint_card(findings: &[Finding]) -> Markup {
         @if !findings.is_empty() {
             div.card.flush {
                 h2 { "Findings" }
-                div.scroll { table {
+                div.scroll { table.stack {
                     thead { tr { th { "Severity" } th { "Rule" } th { "Object" } th { "Why" } th { "Repair" } } }
                     tbody { @for finding in findings { tr {
                         td { (severity(finding.severity())) }
                         td.nowrap { code { (finding.rule().id()) } }
                         td { code { (finding.object()) } }
-                        td { (finding.why()) }
+                        td.prose { (finding.why()) }
                         td { @if let Some(fix) = finding.fix() { code { (fix) } } @else { span.muted { "a decision, or the next plan" } } }
                     } } }
                 } }
@@ -175,7 +172,7 @@ fn probe_card(report: &ProbeReport) -> Markup {
         }
         div.card.flush {
             h2 { "What did not simply hold" }
-            div.scroll { table {
+            div.scroll { table.stack {
                 thead { tr { th { "Verdict" } th { "Attempt" } th { "On" } th { "Why" } } }
                 tbody { @for row in report.rows().iter().filter(|row| *row.verdict() != Verdict::Held) { (probe_row(row)) } }
             } }

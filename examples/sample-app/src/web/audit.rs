@@ -176,8 +176,8 @@ async fn render<A>(app: &App, desk: &mut Desk<A>, form: &Search, report: Option<
         form.card method="get" action="/audit" {
             @for complaint in &wrong { div.note.warn role="alert" { p { (complaint) } } }
             div.row {
-                (field("from", "From", "date", &form.from))
-                (field("to", "To", "date", &form.to))
+                (field("from", "From", "date", day(&form.from)))
+                (field("to", "To", "date", day(&form.to)))
                 div.field {
                     label for="actor" { "Who" }
                     select id="actor" name="actor" {
@@ -216,13 +216,18 @@ fn field(name: &str, label: &str, kind: &str, value: &str) -> Markup {
     html! { div.field { label for=(name) { (label) } input id=(name) name=(name) type=(kind) value=(value); } }
 }
 
+/// What a field for a date can show.
+fn day(text: &str) -> &str {
+    if text.parse::<NaiveDate>().is_ok() { text } else { "" }
+}
+
 /// What a verification found, in words that name the place.
 fn verdict(report: &Report) -> Markup {
     html! {
         @if report.is_intact() {
             div.note.good role="status" {
                 p { strong { "Intact. " } (report.checked()) " entries checked: each is what was recorded, none is missing, and the order is unbroken." }
-                @if let Some(head) = report.head() { p.mono { "Head " (head.seq) ": " (head.hash) } }
+                @if let Some(head) = report.head() { p.mono.long { "Head " (head.seq) ": " (head.hash) } }
             }
         } @else {
             div.note.bad role="alert" {

@@ -139,20 +139,21 @@ impl Shown {
                 }
             }
             div.card.flush { div.scroll {
-                table {
+                table.stack {
                     thead { tr { th { "Driver" } th { "Licence" } th { "Telephone" } th { "Social security number" } th { "Bank account" } } }
                     tbody {
                         @for driver in &self.drivers {
                             tr {
                                 td { (driver.name) }
-                                td.nowrap { (driver.licence) }
-                                td.nowrap { (driver.phone) }
-                                td.nowrap { (self.ssn_cell(driver, revealed)) }
-                                td.nowrap.mono { (masked(driver.masked_account(&self.keys))) }
+                                td.nowrap data-label="Licence" { (driver.licence) }
+                                td.nowrap data-label="Telephone" { (driver.phone) }
+                                td.nowrap data-label="SSN" { (self.ssn_cell(driver, revealed)) }
+                                td.nowrap.mono data-label="Account" { (masked(driver.masked_account(&self.keys))) }
                             }
                         }
                     }
                 }
+                @if self.drivers.is_empty() { p.muted.padded { "Nobody drives for you yet." } }
             } }
             @if self.may_pay {
                 form.card method="post" action="/drivers/bank-account" autocomplete="off" {

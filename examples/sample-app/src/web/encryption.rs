@@ -81,24 +81,23 @@ async fn render(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Markup,
         (columns(&status.columns))
         (keys(&status, may))
         (wrapping(&status, may))
-        p { a.button.quiet href="/administration/shredding" { "Destroy a driver's key" } }
     };
     let lead = "What of your data is sealed, under which keys, and how they are exchanged while you work.";
-    Ok(page(&user, Place::Administration, "Encryption", lead, &content))
+    Ok(page(&user, Place::Encryption, "Encryption", lead, &content))
 }
 
 fn columns(columns: &[Coverage]) -> Markup {
     html! {
         div.card.flush {
             h2 { "Sealed columns" }
-            div.scroll { table {
+            div.scroll { table.stack {
                 thead { tr { th { "Column" } th.num { "Sealed" } th.num { "Under an older key" } th.num { "Key destroyed" } th.num { "Not sealed" } } }
                 tbody { @for column in columns { tr {
                     td { code { (column.column) } }
-                    td.num { (column.sealed) }
-                    td.num { (column.older) }
-                    td.num { (column.shredded) }
-                    td.num { @if column.open > 0 { span.badge.bad { (column.open) } } @else { "0" } }
+                    td.num data-label="Sealed" { (column.sealed) }
+                    td.num data-label="Older key" { (column.older) }
+                    td.num data-label="Key destroyed" { (column.shredded) }
+                    td.num data-label="Not sealed" { @if column.open > 0 { span.badge.bad { (column.open) } } @else { "0" } }
                 } } }
             } }
         }
@@ -109,14 +108,14 @@ fn keys(status: &Status, may: bool) -> Markup {
     html! {
         div.card.flush {
             h2 { "Your keys" }
-            div.scroll { table {
-                thead { tr { th.num { "No." } th { "For" } th { "State" } th { "Since (UTC)" } th { "Wrapped by" } } }
+            div.scroll { table.stack {
+                thead { tr { th { "No." } th { "For" } th { "State" } th { "Since (UTC)" } th { "Wrapped by" } } }
                 tbody { @for key in &status.keys { tr {
-                    td.num { (key.key_id) }
-                    td { @if key.purpose == "aead" { "sealing" } @else { "finding" } }
-                    td { (state(&key.state)) }
-                    td.nowrap { (key.state_since.format("%Y-%m-%d %H:%M:%S")) }
-                    td { code { (key.kek_id) } }
+                    td data-label="No." { (key.key_id) }
+                    td data-label="For" { @if key.purpose == "aead" { "sealing" } @else { "finding" } }
+                    td data-label="State" { (state(&key.state)) }
+                    td.nowrap data-label="Since (UTC)" { (key.state_since.format("%Y-%m-%d %H:%M:%S")) }
+                    td data-label="Wrapped by" { code { (key.kek_id) } }
                 } } }
             } }
             @if may {

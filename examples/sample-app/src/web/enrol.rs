@@ -16,7 +16,7 @@ use super::{Form, WebApp, layout::door, problem::Problem};
 pub(crate) async fn show(who: Who) -> Result<Markup, Problem> {
     whose(&who)?;
     Ok(door(
-        "Second factor",
+        "Set up a second factor",
         &html! {
             form.card method="post" action="/enrol" {
                 h1 { "Set up a second factor" }
@@ -63,7 +63,7 @@ fn whose(who: &Who) -> Result<UserId, Problem> {
 
 fn seed_page(enrolment: &Enrolment) -> Markup {
     door(
-        "Second factor",
+        "Set up a second factor",
         &html! {
             form.card method="post" action="/enrol/confirm" {
                 h1 { "Scan this with your app" }
@@ -82,7 +82,7 @@ fn seed_page(enrolment: &Enrolment) -> Markup {
 
 fn wrong_page() -> Markup {
     door(
-        "Second factor",
+        "Set up a second factor",
         &html! {
             form.card method="post" action="/enrol/confirm" {
                 h1 { "That code is not right" }

@@ -39,7 +39,7 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
         }
     };
     let lead = "What your people may use, whatever their roles. Each switch is an entry of the audit log, with how it stood before.";
-    Ok(page(&viewer.user, Place::Administration, "Features", lead, &content))
+    Ok(page(&viewer.user, Place::Features, "Features", lead, &content))
 }
 
 /// What the form sends.

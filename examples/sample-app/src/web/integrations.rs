@@ -65,6 +65,7 @@ async fn render(app: &App, viewer: Viewer, complaint: Option<&str>) -> Result<Ma
                 td { (one.name) }
                 td.mono.nowrap { (masked(one.masked_token(&keys))) }
             } } }
+            @if connected.is_empty() { p.muted.padded { "No service is connected." } }
         } } }
         @if may {
             form.card method="post" action="/integrations" autocomplete="off" {

@@ -2,47 +2,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::navigation;
+pub(crate) use super::navigation::Place;
 use crate::domain::people::{SeenBy, User};
-
-/// A place in the navigation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    Loads,
-    Accounts,
-    Drivers,
-    Ledger,
-    Settlements,
-    Integrations,
-    Audit,
-    Isolation,
-    Posture,
-    People,
-    Roles,
-    Staff,
-    Impersonations,
-    Limits,
-    Administration,
-    Account,
-}
-
-const DESK: [(Place, &str, &str); 6] = [
-    (Place::Loads, "/loads", "Loads"),
-    (Place::Accounts, "/accounts", "Customers"),
-    (Place::Drivers, "/drivers", "Drivers"),
-    (Place::Ledger, "/ledger", "Ledger"),
-    (Place::Settlements, "/settlements", "Settlements"),
-    (Place::Integrations, "/integrations", "Integrations"),
-];
-const OVERSIGHT: [(Place, &str, &str); 8] = [
-    (Place::Audit, "/audit", "Audit log"),
-    (Place::Isolation, "/isolation", "Tenant isolation"),
-    (Place::Posture, "/posture", "Compliance"),
-    (Place::People, "/administration/people", "People"),
-    (Place::Roles, "/roles", "Roles"),
-    (Place::Impersonations, "/administration/impersonations", "Support's looks"),
-    (Place::Limits, "/limits", "Limits"),
-    (Place::Administration, "/administration", "Administration"),
-];
 
 /// A row of posts: the mark of the product.
 const MARK: PreEscaped<&str> = PreEscaped(
@@ -74,20 +36,22 @@ pub(crate) fn page(user: &User, place: Place, title: &str, lead: &str, content: 
                 a.skip href="#content" { "Skip to content" }
                 div.frame {
                     header.side {
-                        a.logo href="/loads" { (MARK) span { "Freight Desk" small { (user.tenant_name) } } }
-                        nav aria-label="Main" {
-                            (links(&DESK, place))
-                            span { "Oversight" }
-                            (links(&OVERSIGHT, place))
-                        }
-                        div.person {
-                            a href="/account/sessions" aria-current=[(place == Place::Account).then_some("page")] { strong { (user.name) } small.muted { (user.role()) } }
-                            form method="post" action="/sign-out" { button.quiet.small { "Sign out" } }
+                        a.logo href="/" { (MARK) span { "Freight Desk" small { (user.tenant_name) } } }
+                        button.quiet.small.opener popovertarget="menu" { "Menu" }
+                        // Beside the page where there is room, and opened by the button where there is not.
+                        div.menu id="menu" popover {
+                            button.quiet.small.opener popovertarget="menu" popovertargetaction="hide" { "Close" }
+                            (navigation::main(user, place))
+                            div.person {
+                                a href="/account/sessions" aria-current=[(place == Place::Account).then_some("page")] { strong { (user.name) } small.muted { (user.role()) } }
+                                form method="post" action="/sign-out" { button.quiet.small { "Sign out" } }
+                            }
                         }
                     }
                     main id="content" {
                         @if let Some(staff) = &user.seen_by { (banner(user, staff)) }
                         div.head { div { h1 { (title) } p { (lead) } } }
+                        (navigation::tabs(user, place))
                         (content)
                     }
                 }
@@ -129,12 +93,4 @@ pub(crate) fn door(title: &str, content: &Markup) -> Markup {
 /// The icon of the site.
 pub(crate) fn icon() -> String {
     MARK.0.replace("<svg ", r##"<svg xmlns="http://www.w3.org/2000/svg" color="#1f5b43" "##)
-}
-
-fn links(places: &[(Place, &str, &str)], here: Place) -> Markup {
-    html! {
-        @for (place, href, name) in places {
-            a href=(href) aria-current=[(*place == here).then_some("page")] { (name) }
-        }
-    }
 }

@@ -179,11 +179,15 @@ impl Draft {
     }
 
     fn error(&self, field: &str) -> Markup {
-        html! { @for (_, error) in self.errors.iter().filter(|(name, _)| *name == field) { p.error { (error) } } }
+        html! { @for (_, error) in self.errors.iter().filter(|(name, _)| *name == field) { p.error id={ (field) "-error" } { (error) } } }
     }
 
     fn invalid(&self, field: &str) -> Option<&'static str> {
         self.errors.iter().any(|(name, _)| *name == field).then_some("true")
+    }
+
+    fn described(&self, field: &str) -> Option<String> {
+        self.invalid(field).map(|_| format!("{field}-error"))
     }
 }
 
@@ -213,30 +217,30 @@ fn form(draft: &Draft, may_adjust: bool) -> Markup {
             h2 { "New posting" }
             div.field {
                 label for="posted_on" { "Day" }
-                input type="date" id="posted_on" name="posted_on" value=(day) required aria-invalid=[draft.invalid("posted_on")];
+                input type="date" id="posted_on" name="posted_on" value=(day) required aria-invalid=[draft.invalid("posted_on")] aria-describedby=[draft.described("posted_on")];
                 (draft.error("posted_on"))
             }
             div.field {
                 label for="account" { "Account" }
-                select id="account" name="account" aria-invalid=[draft.invalid("account")] {
+                select id="account" name="account" aria-invalid=[draft.invalid("account")] aria-describedby=[draft.described("account")] {
                     @for account in ACCOUNTS { option selected[account == draft.account] { (account) } }
                 }
                 (draft.error("account"))
             }
             div.field {
                 label for="memo" { "Memo" }
-                input id="memo" name="memo" maxlength="120" value=(draft.memo) required aria-invalid=[draft.invalid("memo")];
+                input id="memo" name="memo" maxlength="120" value=(draft.memo) required aria-invalid=[draft.invalid("memo")] aria-describedby=[draft.described("memo")];
                 (draft.error("memo"))
             }
             div.field {
                 label for="amount" { "Amount" }
-                input id="amount" name="amount" inputmode="decimal" value=(draft.amount) required aria-invalid=[draft.invalid("amount")];
+                input id="amount" name="amount" inputmode="decimal" value=(draft.amount) required aria-invalid=[draft.invalid("amount")] aria-describedby=[draft.described("amount")];
                 (draft.error("amount"))
             }
             @if may_adjust {
                 div.field {
                     label for="adjustment" { "Reason, for a softly closed period" }
-                    input id="adjustment" name="adjustment" maxlength="200" value=(draft.adjustment) aria-invalid=[draft.invalid("adjustment")];
+                    input id="adjustment" name="adjustment" maxlength="200" value=(draft.adjustment) aria-invalid=[draft.invalid("adjustment")] aria-describedby=[draft.described("adjustment")];
                     (draft.error("adjustment"))
                 }
             }
@@ -247,13 +251,13 @@ fn form(draft: &Draft, may_adjust: bool) -> Markup {
 
 fn period_table(periods: &[Period], may_close: bool, may_reopen: bool) -> Markup {
     html! {
-        table {
+        div.scroll { table.stack {
             thead { tr { th { "Period" } th { "Days" } th { "State" } } }
             tbody {
                 @for period in periods {
                     tr {
                         td.nowrap { (period.name) }
-                        td { (period.starts_on) " to " (period.ends_on) }
+                        td { span.nowrap { (period.starts_on) } " to " span.nowrap { (period.ends_on) } }
                         td {
                             @if let Some(at) = period.closed_at { span.badge.good { "closed" } small { (at.format("%Y-%m-%d %H:%M UTC")) } }
                             @else if let Some(at) = period.soft_closed_at { span.badge.warn { "softly closed" } small { (at.format("%Y-%m-%d %H:%M UTC")) } }
@@ -268,8 +272,10 @@ fn period_table(periods: &[Period], may_close: bool, may_reopen: bool) -> Markup
                                 details {
                                     summary { "Reopen" }
                                     form method="post" action={ "/ledger/periods/" (period.id) "/reopen" } {
-                                        label for={ "reason-" (period.id) } { "Reason" }
-                                        input id={ "reason-" (period.id) } name="reason" maxlength="200" required;
+                                        div.field {
+                                            label for={ "reason-" (period.id) } { "Reason" }
+                                            input id={ "reason-" (period.id) } name="reason" maxlength="200" required;
+                                        }
                                         button.quiet.small { "Reopen" }
                                     }
                                 }
@@ -278,7 +284,7 @@ fn period_table(periods: &[Period], may_close: bool, may_reopen: bool) -> Markup
                     }
                 }
             }
-        }
+        } }
     }
 }
 
@@ -291,7 +297,7 @@ fn posting_table(postings: &[Posting]) -> Markup {
         div.card.flush {
             h2 { "Latest postings" }
             div.scroll {
-                table {
+                table.stack {
                     thead { tr { th { "Day" } th { "Account" } th { "Memo" } th { "Posted by" } th.num { "Amount" } } }
                     tbody {
                         @for posting in postings {
@@ -299,13 +305,14 @@ fn posting_table(postings: &[Posting]) -> Markup {
                                 td.nowrap { (posting.posted_on) }
                                 td.nowrap { (posting.account) }
                                 td { (posting.memo) }
-                                td { (posting.posted_by_name) }
+                                td data-label="Posted by" { (posting.posted_by_name) }
                                 td.num { (posting.amount_cents) }
                             }
                         }
                     }
                 }
             }
+            @if postings.is_empty() { p.muted.padded { "Nothing is posted yet." } }
         }
     }
 }

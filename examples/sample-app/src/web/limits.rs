@@ -34,12 +34,12 @@ fn render(counts: &Counts) -> Markup {
         div.tiles {
             div.tile { b { (counts.allowed) } span { "requests admitted" } }
             div.tile { b { (counts.refused) } span { "requests refused" } }
-            div.tile { b { (refusing) } span { "keys being refused now" } }
+            div.tile { b { (refusing) } span { @if refusing == 1 { "key" } @else { "keys" } " being refused now" } }
         }
         div.card.flush {
             h2 { "Rules" }
-            div.scroll { table {
-                thead { tr { th { "Rule" } th { "At most" } th { "Within" } th { "Kind" } th { "Keys counted" } th { "Refused" } th { "Refusing now" } } }
+            div.scroll { table.stack {
+                thead { tr { th { "Rule" } th.num { "At most" } th.num { "Within" } th { "Kind" } th.num { "Keys counted" } th.num { "Refused" } th.num { "Refusing now" } } }
                 tbody { @for count in &counts.rules { (row(count)) } }
             } }
         }
@@ -54,12 +54,12 @@ fn row(count: &Count) -> Markup {
                 code { (count.rule.name()) }
                 @if count.rule.mode() != Mode::Enforce { " " span.badge.warn { "not enforced" } }
             }
-            td { (count.rule.limit()) }
-            td { (minutes(count.rule.period().as_secs())) }
-            td { @if count.rule.algorithm() == Algorithm::ExactLog { "exact" } @else { "window" } }
-            td { @if let Some(keys) = count.keys { (keys) } @else { span.muted { "in Redis" } } }
-            td { (count.refusals) }
-            td { @if count.open_episodes > 0 { span.badge.warn { (count.open_episodes) } } @else { "0" } }
+            td.num data-label="At most" { (count.rule.limit()) }
+            td.num data-label="Within" { (minutes(count.rule.period().as_secs())) }
+            td data-label="Kind" { @if count.rule.algorithm() == Algorithm::ExactLog { "exact" } @else { "window" } }
+            td.num data-label="Keys counted" { @if let Some(keys) = count.keys { (keys) } @else { span.muted { "in Redis" } } }
+            td.num data-label="Refused" { (count.refusals) }
+            td.num data-label="Refusing now" { @if count.open_episodes > 0 { span.badge.warn { (count.open_episodes) } } @else { "0" } }
         }
     }
 }

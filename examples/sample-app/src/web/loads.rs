@@ -34,7 +34,7 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
     look.close().await?;
     let content = html! {
         div.card.flush { div.scroll {
-            table {
+            table.stack {
                 thead { tr { th { "Load" } th { "Customer" } th { "Lane" } th { "Pick-up" } th { "Status" } th.num { "Rate" } } }
                 tbody {
                     @for load in &loads {
@@ -49,6 +49,7 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
                     }
                 }
             }
+            @if loads.is_empty() { p.muted.padded { "You see no load: none is of your office or team, and none is shared with you." } }
         } }
     };
     Ok(page(

@@ -20,8 +20,9 @@ pub(crate) async fn helper(State(app): WebApp, visitor: SignedIn) -> Result<Mark
         Some(seen) => html! {
             div.note.good role="status" {
                 p { strong { (seen.withheld.len()) " variables were withheld. " } "Its list allowed every one; these look like secrets:" }
-                p { @for name in &seen.withheld { code { (name) } " " } }
-                p { "What the program itself saw: " @for name in &seen.environment { code { (name) } " " } }
+                ul.names { @for name in &seen.withheld { li { code { (name) } } } }
+                p { "What the program itself saw:" }
+                ul.names { @for name in &seen.environment { li { code { (name) } } } }
             }
         },
     };
@@ -38,7 +39,11 @@ pub(crate) async fn restore(State(app): WebApp, visitor: SignedIn) -> Result<Mar
         Some(report) => html! {
             div.note.good[report.is_green()].bad[!report.is_green()] role="status" {
                 p { @if report.is_green() { "What was restored is what was there." } @else { "What was restored differs. Somebody may have written meanwhile: try once more." } }
-                pre { (report.to_markdown()) }
+                @if !report.is_green() { ul { @for found in report.unexpected() { li { (found.part) " " code { (found.object) } } } } }
+            }
+            details.card {
+                summary { "The report that is kept, as Markdown" }
+                pre.below { (report.to_markdown()) }
             }
         },
     };

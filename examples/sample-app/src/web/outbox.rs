@@ -24,5 +24,5 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Markup {
             }
         }
     };
-    page(&viewer.user, Place::Administration, "Outbox", "Messages that a mail server would have.", &content)
+    page(&viewer.user, Place::Outbox, "Outbox", "Messages that a mail server would have.", &content)
 }

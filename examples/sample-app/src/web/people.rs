@@ -112,7 +112,7 @@ async fn render<A>(app: &App, desk: &mut Desk<A>, answer: &Markup) -> Result<Mar
     let may = desk.may(Perm::PeopleManage, &Resource::in_tenant(desk.user.tenant_id));
     let content = html! {
         (answer)
-        div.card.flush { div.scroll { table {
+        div.card.flush { div.scroll { table.stack {
             thead { tr { th { "Name" } th { "Roles" } th { "Exceptions" } th { "Works in" } th { "Status" } } }
             tbody { @for member in &members { (row(member, &people, &places)) } }
         } } }
@@ -132,17 +132,17 @@ fn row(member: &Member, people: &BTreeMap<Uuid, people::User>, places: &BTreeMap
                 a href={ (PAGE) "/" (id) } { (people.get(&id).map_or("(no name)", |user| user.name.as_str())) }
                 small { (people.get(&id).map_or("", |user| user.email.as_str())) }
             }
-            td { @for held in &member.standing.roles { (held_role(held)) " " } @if member.standing.roles.is_empty() { span.muted { "none" } } }
-            td { @if member.standing.overrides.is_empty() { span.muted { "none" } } @else { (member.standing.overrides.len()) } }
-            td { (places.get(&id).map_or("", String::as_str)) }
-            td { (status(member.standing.status)) }
+            td data-label="Roles" { @for held in &member.standing.roles { (held_role(held)) " " } @if member.standing.roles.is_empty() { span.muted { "none" } } }
+            td data-label="Exceptions" { @if member.standing.overrides.is_empty() { span.muted { "none" } } @else { (member.standing.overrides.len()) } }
+            td data-label="Works in" { (places.get(&id).map_or("", String::as_str)) }
+            td data-label="Status" { (status(member.standing.status)) }
         }
     }
 }
 
 fn held_role(held: &HeldRole) -> Markup {
     html! {
-        span.badge { (held.role) @if let Some(until) = held.expires_at { " until " (until.format("%Y-%m-%d")) } }
+        span.badge { (held.role) @if let Some(until) = held.expires_at { " until " (membership::last_day(until)) } }
     }
 }
 
@@ -162,8 +162,8 @@ fn invitations(invited: &[Invitation], may: bool) -> Markup {
         @if !invited.is_empty() {
             div.card.flush {
                 h2 { "Invitations" }
-                div.scroll { table {
-                    thead { tr { th { "For" } th { "Role" } th { "Until (UTC)" } th { "" } } }
+                div.scroll { table.stack {
+                    thead { tr { th { "For" } th { "Role" } th { "Until (UTC)" } th { span.unseen { "Actions" } } } }
                     tbody { @for one in invited { tr {
                         td { (one.email.as_str()) small { (one.reason.as_str()) } }
                         td { span.badge { (one.role) } }

@@ -73,7 +73,7 @@ impl IntoResponse for Problem {
             Self::SignedOut => return Redirect::to("/sign-in").into_response(),
             Self::MustEnrol => return Redirect::to("/enrol").into_response(),
             Self::Unproven(from) => return Redirect::to(&format!("/account/proof?for={from}")).into_response(),
-            Self::Refused(why) => (StatusCode::FORBIDDEN, "Not permitted", why),
+            Self::Refused(why) => return (StatusCode::FORBIDDEN, refusal(&why)).into_response(),
             Self::Overtaken => {
                 let text = "What you may do was changed at this moment. Nothing was saved: try once more.".to_owned();
                 (StatusCode::CONFLICT, "Changed meanwhile", text)
@@ -116,6 +116,22 @@ fn notice(title: &str, text: &str) -> maud::Markup {
                 p { (text) }
                 p { a href="/" { "Back to the desk" } }
             }
+        },
+    )
+}
+
+/// Whoever may open nothing at all has a way out of this page too.
+fn refusal(why: &str) -> maud::Markup {
+    door(
+        "Not permitted",
+        &html! {
+            div.card {
+                h1 { "Not permitted" }
+                p.reason { (why) }
+                p { a href="/" { "Back to the desk" } }
+                p { a href="/account/sessions" { "Your account" } }
+            }
+            form method="post" action="/sign-out" { button.quiet { "Sign out" } }
         },
     )
 }

@@ -69,8 +69,8 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn, Path(seq): Path<
             }
         }
         div.card.flush {
-            h2 { "Entry " (seq) }
-            div.scroll { table {
+            h2 { "Entry" }
+            div.scroll { table.stack {
                 tbody {
                     (row("Action", &linked.action))
                     (row("Recorded", &linked.recorded_at.format("%Y-%m-%d %H:%M:%S%.3f UTC").to_string()))
@@ -94,7 +94,7 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn, Path(seq): Path<
     };
     let lead =
         "What an auditor gets: the entry's hash, its place, and what ties both to a signature outside the database.";
-    Ok(page(&user, Place::Audit, "Proof", lead, &content))
+    Ok(page(&user, Place::Audit, &format!("Proof of entry {seq}"), lead, &content))
 }
 
 /// A checkpoint that the key signed and that commits to the entry.
@@ -131,5 +131,5 @@ fn path(proof: &InclusionProof) -> Markup {
 }
 
 fn row(name: &str, value: &str) -> Markup {
-    html! { tr { th { (name) } td.mono { (value) } } }
+    html! { tr { th scope="row" { (name) } td.mono.long { (value) } } }
 }

@@ -53,7 +53,7 @@ async fn overview(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Marku
     let user = desk.user.clone();
     desk.commit(app).await?;
     let lead = "What the audit log may forget, and what it must keep. Each act is an entry of the log, and the log still verifies.";
-    Ok(page(&user, Place::Administration, "Retention", lead, &content))
+    Ok(page(&user, Place::Retention, "Retention", lead, &content))
 }
 
 /// A desk at which `permission` holds for the tenant.
@@ -91,7 +91,7 @@ async fn confirm(
     };
     let user = desk.user.clone();
     desk.commit(app).await?;
-    let page = page(&user, Place::Administration, &format!("{title}?"), "Nothing has happened yet.", &content);
+    let page = page(&user, Place::Retention, &format!("{title}?"), "Nothing has happened yet.", &content);
     Ok(page.into_response())
 }
 

@@ -103,10 +103,10 @@ fn question(asked: Option<Perm>, able: Option<&(Perm, Vec<(String, Holder)>)>) -
 
 fn matrix(matrix: &Matrix<'_, Perm>) -> Markup {
     html! {
-        table {
+        table.matrix {
             thead { tr { th { "Permission" } @for row in matrix.rows() { th { (row.role().title()) } } } }
             tbody { @for &permission in matrix.permissions() { tr {
-                td.nowrap { code { (permission.key()) } @if permission.info().needs_second_factor() { " ★" } }
+                th scope="row" { code { (permission.key()) } @if permission.info().needs_second_factor() { " ★" } }
                 @for row in matrix.rows() { td { (reach(row.role().scope(permission))) } }
             } } }
         }

@@ -52,15 +52,15 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup
             form.card method="post" action="/administration/sign-in/end-all" {
                 h2 { "In an emergency" }
                 p { "Ends every session of everybody in " (visitor.user.tenant_name) ", yours too, at once." }
-                button.quiet { "End all sessions" }
+                button.bad { "End all sessions" }
             }
         }
-        div.card.flush { div.scroll { table {
-            thead { tr { th { "Name" } th { "Second factor" } th.num { "Sessions" } th { "" } } }
+        div.card.flush { div.scroll { table.stack {
+            thead { tr { th { "Name" } th { "Second factor" } th.num { "Sessions" } th { span.unseen { "Actions" } } } }
             tbody { @for (person, factor, sessions) in &rows { tr {
                 td { (person.name) small { (person.email) } }
-                td { @if *factor { span.badge.good { "on" } } @else { span.badge { "off" } } }
-                td.num { (sessions) }
+                td data-label="Second factor" { @if *factor { span.badge.good { "on" } } @else { span.badge { "off" } } }
+                td.num data-label="Sessions" { (sessions) }
                 td.nowrap {
                     form.inline method="post" action={ "/administration/sign-in/people/" (person.id) "/end" } { button.quiet.small disabled[*sessions == 0] { "End sessions" } }
                     @if *factor && may_demand && person.id != visitor.user.id {
@@ -71,13 +71,7 @@ pub(crate) async fn show(State(app): WebApp, visitor: SignedIn) -> Result<Markup
         } } }
         p.muted { "Remove the factor of a person who lost it and every recovery code, after you made sure in another way who it is. It is a warning in the audit log." }
     };
-    Ok(page(
-        &visitor.user,
-        Place::Administration,
-        "Sign-in and sessions",
-        "Who is signed in, and what it takes.",
-        &content,
-    ))
+    Ok(page(&visitor.user, Place::SignIns, "Sign-in and sessions", "Who is signed in, and what it takes.", &content))
 }
 
 /// What the form sends.

@@ -31,16 +31,17 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
     let settlements = settlements::all(&mut look.tx).await?;
     look.close().await?;
     let content = html! {
-        div.card.flush { div.scroll { table {
+        div.card.flush { div.scroll { table.stack {
             thead { tr { th { "Load" } th { "Driver" } th { "Status" } th.num { "Rate" } th.num { "Driver's pay" } th.num { "Commission" } } }
             tbody { @for one in &settlements { tr {
                 td.nowrap { a href={ "/settlements/" (one.id) } { (one.reference) } }
                 td { (one.driver) }
                 td { (status(&one.status)) }
-                td.num { (one.rate_cents) }
-                td.num { (one.pay_cents) }
-                td.num { (one.commission.of(one.rate_cents)) small { (one.commission) "%" } }
+                td.num data-label="Rate" { (one.rate_cents) }
+                td.num data-label="Driver's pay" { (one.pay_cents) }
+                td.num data-label="Commission" { (one.commission.of(one.rate_cents)) small { (one.commission) "%" } }
             } } }
+            @if settlements.is_empty() { p.muted.padded { "Nothing is to be settled." } }
         } } }
     };
     Ok(page(

@@ -157,10 +157,10 @@ impl Card {
                 div.card {
                     h2 { "Shared with" }
                     @for share in &self.shares {
-                        div.row {
+                        div.row.held {
                             div.field {
                                 strong { (share.with) } " " span.badge { @if share.level == "edit" { "may edit" } @else { "may look" } } " "
-                                span.muted { @if let Some(until) = share.expires_at { "until " (until.format("%Y-%m-%d")) ": " } (share.reason) }
+                                span.muted { @if let Some(until) = share.expires_at { "until " (membership::last_day(until)) ": " } (share.reason) }
                             }
                             @if self.may {
                                 form.inline method="post" action={ (base) "/" (share.share_id) "/end" } { button.quiet.small { "End" } }
@@ -177,7 +177,7 @@ impl Card {
                                 } }
                                 div.field { label for="level" { "For" } select id="level" name="level" { option value="view" { "looking" } option value="edit" { "editing" } } }
                                 div.field { label for="share-reason" { "Reason" } input id="share-reason" name="reason" required maxlength="200"; }
-                                div.field { label for="share-until" { "Until (may stay empty)" } input id="share-until" name="until" type="date"; }
+                                div.field { label for="share-until" { "Until (optional)" } input id="share-until" name="until" type="date"; }
                                 div.field { button { "Share" } }
                             }
                             p.muted { "A share shows one row to somebody. It gives no permission that they do not have." }

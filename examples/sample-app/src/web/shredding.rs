@@ -86,7 +86,7 @@ pub(crate) async fn execute(
             form.card method="post" action={ (PAGE) "/" (id) "/execute" } {
                 p { strong { "The key is destroyed for good. " } "Nobody opens the driver's number and bank account again, with no backup either once they have aged out." }
                 input type="hidden" name="confirmed" value="yes";
-                div.actions { button { "Destroy the key" } a.button.quiet href=(PAGE) { "Cancel" } }
+                div.actions { button.bad { "Destroy the key" } a.button.quiet href=(PAGE) { "Cancel" } }
             }
         };
         return render(&app, visitor, &ask).await;
@@ -134,7 +134,7 @@ async fn render(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Markup,
     };
     let lead =
         "A driver's number and bank account are under a key of their own. Without it they are noise, in every copy.";
-    Ok(page(&user, Place::Administration, "Shredding", lead, &content))
+    Ok(page(&user, Place::Shredding, "Shredding", lead, &content))
 }
 
 fn table(history: &[Shred], drivers: &[Driver], may: bool) -> Markup {
@@ -149,27 +149,27 @@ fn table(history: &[Shred], drivers: &[Driver], may: bool) -> Markup {
     html! {
         div.card.flush {
             h2 { "Planned and done" }
-            div.scroll { table {
+            div.scroll { table.stack {
                 thead { tr { th { "Driver" } th { "Request" } th { "Gone from the database" } th { "Gone from backups" } th { "State" } } }
                 tbody { @for shred in history.iter().rev() { tr {
                     td { (name(shred)) }
                     td { (shred.reason) }
                     @match &shred.state {
                         ShredState::Executed { at, .. } => {
-                            td { (at.format("%Y-%m-%d %H:%M:%S")) }
-                            td { (shredding::complete_after(*at).map(day).unwrap_or_default()) }
+                            td data-label="Database" { (at.format("%Y-%m-%d %H:%M:%S")) }
+                            td data-label="Backups" { (shredding::complete_after(*at).map(day).unwrap_or_default()) }
                             td { span.badge { "destroyed" } }
                         },
                         ShredState::Cancelled { .. } => { td {} td {} td { span.badge { "called off" } } },
                         _ => {
-                            td { "not before " (shred.execute_after.format("%Y-%m-%d %H:%M")) }
-                            td { "not before " (shredding::complete_after(shred.execute_after).map(day).unwrap_or_default()) }
+                            td data-label="Database" { "not before " (shred.execute_after.format("%Y-%m-%d %H:%M")) }
+                            td data-label="Backups" { "not before " (shredding::complete_after(shred.execute_after).map(day).unwrap_or_default()) }
                             td {
                                 span.badge.warn { "planned" }
                                 @if may {
                                     div.actions {
                                         form.inline method="post" action={ (PAGE) "/" (shred.id) "/cancel" } { button.quiet.small { "Call off" } }
-                                        form.inline method="post" action={ (PAGE) "/" (shred.id) "/execute" } { button.quiet.small { "Carry out" } }
+                                        form.inline method="post" action={ (PAGE) "/" (shred.id) "/execute" } { button.quiet.small { "Carry out ..." } }
                                     }
                                 }
                             }

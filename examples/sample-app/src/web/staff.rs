@@ -108,11 +108,12 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
     let may = viewer.user.seen_by.is_none() && viewer.actor.scope(Perm::StaffRefuse) != Scope::None;
     let content = html! {
         (switch(policy, may))
-        div.card.flush { div.scroll { table {
+        div.card.flush { div.scroll { table.stack {
             thead { tr { th { "Who" } th { "As" } th { "Why" } th { "From (UTC)" } th { "Until" } th.num { "Pages" } } }
             tbody { @for one in &looks { (row(one, &named(one), &people, &pages)) } }
-        } } }
-        @if looks.is_empty() { p.muted { "Nobody of the platform has looked at this desk." } }
+        }
+        @if looks.is_empty() { p.muted.padded { "Nobody of the platform has looked at this desk." } }
+        } }
         p.muted { "Each page that was looked at is an entry " code { "impersonation.look" } " of your audit log. Nothing can be changed in a look." }
     };
     let lead = "The platform's support sees a desk only as one of its people, with a reason, for half an hour at most.";
@@ -171,7 +172,6 @@ fn render(user: &User, complaint: Option<&str>) -> Markup {
             }
             p.muted { "You see what the person sees and change nothing. Each page is an entry of the tenant's log, under your name." }
         }
-        a.button.quiet href="/administration/outbox" { "Outbox" }
     };
     page(user, Place::Staff, "Support", "For the platform's own people.", &content)
 }
@@ -197,11 +197,11 @@ fn row(one: &Impersonation, who: &str, people: &[User], pages: &[(String, i64)])
     html! {
         tr {
             td { (who) }
-            td { (seen) }
-            td { (one.reason) }
-            td.nowrap { (one.started_at.format("%Y-%m-%d %H:%M")) }
-            td.nowrap { @match one.ended_at { Some(at) => (at.format("%H:%M")), None => span.badge.warn { "under way" } } }
-            td.num { (count) }
+            td data-label="As" { (seen) }
+            td data-label="Why" { (one.reason) }
+            td.nowrap data-label="From (UTC)" { (one.started_at.format("%Y-%m-%d %H:%M")) }
+            td.nowrap data-label="Until" { @match one.ended_at { Some(at) => (at.format("%H:%M")), None => span.badge.warn { "under way" } } }
+            td.num data-label="Pages" { (count) }
         }
     }
 }

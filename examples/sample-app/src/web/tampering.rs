@@ -82,7 +82,7 @@ fn render(user: &User, form: &Draft, result: &Markup) -> Markup {
                     label for="entry" { "Entry number" }
                     input id="entry" name="entry" type="number" min="1" required value=(if form.entry.is_empty() { "1" } else { &form.entry });
                 }
-                div.field {
+                div.field.wide {
                     label for="what" { "What is altered" }
                     select id="what" name="what" {
                         @for alteration in Alteration::ALL { option value=(alteration.key()) selected[alteration.key() == form.what] { (alteration.words()) } }
@@ -97,7 +97,7 @@ fn render(user: &User, form: &Draft, result: &Markup) -> Markup {
         }
     };
     let lead = "What it takes to alter the audit log behind the application's back, and how that is found.";
-    page(user, Place::Administration, "Tampering", lead, &content)
+    page(user, Place::Tampering, "Tampering", lead, &content)
 }
 
 fn complaint(text: &str) -> Markup {

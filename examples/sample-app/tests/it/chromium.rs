@@ -4,6 +4,7 @@ mod driver;
 mod hand;
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex},
 };
@@ -21,7 +22,7 @@ use tokio::net::TcpListener;
 
 use self::{
     driver::{Chromedriver, wait_for},
-    hand::{ENTER, Hand},
+    hand::{ENTER, ESCAPE, Hand},
 };
 use crate::browser::app;
 
@@ -53,12 +54,17 @@ async fn people_do_their_work_in_a_browser_by_keyboard_on_a_telephone_in_the_dar
 
 /// What can be seen before signing in.
 async fn doors(hand: &Hand) {
-    for path in ["/sign-in", "/reset", "/nowhere"] {
+    for path in ["/sign-in", "/reset", "/reset/password", "/invitations/accept"] {
         hand.go(path).await;
         hand.inspect(path).await;
     }
-    // The browser's own word about the page that is not there.
-    hand.forget_log().await;
+    hand.go("/nowhere").await;
+    hand.inspect_refusal("/nowhere").await;
+    hand.give_password(&ACME, &OWNER).await;
+    hand.inspect("/sign-in/code").await;
+    hand.type_into("code", &format!("000000{ENTER}")).await;
+    hand.reads("main", "The code is not right").await;
+    hand.inspect_refusal("a wrong code").await;
 }
 
 async fn owner(hand: &Hand, app: &App, downloads: &Path) {
@@ -66,16 +72,21 @@ async fn owner(hand: &Hand, app: &App, downloads: &Path) {
     assert_eq!(hand.heading().await, "Loads");
     let load = hand.first_link("main td a").await;
     edit(hand, &load, "2,345.67").await;
+    let mut titles = BTreeMap::new();
     for path in pages().chain([
         load.clone(),
         hand.link_on("/accounts", "main td a").await,
         hand.link_on("/settlements", "main td a").await,
+        hand.link_on("/administration/people", "main td a").await,
+        "/audit/entries/1".to_owned(),
+        "/enrol".to_owned(),
     ]) {
         hand.go(&path).await;
         hand.inspect(&path).await;
+        hand.title_is_its_own(&mut titles).await;
     }
-    hand.go("/audit/entries/1").await;
-    hand.inspect("/audit/entries/1").await;
+    menu(hand).await;
+    answers(hand, &load).await;
 
     follow(hand, app).await;
     hand.go("/audit").await;
@@ -125,6 +136,52 @@ fn pages() -> impl Iterator<Item = String> {
             "/account/proof" => "/account/proof?for=password".to_owned(),
             path => path.to_owned(),
         })
+}
+
+/// Where there is no room for them, the places are behind a button.
+async fn menu(hand: &Hand) {
+    const PLACES: &str = "nav[aria-label=Main]";
+    hand.telephone("on").await;
+    hand.go("/limits").await;
+    assert!(!hand.shows(PLACES).await);
+    hand.press("Menu").await;
+    assert!(hand.shows(PLACES).await);
+    hand.keys(&ESCAPE.to_string()).await;
+    assert!(!hand.shows(PLACES).await);
+    hand.press("Menu").await;
+    hand.press("Roles").await;
+    hand.reads("h1", "Roles").await;
+    hand.telephone("off").await;
+}
+
+/// What pages say when something was done, and when it was not.
+async fn answers(hand: &Hand, load: &str) {
+    for (page, button, says) in [
+        ("/audit", "Verify the chain", "Intact."),
+        ("/isolation", "Run the attempts", "ended inside the lane"),
+        ("/administration", "Compare", "as its migrations made it"),
+        ("/administration/tampering", "Alter it, verify, undo", "Found."),
+    ] {
+        hand.go(page).await;
+        hand.press(button).await;
+        hand.reads("main", says).await;
+        hand.inspect(says).await;
+    }
+    for (page, field, button, says) in [
+        ("/administration/retention", "matter", "Place a hold ...", "Nothing has happened yet."),
+        ("/account/tokens", "name", "Make it", "It is shown once, now:"),
+        ("/drivers", "ssn", "Find", "No driver has this number."),
+    ] {
+        hand.go(page).await;
+        hand.type_into(field, "C-2026-11").await;
+        hand.press(button).await;
+        hand.reads("main", says).await;
+        hand.inspect(says).await;
+    }
+    hand.go(load).await;
+    hand.type_into("rate", &format!("twelve{ENTER}")).await;
+    hand.reads(".error", "Write an amount").await;
+    hand.inspect_refusal("a wrong amount").await;
 }
 
 /// By keyboard alone.
@@ -180,13 +237,17 @@ async fn viewer(hand: &Hand) {
     hand.sign_in(&ACME, &VIEWER).await;
     hand.go("/audit").await;
     assert_eq!(hand.heading().await, "Not permitted");
-    hand.inspect("a refusal").await;
-    // The browser says itself that the page was refused.
-    hand.forget_log().await;
+    hand.inspect_refusal("a refusal").await;
     hand.go("/loads").await;
     let load = hand.first_link("main td a").await;
     hand.go(&load).await;
     assert!(!hand.text("main").await.contains("Save"), "who may not edit is offered nothing");
+    hand.inspect("a load that may not be edited").await;
+    hand.go("/enrol").await;
+    hand.press("Begin").await;
+    hand.reads("h1", "Scan this").await;
+    hand.inspect("a new seed").await;
+    hand.go("/loads").await;
     hand.clean("a viewer").await;
 }
 

@@ -14,6 +14,7 @@ mod installation;
 mod limits;
 mod live;
 mod load;
+mod navigation;
 mod operations;
 mod papers;
 mod people;

@@ -148,6 +148,7 @@ async fn an_exception_allows_until_a_day_and_a_denial_wins(pool: PgPool) {
     assert_eq!(send(&mut admin, allow("2020-01-01")).await.status, StatusCode::FORBIDDEN, "an end that is over");
     assert_eq!(send(&mut admin, allow(&tomorrow)).await.status, StatusCode::SEE_OTHER);
     assert_eq!(guest.get("/loads").await.status, StatusCode::OK);
+    assert!(admin.get(&page_of(&GUEST)).await.text.contains(&format!("until {tomorrow}:")), "the day that was entered");
     // The day passes.
     let pass = "UPDATE stockade.rbac_override SET granted_at = now() - interval '3 days', expires_at = now() - interval '1 second' WHERE user_id = $1";
     sqlx::query(pass).bind(ACME.person(&GUEST)).execute(&pool).await.unwrap();

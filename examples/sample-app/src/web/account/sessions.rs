@@ -18,13 +18,13 @@ pub(crate) async fn list(State(app): WebApp, visitor: SignedIn) -> Result<Markup
     let content = html! {
         div.card.flush {
             h2 { "Signed in now" }
-            div.scroll { table {
-                thead { tr { th { "From" } th { "Since" } th { "Last used" } th { "By" } th { "" } } }
+            div.scroll { table.stack {
+                thead { tr { th { "From" } th { "Since" } th { "Last used" } th { "By" } th { span.unseen { "Actions" } } } }
                 tbody { @for one in &sessions { tr {
-                    td { (one.ip) small.agent { (one.user_agent.as_deref().unwrap_or("an unknown program")) } }
-                    td.nowrap { (one.authenticated_at.format("%Y-%m-%d %H:%M")) }
-                    td.nowrap { (one.last_seen_at.format("%H:%M")) }
-                    td { (super::factor::by(one.assurance)) }
+                    td { (one.ip) small.agent title=[one.user_agent.as_deref()] { (one.user_agent.as_deref().unwrap_or("an unknown program")) } }
+                    td.nowrap data-label="Since" { (one.authenticated_at.format("%Y-%m-%d %H:%M")) }
+                    td.nowrap data-label="Last used" { (one.last_seen_at.format("%H:%M")) }
+                    td data-label="By" { (super::factor::by(one.assurance)) }
                     td.nowrap {
                         @if one.sid == visitor.session.sid { span.badge.good { "this one" } }
                         @else { form.inline method="post" action={ "/account/sessions/" (one.sid) "/end" } { button.quiet.small { "End" } } }

@@ -124,11 +124,11 @@ async fn render(app: &App, visitor: &SignedIn, note: Option<Markup>) -> Result<M
     let content = html! {
         @if let Some(note) = note { (note) }
         @if !tokens.is_empty() {
-            div.card.flush { div.scroll { table {
-                thead { tr { th { "Token" } th { "For" } th { "Ends" } th { "Last used" } th { "" } } }
+            div.card.flush { div.scroll { table.stack {
+                thead { tr { th { "Token" } th { "For" } th { "Ends" } th { "Last used" } th { span.unseen { "Actions" } } } }
                 tbody { @for token in &tokens { (row(token)) } }
             } } }
-        }
+        } @else { p.muted { "No program has a token of yours." } }
         form.card method="post" action="/account/tokens" autocomplete="off" {
             h2 { "A new token" }
             div.row {
@@ -153,15 +153,15 @@ fn row(token: &ApiToken) -> Markup {
     html! {
         tr {
             td { (token.name) small.mono { (token.id) } }
-            td { @for scope in &token.scopes { code { (scope) } " " } }
-            td.nowrap {
+            td data-label="For" { @for scope in &token.scopes { code { (scope) } " " } }
+            td.nowrap data-label="Ends" {
                 @match token.expires_at {
                     Some(end) => (end.format("%Y-%m-%d")),
                     None => "never",
                 }
                 @if over { small { "is over" } } @else if token.rotated_to.is_some() { small { "replaced" } }
             }
-            td.nowrap {
+            td.nowrap data-label="Last used" {
                 @match (token.last_used_at, token.last_used_ip) {
                     (Some(at), Some(ip)) => { (at.format("%Y-%m-%d %H:%M")) small { (ip) } }
                     _ => { span.muted { "never" } }

@@ -7,10 +7,13 @@ use uuid::Uuid;
 
 use crate::domain::{people::User, retention::Erased};
 
+/// A list of more characters than this is closed until somebody opens it.
+const LONG: usize = 120;
+
 /// A page of the log.
 pub(super) fn table(rows: &[AuditRow], people: &Names, erased: &Erased) -> Markup {
     html! {
-        table {
+        table.stack {
             thead { tr { th { "Time (UTC)" } th { "Who" } th { "What" } th { "Change" } th { "Through" } th.num { "No." } } }
             tbody id="entries" {
                 @for entry in rows { (row(entry, people, erased)) }
@@ -25,14 +28,14 @@ pub(super) fn row(row: &AuditRow, people: &Names, erased: &Erased) -> Markup {
     html! {
         tr id={ "entry-" (row.entry_id) } {
                 td.nowrap { (row.recorded_at.format("%Y-%m-%d %H:%M:%S%.3f")) }
-                td { (actor(row, people, erased)) @if let Some(role) = &row.actor_role { small { (role) } } }
+                td.who { (actor(row, people, erased)) @if let Some(role) = &row.actor_role { small { (role) } } }
                 td {
                     code { (row.action) } " " (mark(row))
                     @if let (Some(kind), Some(id)) = (&row.entity_type, &row.entity_id) { small title=(id) { (kind) " " (people.name(id).unwrap_or_else(|| short(id))) } }
                 }
                 td.change { (change(row, erased)) }
-                td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " (endpoint) } } small { (address(row, erased)) } }
-                td.num { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
+                td { @if let (Some(method), Some(endpoint)) = (&row.method, &row.endpoint) { code { (method) " " @for part in endpoint.split_inclusive('/') { (part) wbr; } } } small { (address(row, erased)) } }
+                td.num data-label="No." { @match row.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
         }
     }
 }
@@ -52,7 +55,10 @@ fn actor(row: &AuditRow, people: &Names, erased: &Erased) -> Markup {
     html! {
         @match gone(row, "actor/name", erased) {
             Some(covered) => (covered),
-            None => (row.actor_name.as_deref().or(people.name(&row.actor_id)).unwrap_or(&row.actor_id)),
+            None => @match row.actor_name.as_deref().or(people.name(&row.actor_id)) {
+                Some(name) => (name),
+                None => span title=(row.actor_id) { (short(&row.actor_id)) },
+            },
         }
     }
 }
@@ -80,9 +86,18 @@ fn gone(row: &AuditRow, path: &str, erased: &Erased) -> Option<Markup> {
     })
 }
 
-/// The last part of a UUID, which tells neighbours apart; anything else as it is.
+/// The last part of a UUID, which tells neighbours apart, and the beginning of a hash; anything else as it is.
 fn short(id: &str) -> &str {
-    Uuid::try_parse(id).ok().and_then(|_| id.rsplit('-').next()).unwrap_or(id)
+    match beginning(id) {
+        Some(beginning) => beginning,
+        None => Uuid::try_parse(id).ok().and_then(|_| id.rsplit('-').next()).unwrap_or(id),
+    }
+}
+
+/// Of a hash in hexadecimal digits, as much as tells it from others.
+fn beginning(text: &str) -> Option<&str> {
+    let hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.get(..16).filter(|_| hash)
 }
 
 fn mark(row: &AuditRow) -> Markup {
@@ -117,14 +132,15 @@ fn change(row: &AuditRow, erased: &Erased) -> Markup {
     }
 }
 
-/// A value; of a hash the beginning.
+/// A value; of a hash the beginning, and of what is long how much there is to open.
 fn text(value: &Value) -> Markup {
     let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let hash = whole.len() == 64 && whole.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let members = value.as_object().map(serde_json::Map::len).or(value.as_array().map(Vec::len));
     html! {
-        @match whole.get(..16).filter(|_| hash) {
-            Some(beginning) => span title=(whole) { (beginning) "..." },
-            None => (whole),
+        @if let Some(beginning) = beginning(&whole) { span title=(whole) { (beginning) "..." } }
+        @else if let Some(members) = members.filter(|_| whole.len() > LONG) {
+            details { summary { (members) " values" } (whole) }
         }
+        @else { (whole) }
     }
 }

@@ -8,20 +8,20 @@ use stockade::rbac::{
 use uuid::Uuid;
 
 use super::{held_role, role_select};
-use crate::{app::App, permissions::Perm};
+use crate::{app::App, domain::membership, permissions::Perm};
 
 pub(super) fn roles(app: &App, base: &str, standing: &Standing, may: bool) -> Markup {
     html! {
         div.card {
             h2 { "Roles" }
             @for held in &standing.roles {
-                div.row {
+                div.row.held {
                     div.field { (held_role(held)) " " span.muted { "since " (held.granted_at.format("%Y-%m-%d")) ": " (held.reason.as_str()) } }
                     @if may {
                         form.row method="post" action={ (base) "/roles/revoke" } {
                             input type="hidden" name="role" value=(held.role);
                             div.field { input name="reason" aria-label={ "Why " (held.role) " is taken" } placeholder="Reason" required maxlength="200"; }
-                            button.quiet.small { "Take" }
+                            button.quiet { "Take away" }
                         }
                     }
                 }
@@ -32,7 +32,7 @@ pub(super) fn roles(app: &App, base: &str, standing: &Standing, may: bool) -> Ma
                     div.row {
                         div.field { label for="role" { "Give a role" } (role_select(app, "role")) }
                         div.field { label for="role-reason" { "Reason" } input id="role-reason" name="reason" required maxlength="200"; }
-                        div.field { label for="role-until" { "Until (may stay empty)" } input id="role-until" name="until" type="date"; }
+                        div.field { label for="role-until" { "Until (optional)" } input id="role-until" name="until" type="date"; }
                         div.field { button { "Give" } }
                     }
                 }
@@ -74,18 +74,18 @@ pub(super) fn exceptions(base: &str, standing: &Standing, may: bool) -> Markup {
 fn exception(base: &str, held: &HeldOverride, may: bool) -> Markup {
     let effect = held.scope.map_or("deny", Scope::name);
     html! {
-        div.row {
+        div.row.held {
             div.field {
                 code { (held.permission) } " "
                 @match held.scope { Some(scope) => span.badge.good { "allowed at " (scope) }, None => span.badge.bad { "denied" } }
-                " " span.muted { @if let Some(until) = held.expires_at { "until " (until.format("%Y-%m-%d %H:%M UTC")) ": " } (held.reason.as_str()) }
+                " " span.muted { @if let Some(until) = held.expires_at { "until " (membership::last_day(until)) ": " } (held.reason.as_str()) }
             }
             @if may {
                 form.row method="post" action={ (base) "/overrides/lift" } {
                     input type="hidden" name="permission" value=(held.permission);
                     input type="hidden" name="effect" value=(effect);
                     div.field { input name="reason" aria-label={ "Why the exception for " (held.permission) " ends" } placeholder="Reason" required maxlength="200"; }
-                    button.quiet.small { "End" }
+                    button.quiet { "End it" }
                 }
             }
         }
@@ -106,7 +106,7 @@ pub(super) fn ends(base: &str, standing: &Standing) -> Markup {
                     p.muted { (text) }
                     div.row {
                         div.field { input name="reason" aria-label={ "Reason: " (name) } placeholder="Reason" required maxlength="200"; }
-                        button.quiet { (name) }
+                        button.quiet.bad[action == "remove"] { (name) }
                     }
                 }
             }
@@ -114,11 +114,11 @@ pub(super) fn ends(base: &str, standing: &Standing) -> Markup {
     }
 }
 
-pub(super) fn choice(name: &str, all: &[(Uuid, String)]) -> Markup {
+pub(super) fn choice(name: &str, all: &[(Uuid, String, bool)]) -> Markup {
     html! {
         select id=(name) name=(name) {
             option value="" { "none" }
-            @for (id, name) in all { option value=(id) { (name) } }
+            @for (id, name, here) in all { option value=(id) selected[*here] { (name) } }
         }
     }
 }

@@ -30,6 +30,15 @@ use crate::{
     },
 };
 
+/// Every office, and whether the person works there.
+const OFFICES: &str = "
+SELECT o.id, o.name, EXISTS (SELECT 1 FROM stockade.rbac_office_member m WHERE m.tenant_id = o.tenant_id AND m.office_id = o.id AND m.user_id = $1)
+FROM freight.offices o ORDER BY o.name";
+/// Every team, and whether the person is in it.
+const TEAMS: &str = "
+SELECT t.id, t.name, EXISTS (SELECT 1 FROM stockade.rbac_team_member m WHERE m.tenant_id = t.tenant_id AND m.team_id = t.id AND m.user_id = $1)
+FROM freight.teams t ORDER BY t.name";
+
 /// `GET /administration/people/{id}`
 pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
     let mut look = app.look(&viewer).await?;
@@ -38,10 +47,8 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid
     let members = app.members.list(&mut look.tx, None, MOST).await?;
     let standing = members.into_iter().find(|member| member.user.as_uuid() == id).map(|member| member.standing);
     let may = look.may(Perm::PeopleManage, &Resource::in_tenant(viewer.user.tenant_id));
-    let offices: Vec<(Uuid, String)> =
-        sqlx::query_as("SELECT id, name FROM freight.offices ORDER BY name").fetch_all(&mut look.tx).await?;
-    let teams: Vec<(Uuid, String)> =
-        sqlx::query_as("SELECT id, name FROM freight.teams ORDER BY name").fetch_all(&mut look.tx).await?;
+    let offices: Vec<(Uuid, String, bool)> = sqlx::query_as(OFFICES).bind(id).fetch_all(&mut look.tx).await?;
+    let teams: Vec<(Uuid, String, bool)> = sqlx::query_as(TEAMS).bind(id).fetch_all(&mut look.tx).await?;
     look.close().await?;
     let standing = standing.unwrap_or_default();
     let base = format!("{PAGE}/{id}");

@@ -88,7 +88,7 @@ fn outcome(name: &str, erasure: &Erasure, holds: &[Hold]) -> Markup {
     html! {
         div.note.good[erased > 0].warn[erased == 0] role="status" {
             p {
-                @if erased > 0 { strong { (erased) " values of " (name) " are erased." } " The log still verifies, and says that they were there." }
+                @if erased > 0 { strong { (erased) @if erased == 1 { " value" } @else { " values" } " of " (name) @if erased == 1 { " is" } @else { " are" } " erased." } " The log still verifies, and says that they were there." }
                 @else { strong { "Nothing was erased." } }
                 @if erased + held + altered == 0 { " The log holds no value of " (name) " that could be erased." }
             }
@@ -116,25 +116,25 @@ pub(super) fn card(erasures: &[Done], persons: &Persons, may: bool) -> Markup {
                         label for="request" { "Number of the request" }
                         input id="request" name="request" required maxlength=(LONGEST) placeholder="DSR-01";
                     }
-                    div.field {
-                        label for="basis" { "On the ground of" }
-                        select id="basis" name="basis" { @for (ground, words) in GROUNDS { option value=(ground) { (ground) ", " (words) } } }
+                    div.field.wide {
+                        label for="basis" { "Ground (GDPR)" }
+                        select id="basis" name="basis" { @for (ground, words) in GROUNDS { option value=(ground) { (ground.trim_start_matches("GDPR ")) ", " (words) } } }
                     }
-                    div.field { button { "Erase" } }
+                    div.field { button { "Erase ..." } }
                 }
                 p.muted { "The number and the ground stay in the log for good: name nobody in them." }
             }
         }
         div.card.flush {
             h2 { "Erasures" }
-            div.scroll { table {
+            div.scroll { table.stack {
                 thead { tr { th { "Time (UTC)" } th { "Request" } th { "Ground" } th.num { "Values" } th.num { "Entry" } } }
                 tbody { @for done in erasures { tr {
                     td.nowrap { (done.erased_at.format("%Y-%m-%d %H:%M:%S")) }
                     td { (done.request) }
                     td { (done.basis) }
-                    td.num { (done.values) }
-                    td.num { @match done.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
+                    td.num data-label="Values" { (done.values) }
+                    td.num data-label="Entry" { @match done.seq { Some(seq) => a href={ "/audit/entries/" (seq) } { (seq) }, None => span.badge { "unsealed" } } }
                 } } }
             } }
             @if erasures.is_empty() { p.muted.padded { "Nothing was erased." } }

@@ -93,7 +93,7 @@ pub(super) fn card(holds: &[Hold], persons: &Persons, may: bool) -> Markup {
                         form method="post" action={ "/administration/retention/holds/" (hold.id) "/release" } {
                             div.row {
                                 div.field { label for={ "release-" (hold.id) } { "Why it is released" } input id={ "release-" (hold.id) } name="reason" required maxlength=(LONGEST); }
-                                div.field { button.quiet { "Release" } }
+                                div.field { button.quiet { "Release ..." } }
                             }
                         }
                     }
@@ -103,7 +103,7 @@ pub(super) fn card(holds: &[Hold], persons: &Persons, may: bool) -> Markup {
                 form method="post" action="/administration/retention/holds" {
                     div.row {
                         div.field { label for="matter" { "The matter of a new hold" } input id="matter" name="reason" required maxlength=(LONGEST) placeholder="C-2026-01"; }
-                        div.field { button { "Place a hold" } }
+                        div.field { button { "Place a hold ..." } }
                     }
                 }
             }

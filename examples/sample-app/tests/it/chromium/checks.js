@@ -10,6 +10,12 @@ if (!document.title) wrong.push("the page has no title");
 if (all("h1").length !== 1) wrong.push(`${all("h1").length} first headings`);
 if (all("main").length !== 1) wrong.push(`${all("main").length} main landmarks`);
 for (const nav of all("nav")) if (!nav.ariaLabel) wrong.push("a navigation without a name");
+let level = 0;
+for (const heading of all("h1, h2, h3, h4, h5, h6")) {
+  const own = Number(heading.tagName[1]);
+  if (own > level + 1) wrong.push(`a heading of level ${own} below one of ${level}: ${name(heading)}`);
+  level = own;
+}
 const ids = all("[id]").map((element) => element.id);
 for (const id of new Set(ids.filter((id, at) => ids.indexOf(id) !== at))) wrong.push(`two elements are called ${id}`);
 
@@ -23,13 +29,21 @@ for (const control of all("button, a[href]")) {
 }
 for (const image of all("img")) if (!image.hasAttribute("alt")) wrong.push(`no name: ${name(image)}`);
 for (const image of all("svg")) {
-  const silent = image.closest("[aria-hidden=true]");
+  const silent = image.closest("[aria-hidden=true], [role=img][aria-label]");
   if (!silent && !(image.ariaLabel || image.querySelector("title"))) wrong.push(`no name: ${name(image)}`);
 }
 for (const table of all("table")) if (!table.querySelector("th")) wrong.push("a table without headings");
 for (const element of all("[aria-describedby], label[for]")) {
   const to = element.getAttribute("aria-describedby") ?? element.getAttribute("for");
   if (!document.getElementById(to)) wrong.push(`nothing is called ${to}: ${name(element)}`);
+}
+
+// Size (WCAG 2.2, 2.5.8). A link in a line of text is as high as the line.
+for (const target of all("button, summary, select, input:not([type=hidden]), a.button, nav a")) {
+  const { width, height } = target.getBoundingClientRect();
+  const label = target.type === "checkbox" && target.closest("label");
+  const high = label ? label.getBoundingClientRect().height : height;
+  if (shown(target) && (width < (label ? 1 : 24) || high < 24)) wrong.push(`${Math.round(width)} by ${Math.round(high)} pixels: ${name(target)}`);
 }
 
 // Width.
@@ -74,6 +88,13 @@ for (const element of all("body *")) {
   const ratio = (one + 0.05) / (other + 0.05);
   const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
   if (ratio < (large ? 3 : 4.5)) faint.add(`contrast ${ratio.toFixed(2)}: ${name(element)}`);
+}
+// The edge of a field tells where it is (1.4.11): 3 to 1.
+for (const field of all("input:not([type=hidden], [type=checkbox]), select")) {
+  if (!shown(field) || field.disabled) continue;
+  const back = ground(field.parentElement);
+  const [one, other] = [light(over(rgba(getComputedStyle(field).borderTopColor), back)), light(back)].sort((a, b) => b - a);
+  if ((one + 0.05) / (other + 0.05) < 3) faint.add(`edge ${((one + 0.05) / (other + 0.05)).toFixed(2)}: ${name(field)}`);
 }
 wrong.push(...[...faint].slice(0, 5));
 return wrong;

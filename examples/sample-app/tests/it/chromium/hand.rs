@@ -1,6 +1,6 @@
 //! What a person does with a browser, and looks at.
 
-use std::{fmt::Write as _, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Mutex, time::Duration};
 
 use sample_app::seed::{self, Person, Tenant};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use super::driver::wait_for;
 /// Keys, as the WebDriver specification writes them in a text.
 pub(super) const ENTER: char = '\u{e007}';
 const TAB: char = '\u{e004}';
+pub(super) const ESCAPE: char = '\u{e00c}';
 
 const CHECKS: &str = include_str!("checks.js");
 
@@ -127,21 +128,36 @@ impl Hand {
         self.browser.find(By::Css(selector)).await.unwrap().click().await.unwrap();
     }
 
-    /// By keyboard: a field, the tab key, another field, and enter.
-    pub(super) async fn sign_in(&self, tenant: &Tenant, person: &Person) {
+    /// By keyboard, up to the page for the code if the account has one.
+    pub(super) async fn give_password(&self, tenant: &Tenant, person: &Person) {
         self.go("/sign-in").await;
+        self.is_at_field("email").await;
         let typed = format!("{}{TAB}{}{ENTER}", tenant.email(person), seed::PASSWORD);
         self.keys(&typed).await;
         if person.totp_seed.is_some() {
             self.at("/sign-in/code").await;
+        }
+    }
+
+    /// By keyboard: a field, the tab key, another field, and enter.
+    pub(super) async fn sign_in(&self, tenant: &Tenant, person: &Person) {
+        self.give_password(tenant, person).await;
+        if person.totp_seed.is_some() {
+            self.is_at_field("code").await;
             let code = format!("{}{ENTER}", seed::current_code(person).unwrap());
             self.keys(&code).await;
         }
         self.shown_anything_but("/sign-in").await;
     }
 
+    /// Waits until the page has put the focus where one begins, which it does when it is first drawn.
+    async fn is_at_field(&self, id: &str) {
+        let begun = format!("return document.activeElement?.id === {id:?}");
+        wait_for(id, async || (self.run(&begun).await == true).then_some(())).await;
+    }
+
     /// Presses keys, wherever the focus is.
-    async fn keys(&self, keys: &str) {
+    pub(super) async fn keys(&self, keys: &str) {
         let at_once = Some(Duration::ZERO);
         self.browser.action_chain_with_delay(at_once, at_once).send_keys(keys).perform().await.unwrap();
     }
@@ -176,8 +192,25 @@ impl Hand {
         self.emulate("setEmulatedMedia", features).await;
     }
 
+    /// Puts a screen as wide as a telephone's before the browser, or a wide one.
+    pub(super) async fn telephone(&self, position: &str) {
+        let small = position == "on";
+        self.screen(if small { 390 } else { 1280 }, 844, &json!(small)).await;
+    }
+
     /// Everything that is asked of every page: structure, names, contrast, width, keyboard, and a silent console.
     pub(super) async fn inspect(&self, page: &str) {
+        self.examine(page).await;
+        self.clean(page).await;
+    }
+
+    /// The same of a page that says no, about which the browser says something by itself.
+    pub(super) async fn inspect_refusal(&self, page: &str) {
+        self.examine(page).await;
+        self.forget_log().await;
+    }
+
+    async fn examine(&self, page: &str) {
         let mut wrong = String::new();
         for (scheme, width) in [("light", 1280), ("dark", 1280), ("dark", 390)] {
             self.light(scheme).await;
@@ -198,14 +231,21 @@ impl Hand {
         if !wrong.is_empty() {
             write!(self.wrong.lock().unwrap(), "{page}:\n{wrong}").unwrap();
         }
-        if !["/nowhere", "a refusal"].contains(&page) {
-            self.clean(page).await;
-        }
     }
 
     async fn list(&self, script: &str) -> Vec<String> {
         let list = self.run(script).await;
         list.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// No other page has the title of this one.
+    pub(super) async fn title_is_its_own(&self, titles: &mut BTreeMap<String, String>) {
+        let (title, path) =
+            (self.browser.title().await.unwrap(), self.browser.current_url().await.unwrap().path().to_owned());
+        let first = titles.entry(title.clone()).or_insert_with(|| path.clone());
+        if *first != path {
+            writeln!(self.wrong.lock().unwrap(), "{path} is called {title:?}, as {first} is").unwrap();
+        }
     }
 
     /// The console has said nothing since it was last read.
