@@ -1,5 +1,7 @@
 //! Files that another program left, read with bounds.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -40,6 +42,13 @@ impl Report {
 
     pub(crate) fn list(&self, pointer: &str) -> &[Value] {
         self.0.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// The members of the object at this pointer, in the order of their names.
+    #[cfg(feature = "rls-migrations")]
+    pub(crate) fn members(&self, pointer: &str) -> BTreeMap<&str, &Value> {
+        let object = self.0.pointer(pointer).and_then(Value::as_object);
+        object.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect()
     }
 
     pub(crate) fn number(&self, pointer: &str) -> Option<u64> {
