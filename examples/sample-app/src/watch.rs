@@ -23,7 +23,7 @@ use stockade::{
 use crate::{
     app::App,
     controls,
-    evidence::{Anchors, Evidence},
+    evidence::{Anchors, Evidence, Rehearsal},
     seed,
 };
 
@@ -38,10 +38,13 @@ pub struct Watch {
     checkpointer: Checkpointer<LocalSigner>,
     key: VerifierKey,
     anchors: Anchors,
+    rehearsal: Rehearsal,
     trail: Trail,
     checkpointed: Mutex<Option<Checkpointed>>,
     verified: Mutex<BTreeMap<TenantId, Verified>>,
-    doors: Mutex<Vec<Observation>>,
+    told: Mutex<BTreeMap<&'static str, Vec<Observation>>>,
+    /// Held while the isolation is attacked: once is enough for everybody who looks meanwhile.
+    pub(crate) attacking: tokio::sync::Mutex<()>,
     _temporary: Option<tempfile::TempDir>,
 }
 
@@ -74,15 +77,17 @@ pub struct Verified {
 
 impl Watch {
     pub(crate) fn new(evidence: Evidence, trail: Trail) -> Self {
-        let Evidence { signer, anchors, temporary } = evidence;
+        let Evidence { signer, anchors, rehearsal, temporary } = evidence;
         Self {
             key: signer.key().clone(),
             checkpointer: Checkpointer::new(signer),
             anchors,
+            rehearsal,
             trail,
             checkpointed: Mutex::default(),
             verified: Mutex::default(),
-            doors: Mutex::default(),
+            told: Mutex::default(),
+            attacking: tokio::sync::Mutex::default(),
             _temporary: temporary,
         }
     }
@@ -97,6 +102,12 @@ impl Watch {
     #[must_use]
     pub fn anchors(&self) -> &Anchors {
         &self.anchors
+    }
+
+    /// The report of the last restore drill.
+    #[must_use]
+    pub fn rehearsal(&self) -> &Rehearsal {
+        &self.rehearsal
     }
 
     /// What the last attempt to make a checkpoint found, in this process.
@@ -143,13 +154,13 @@ impl Watch {
         Ok(report)
     }
 
-    /// What the last test of the limits found, in this process.
-    pub(crate) fn doors(&self) -> Vec<Observation> {
-        self.doors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What a measurement found the last time, in this process: one that is not made for each page.
+    pub(crate) fn told(&self, measurement: &'static str) -> Vec<Observation> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).get(measurement).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn keep_doors(&self, seen: Vec<Observation>) {
-        *self.doors.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    pub(crate) fn tell(&self, measurement: &'static str, seen: Vec<Observation>) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(measurement, seen);
     }
 
     fn note(&self, found: Found) {

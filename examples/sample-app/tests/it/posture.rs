@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::browser::{Browser, app};
 
 /// What the dashboard says of a control, its observations with it.
-async fn seen(owner: &mut Browser, control: &str) -> String {
+pub(crate) async fn seen(owner: &mut Browser, control: &str) -> String {
     let document: Value = serde_json::from_str(&owner.get("/posture.json").await.text).unwrap();
     let controls = document.get("controls").and_then(Value::as_array).unwrap();
     let found = controls.iter().find(|found| found.get("id").and_then(Value::as_str) == Some(control));
