@@ -18,13 +18,15 @@ use stockade::{
     },
     bridge::{PLATFORM, Trail},
     posture::Observation,
+    tenant_guard,
 };
+use uuid::Uuid;
 
 use crate::{
     app::App,
     controls,
     evidence::{Anchors, Evidence, Rehearsal},
-    seed,
+    seed::PLATFORM as OWN,
 };
 
 /// How often a checkpoint is made. What is rewritten between two of them is not seen.
@@ -226,20 +228,44 @@ impl App {
         Ok(())
     }
 
-    /// Assesses every tenant of the business that was not assessed today (UTC), and records it in the tenant's log.
+    /// Assesses every customer that was not assessed today (UTC), and records it in the customer's log. One that cannot be assessed keeps
+    /// no other from it.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer: the first error.
     pub async fn assess_due(&self) -> Result<()> {
-        for tenant in seed::TENANTS {
-            let now = Utc::now();
-            let recorded = controls::earlier(self, tenant.id, now).await?;
-            let today = recorded.snapshots.iter().any(|earlier| earlier.at().date_naive() == now.date_naive());
-            if !today && recorded.unsealed == 0 {
-                controls::record(self, tenant.id).await?;
-            }
+        // No login reads the rows of all tenants. The sealer sees whose logs there are, and a tenant is made with an entry of its own;
+        // which of them are customers each says in its own scope.
+        let logs = tenants(&mut *self.sealer().await?).await?;
+        let mut done = Ok(());
+        for tenant in logs {
+            done = done.and(self.assess_if_due(tenant.into()).await);
+        }
+        done
+    }
+
+    async fn assess_if_due(&self, tenant: Uuid) -> Result<()> {
+        let now = Utc::now();
+        if !self.is_customer(tenant).await? {
+            return Ok(());
+        }
+        let recorded = controls::earlier(self, tenant, now).await?;
+        let today = recorded.snapshots.iter().any(|earlier| earlier.at().date_naive() == now.date_naive());
+        if !today && recorded.unsealed == 0 {
+            controls::record(self, tenant).await?;
         }
         Ok(())
+    }
+
+    /// Logs belong to the bridge and to the platform's own staff too, who have no business here.
+    async fn is_customer(&self, tenant: Uuid) -> Result<bool> {
+        if tenant.is_nil() || tenant == OWN.id {
+            return Ok(false);
+        }
+        let mut tx = self.tenants.read(tenant_guard::TenantId::new(tenant)).await?;
+        let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM freight.tenants").fetch_optional(&mut tx).await?;
+        tx.close().await?;
+        Ok(found.is_some())
     }
 
     /// Makes checkpoints, verifies and assesses, again and again. Runs until the task is dropped.
