@@ -227,6 +227,25 @@ async fn exports_and_recording_need_their_permission_and_are_limited(pool: PgPoo
     }
 }
 
+#[sqlx::test(migrations = false)]
+async fn recording_ends_at_its_limit(pool: PgPool) {
+    let app = app(&pool).await;
+    let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
+    let recorded = async || -> i64 {
+        let entries = "SELECT count(*) FROM stockade.audit_entry WHERE action = 'posture.assess'";
+        sqlx::query_scalar(entries).fetch_one(&pool).await.unwrap()
+    };
+    assert_eq!(owner.post("/posture", &[]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(recorded().await, 1, "the control");
+    let person = || [(DOWNLOAD_USER, Key::user(ACME.person(&OWNER).as_bytes()))];
+    while app.limits.check(&person()).await.unwrap().allowed {}
+    let refused = owner.post("/posture", &[]).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.retry_after.is_some());
+    assert_eq!(recorded().await, 1);
+    assert_eq!(owner.get("/posture").await.status, StatusCode::OK, "to look is no download");
+}
+
 /// A tenant's page, exports and entry say nothing of another: no name, no identifier, none of its assessments.
 #[sqlx::test(migrations = false)]
 async fn another_tenant_is_nowhere_in_an_assessment(pool: PgPool) {
