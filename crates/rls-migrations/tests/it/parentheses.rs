@@ -86,8 +86,14 @@ const MEANINGS: &[(&str, &str)] = &[
     ("id / (load_id * 2) = 1", "id / load_id * 2 = 1"),
     ("- (id ^ 2) < 0", "(- id) ^ 2 < 0"),
     ("(city || id)::text = 'x'", "city || (id)::text = 'x'"),
-    ("EXISTS (SELECT WHERE id = 1 OR id = 2 AND city = 'x')", "EXISTS (SELECT WHERE (id = 1 OR id = 2) AND city = 'x')"),
-    ("CASE WHEN id = 1 OR id = 2 AND city = 'x' THEN true END", "CASE WHEN (id = 1 OR id = 2) AND city = 'x' THEN true END"),
+    (
+        "EXISTS (SELECT WHERE id = 1 OR id = 2 AND city = 'x')",
+        "EXISTS (SELECT WHERE (id = 1 OR id = 2) AND city = 'x')",
+    ),
+    (
+        "CASE WHEN id = 1 OR id = 2 AND city = 'x' THEN true END",
+        "CASE WHEN (id = 1 OR id = 2) AND city = 'x' THEN true END",
+    ),
 ];
 
 #[sqlx::test]
