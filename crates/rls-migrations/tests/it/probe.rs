@@ -395,3 +395,21 @@ async fn a_table_with_one_row_a_tenant_can_be_tested(pool: PgPool) {
         assert_eq!(*verdict(&report, attempt, TABLE), Verdict::Leaked, "{attempt}");
     }
 }
+
+/// A row that collides with its own tenant's says nothing about a parent of another one.
+#[sqlx::test]
+async fn a_collision_within_the_tenant_is_no_leak_of_a_parent(pool: PgPool) {
+    const KEY: &str = "freight.paid.paid_driver";
+    let mut conn = sound(&pool).await;
+    let table = "CREATE TABLE freight.drivers (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+                 CREATE TABLE freight.paid (tenant_id uuid, id int, load_id int NOT NULL, driver_id int NOT NULL, PRIMARY KEY (tenant_id, id),
+                     UNIQUE (tenant_id, load_id), FOREIGN KEY (tenant_id, load_id) REFERENCES freight.loads (tenant_id, id),
+                     CONSTRAINT paid_driver FOREIGN KEY (tenant_id, driver_id) REFERENCES freight.drivers (tenant_id, id))";
+    run(&mut conn, table).await.unwrap();
+    let schema = declared().tenant_table("drivers", by("tenant_id")).tenant_table("paid", by("tenant_id"));
+    apply_all(&schema, &mut conn).await;
+    let report = schema.probe(&mut conn, &Probe::new()).await.unwrap();
+    assert!(report.leaks().next().is_none(), "{report}");
+    let of_parent = verdict(&report, Attempt::ForeignKeyOracle, KEY);
+    assert!(matches!(of_parent, Verdict::Untested(why) if why.contains("23505")), "{of_parent:?}");
+}
