@@ -1,7 +1,5 @@
 //! Files that another program left, read with bounds.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -46,7 +44,7 @@ impl Report {
 
     /// The members of the object at this pointer, in the order of their names.
     #[cfg(feature = "rls-migrations")]
-    pub(crate) fn members(&self, pointer: &str) -> BTreeMap<&str, &Value> {
+    pub(crate) fn members(&self, pointer: &str) -> std::collections::BTreeMap<&str, &Value> {
         let object = self.0.pointer(pointer).and_then(Value::as_object);
         object.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect()
     }

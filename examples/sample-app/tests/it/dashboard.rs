@@ -18,9 +18,9 @@ use crate::{
 /// For each subject of a control its outcome, with the reason.
 async fn subjects(browser: &mut Browser, control: &str) -> BTreeMap<String, String> {
     let control: Value = serde_json::from_str(&seen(browser, control).await).unwrap();
-    let text = |seen: &Value, name: &str| seen[name].as_str().unwrap_or_default().to_owned();
+    let text = |seen: &Value, name: &str| seen.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let line = |seen: &Value| (text(seen, "subject"), format!("{} {}", text(seen, "outcome"), text(seen, "reason")));
-    control["observations"].as_array().unwrap().iter().map(line).collect()
+    control.get("observations").and_then(Value::as_array).unwrap().iter().map(line).collect()
 }
 
 /// As the watch finds it, which has no session.

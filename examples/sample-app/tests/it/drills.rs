@@ -20,10 +20,11 @@ use crate::{
 /// The status of the control, and what was observed of it.
 async fn told(owner: &mut Browser) -> (String, String, Value) {
     let control: Value = serde_json::from_str(&seen(owner, "backup.restore").await).unwrap();
-    let [observation] = &control["observations"].as_array().unwrap()[..] else { panic!("{control}") };
-    let reason = observation["reason"].as_str().map_or_else(String::new, |reason| format!(": {reason}"));
-    let status = control["status"]["is"].as_str().unwrap().to_owned();
-    (status, format!("{}{reason}", observation["outcome"].as_str().unwrap()), observation["facts"].clone())
+    let text = |pointer: &str| control.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let reason = text("/observations/0/reason").map_or_else(String::new, |reason| format!(": {reason}"));
+    assert_eq!(control.pointer("/observations/1"), None, "{control}");
+    let facts = control.pointer("/observations/0/facts").unwrap().clone();
+    (text("/status/is").unwrap(), format!("{}{reason}", text("/observations/0/outcome").unwrap()), facts)
 }
 
 async fn snapshot(app: &App) -> Snapshot {
