@@ -42,6 +42,13 @@ impl Report {
         self.0.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
+    /// The members of the object at this pointer, in the order of their names.
+    #[cfg(feature = "rls-migrations")]
+    pub(crate) fn members(&self, pointer: &str) -> std::collections::BTreeMap<&str, &Value> {
+        let object = self.0.pointer(pointer).and_then(Value::as_object);
+        object.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect()
+    }
+
     pub(crate) fn number(&self, pointer: &str) -> Option<u64> {
         self.0.pointer(pointer)?.as_u64()
     }

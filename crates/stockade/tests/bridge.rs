@@ -1,6 +1,6 @@
 //! What happens in the session and ratelimit crates, as it arrives in the audit log.
 
-#![expect(clippy::unwrap_used, reason = "a failed assumption should stop the test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed assumption should stop the test")]
 #![cfg(all(feature = "audit-chain", feature = "ratelimit", feature = "session"))]
 
 use std::{
@@ -9,17 +9,20 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use stockade::{
     audit_chain::{Entry, Record, TenantId, format::tag},
     bridge::{PLATFORM, Recorder},
     ratelimit::{Cost, Key, Limiter, ManualClock, Rule},
     session::{
-        Argon2Params, Auth, ClientInfo, HashPool, HashPoolConfig, KeyRing, MemoryStore, MfaRule, NewAccount, Step,
-        TenantPolicy, UserId,
+        self, Activation, ApiTokenPolicy, Argon2Params, Auth, AuthBuilder, ClientInfo, ConfirmBy,
+        DangerouslyPlainSeeds, Fresh, HashPool, HashPoolConfig, IdentifierConfirmation, Issued, KeyRing, MemoryStore,
+        MfaRule, NewAccount, NewApiToken, PasswordChange, Proof, Step, StepUp, TenantPolicy, TokenLife, TotpStep,
+        UserId,
     },
 };
+use totp_rs::{Builder, Secret};
 use uuid::Uuid;
 
 const USER: Uuid = Uuid::from_u128(1);
@@ -60,12 +63,89 @@ impl Log {
 }
 
 fn auth(log: &Log) -> Auth {
+    builder(log).build().unwrap()
+}
+
+fn builder(log: &Log) -> AuthBuilder {
     let config = HashPoolConfig { params: Argon2Params::dangerously_weak(), ..HashPoolConfig::default() };
     Auth::builder(MemoryStore::default(), KeyRing::single(1, b"a key of thirty-two random bytes").unwrap())
         .hash_pool(HashPool::new(config).unwrap())
         .observer(log.recorder())
-        .build()
-        .unwrap()
+}
+
+/// Ana, and what is told of her.
+struct Ana {
+    log: Log,
+    auth: Auth,
+    clock: session::ManualClock,
+    client: ClientInfo,
+}
+
+impl Ana {
+    const EMAIL: &str = "ana@acme.test";
+
+    async fn new() -> Self {
+        let (log, clock) = (Log::default(), session::ManualClock::new(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)));
+        let tokens = ApiTokenPolicy::new("desk", |scope| scope.starts_with("load.")).unwrap();
+        let builder = builder(&log).clock(clock.clone()).seed_cipher(DangerouslyPlainSeeds).api_tokens(tokens);
+        let auth = builder.build().unwrap();
+        let account = NewAccount { user: USER.into(), tenant: TENANT.into(), identifier: Self::EMAIL };
+        auth.accounts().create(account, Self::password()).await.unwrap();
+        Self { log, auth, clock, client: ClientInfo { ip: [203, 0, 113, 77].into(), user_agent: None } }
+    }
+
+    fn password() -> SecretString {
+        SecretString::from("correct horse")
+    }
+
+    /// The code of the moment. The next one is another.
+    fn code(&self, seed: &str) -> String {
+        self.clock.advance(TimeDelta::seconds(60));
+        let totp = Builder::new().with_secret(Secret::try_from_base32(seed).unwrap().as_ref()).build().unwrap();
+        totp.generate(session::Clock::now(&self.clock).timestamp().unsigned_abs()).to_string()
+    }
+
+    async fn by_password(&self) -> Step {
+        let flow = self.auth.begin(Self::EMAIL, &self.client).await.unwrap();
+        flow.verify_password(Self::password()).await.unwrap()
+    }
+
+    async fn by_code(&self, code: &str) -> TotpStep {
+        let Step::TotpRequired(flow) = self.by_password().await else { panic!("no code was asked for") };
+        flow.verify_totp(code).await.unwrap()
+    }
+
+    async fn signed_in(&self, seed: Option<&str>) -> Issued {
+        let flow = match seed {
+            None => match self.by_password().await {
+                Step::Done(flow) => flow,
+                _ => panic!("refused"),
+            },
+            Some(seed) => match self.by_code(&self.code(seed)).await {
+                TotpStep::Done(flow) => flow,
+                TotpStep::Rejected(_) => panic!("refused"),
+            },
+        };
+        self.auth.issue(flow).await.unwrap()
+    }
+
+    fn fresh(&self, issued: &Issued) -> Fresh {
+        self.auth.fresh(issued.session(), Duration::from_secs(3_600)).unwrap()
+    }
+
+    async fn enrolled(&self) -> String {
+        let seed = self.auth.enrol_totp(USER.into()).await.unwrap().secret_base32().to_owned();
+        let activated = self.auth.confirm_totp(USER.into(), &self.code(&seed)).await.unwrap();
+        assert_eq!(activated, Activation::Activated);
+        seed
+    }
+
+    /// Action, outcome and severity of each entry since the last call.
+    fn told(&self) -> Vec<String> {
+        let lines = self.log.lines();
+        self.log.0.lock().unwrap().clear();
+        lines.iter().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+    }
 }
 
 #[tokio::test]
@@ -150,6 +230,114 @@ async fn what_happens_to_an_account_is_an_entry() {
     for personal in [&[203, 0, 113, 78][..], b"203.0.113.78", b"ana@acme"] {
         assert!(!bytes.windows(personal.len()).any(|window| window == personal));
     }
+}
+
+#[tokio::test]
+async fn second_factors_are_entries_with_their_severity() {
+    let ana = Ana::new().await;
+    let seed = ana.enrolled().await;
+    assert_eq!(ana.told(), ["session.totp_activate success [0]"]);
+    let issued = ana.signed_in(Some(&seed)).await;
+    assert_eq!(ana.told(), ["session.sign_in success [0]"]);
+
+    let code = ana.code(&seed);
+    let StepUp::Confirmed(issued) = ana.auth.step_up(issued.token(), Proof::Totp(&code), &ana.client).await.unwrap()
+    else {
+        panic!("refused")
+    };
+    assert!(matches!(ana.by_code(&code).await, TotpStep::Rejected(_)), "it is used up");
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    assert!(matches!(ana.by_code(wrong).await, TotpStep::Rejected(_)));
+    assert_eq!(
+        ana.told(),
+        ["session.step_up success [0]", "session.sign_in failure [2]", "session.sign_in failure [0]"],
+        "a code that comes twice is a warning, a wrong one is not"
+    );
+
+    let codes = ana.auth.issue_recovery_codes(&ana.fresh(&issued)).await.unwrap();
+    let Step::TotpRequired(flow) = ana.by_password().await else { panic!("no code was asked for") };
+    let used = flow.verify_recovery_code(&codes.expose().next().unwrap()).await.unwrap();
+    assert!(matches!(used, TotpStep::Done(_)));
+    assert_eq!(ana.told(), ["session.recovery_issue success [0]", "session.recovery_use success [2]"]);
+
+    let replaced = ana.auth.replace_totp(&ana.fresh(&issued)).await.unwrap().secret_base32().to_owned();
+    let activated = ana.auth.confirm_totp(USER.into(), &ana.code(&replaced)).await.unwrap();
+    assert_eq!((activated, ana.told()), (Activation::Activated, vec!["session.totp_replace success [0]".to_owned()]));
+
+    let issued = ana.signed_in(Some(&replaced)).await;
+    ana.auth.remove_totp(&ana.fresh(&issued)).await.unwrap();
+    ana.enrolled().await;
+    ana.auth.accounts().remove_totp(USER.into(), Uuid::from_u128(9).into()).await.unwrap();
+    ana.auth.accounts().demand_mfa(USER.into(), MfaRule::Required).await.unwrap();
+    assert_eq!(
+        ana.told(),
+        [
+            "session.sign_in success [0]",
+            "session.totp_remove success [0]",
+            "session.totp_activate success [0]",
+            "session.totp_remove success [2]",
+            "session.mfa_rule success [0]",
+        ],
+        "a factor that somebody else removed is a warning"
+    );
+}
+
+#[tokio::test]
+async fn changes_of_a_session_and_of_what_one_signs_in_with_are_entries_with_their_severity() {
+    let ana = Ana::new().await;
+    let issued = ana.signed_in(None).await;
+    let issued = ana.auth.rotate(issued.token()).await.unwrap().unwrap();
+    let new = SecretString::from("staple a new horse");
+    let changed = ana.auth.change_password(issued.token(), Ana::password(), new, &ana.client).await.unwrap();
+    let PasswordChange::Changed(issued) = changed else { panic!("{changed:?}") };
+    let change =
+        ana.auth.request_identifier_change(&ana.fresh(&issued), "ana@bright.test", ConfirmBy::New).await.unwrap();
+    let confirmed = ana.auth.confirm_identifier_change(&change.new).await.unwrap();
+    assert_eq!(confirmed, IdentifierConfirmation::Changed(USER.into()));
+    assert_eq!(
+        ana.told(),
+        [
+            "session.sign_in success [0]",
+            "session.rotate success [0]",
+            "session.password_change success [0]",
+            "session.identifier_change_request success [0]",
+            "session.identifier_change success [2]",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn tokens_of_programs_are_entries_with_their_severity() {
+    let ana = Ana::new().await;
+    let (user, tokens) = (UserId::from(USER), ana.auth.api_tokens());
+    let elsewhere = ClientInfo { ip: [198, 51, 100, 7].into(), user_agent: None };
+    let use_it = async |text: &str, client: &ClientInfo| tokens.authenticate(text, client).await.unwrap().is_some();
+
+    let issued = tokens.create(NewApiToken::new(user, "export", ["load.view", "load.edit"])).await.unwrap();
+    let (id, text) = (issued.token().id, issued.reveal());
+    assert!(use_it(&text, &ana.client).await && use_it(&text, &elsewhere).await);
+    assert!(tokens.narrow(user, id, ["load.view"]).await.unwrap().is_some());
+    let next = tokens.rotate(user, id, TokenLife::default(), Duration::ZERO).await.unwrap().unwrap();
+    assert!(tokens.revoke(user, next.token().id).await.unwrap());
+    assert!(!use_it(&next.reveal(), &ana.client).await);
+    let bound = NewApiToken::new(user, "at the office", ["load.view"]).networks(["203.0.113.0/24".parse().unwrap()]);
+    let bound = tokens.create(bound).await.unwrap().reveal();
+    assert!(!use_it(&bound, &elsewhere).await);
+    assert_eq!(tokens.revoke_all(user).await.unwrap(), 2, "the one that was rotated away is over, and not revoked");
+    assert_eq!(
+        ana.told(),
+        [
+            "api_token.create success [0]",
+            "api_token.new_network success [2]",
+            "api_token.narrow success [0]",
+            "api_token.rotate success [0]",
+            "api_token.revoke success [0]",
+            "api_token.use denied [2]",
+            "api_token.create success [0]",
+            "api_token.use denied [2]",
+            "api_token.revoke_all success [0]",
+        ]
+    );
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What lies outside the database, so that whoever rules the database cannot rewrite the audit log unseen: the key that signs
-//! checkpoints, and the anchors that keep them.
+//! checkpoints, the anchors that keep them, and the report of the last restore drill.
 
 mod anchors;
 mod key;
+mod rehearsal;
 
 use std::{
     fs,
@@ -15,12 +16,14 @@ use tempfile::TempDir;
 
 pub use anchors::Anchors;
 pub use key::SIGNING_KEY;
+pub use rehearsal::{LastDrill, Rehearsal};
 
-/// The signing key and the anchors of one installation.
+/// The signing key, the anchors and the last drill of one installation.
 #[derive(Debug)]
 pub struct Evidence {
     pub(crate) signer: LocalSigner,
     pub(crate) anchors: Anchors,
+    pub(crate) rehearsal: Rehearsal,
     /// Goes with the process.
     pub(crate) temporary: Option<TempDir>,
 }
@@ -39,7 +42,7 @@ impl Evidence {
         let signer =
             key::from_environment().transpose().unwrap_or_else(|| key::in_file(&folder.join("checkpoint.key")))?;
         let anchors = Anchors::open(folder.join("checkpoints.jsonl"), anchor_url, signer_name()).await?;
-        Ok(Self { signer, anchors, temporary: None })
+        Ok(Self { signer, anchors, rehearsal: Rehearsal::in_folder(folder), temporary: None })
     }
 
     /// A key and an anchor file for data that end with the process.
@@ -50,7 +53,7 @@ impl Evidence {
         let folder = tempfile::tempdir().context("there is no temporary folder for the checkpoints")?;
         let signer = key::in_file(&folder.path().join("checkpoint.key"))?;
         let anchors = Anchors::open(folder.path().join("checkpoints.jsonl"), None, signer_name()).await?;
-        Ok(Self { signer, anchors, temporary: Some(folder) })
+        Ok(Self { signer, anchors, rehearsal: Rehearsal::in_folder(folder.path()), temporary: Some(folder) })
     }
 
     /// Where evidence lies by default for a server whose data last.

@@ -18,13 +18,15 @@ use stockade::{
     },
     bridge::{PLATFORM, Trail},
     posture::Observation,
+    tenant_guard,
 };
+use uuid::Uuid;
 
 use crate::{
     app::App,
     controls,
-    evidence::{Anchors, Evidence},
-    seed,
+    evidence::{Anchors, Evidence, Rehearsal},
+    seed::PLATFORM as OWN,
 };
 
 /// How often a checkpoint is made. What is rewritten between two of them is not seen.
@@ -38,10 +40,13 @@ pub struct Watch {
     checkpointer: Checkpointer<LocalSigner>,
     key: VerifierKey,
     anchors: Anchors,
+    rehearsal: Rehearsal,
     trail: Trail,
     checkpointed: Mutex<Option<Checkpointed>>,
     verified: Mutex<BTreeMap<TenantId, Verified>>,
-    doors: Mutex<Vec<Observation>>,
+    told: Mutex<BTreeMap<&'static str, Vec<Observation>>>,
+    /// Held while the isolation is attacked: once is enough for everybody who looks meanwhile.
+    pub(crate) attacking: tokio::sync::Mutex<()>,
     _temporary: Option<tempfile::TempDir>,
 }
 
@@ -74,15 +79,17 @@ pub struct Verified {
 
 impl Watch {
     pub(crate) fn new(evidence: Evidence, trail: Trail) -> Self {
-        let Evidence { signer, anchors, temporary } = evidence;
+        let Evidence { signer, anchors, rehearsal, temporary } = evidence;
         Self {
             key: signer.key().clone(),
             checkpointer: Checkpointer::new(signer),
             anchors,
+            rehearsal,
             trail,
             checkpointed: Mutex::default(),
             verified: Mutex::default(),
-            doors: Mutex::default(),
+            told: Mutex::default(),
+            attacking: tokio::sync::Mutex::default(),
             _temporary: temporary,
         }
     }
@@ -97,6 +104,12 @@ impl Watch {
     #[must_use]
     pub fn anchors(&self) -> &Anchors {
         &self.anchors
+    }
+
+    /// The report of the last restore drill.
+    #[must_use]
+    pub fn rehearsal(&self) -> &Rehearsal {
+        &self.rehearsal
     }
 
     /// What the last attempt to make a checkpoint found, in this process.
@@ -143,13 +156,13 @@ impl Watch {
         Ok(report)
     }
 
-    /// What the last test of the limits found, in this process.
-    pub(crate) fn doors(&self) -> Vec<Observation> {
-        self.doors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What a measurement found the last time, in this process: one that is not made for each page.
+    pub(crate) fn told(&self, measurement: &'static str) -> Vec<Observation> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).get(measurement).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn keep_doors(&self, seen: Vec<Observation>) {
-        *self.doors.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    pub(crate) fn tell(&self, measurement: &'static str, seen: Vec<Observation>) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(measurement, seen);
     }
 
     fn note(&self, found: Found) {
@@ -215,20 +228,44 @@ impl App {
         Ok(())
     }
 
-    /// Assesses every tenant of the business that was not assessed today (UTC), and records it in the tenant's log.
+    /// Assesses every customer that was not assessed today (UTC), and records it in the customer's log. One that cannot be assessed keeps
+    /// no other from it.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer: the first error.
     pub async fn assess_due(&self) -> Result<()> {
-        for tenant in seed::TENANTS {
-            let now = Utc::now();
-            let recorded = controls::earlier(self, tenant.id, now).await?;
-            let today = recorded.snapshots.iter().any(|earlier| earlier.at().date_naive() == now.date_naive());
-            if !today && recorded.unsealed == 0 {
-                controls::record(self, tenant.id).await?;
-            }
+        // No login reads the rows of all tenants. The sealer sees whose logs there are, and a tenant is made with an entry of its own;
+        // which of them are customers each says in its own scope.
+        let logs = tenants(&mut *self.sealer().await?).await?;
+        let mut done = Ok(());
+        for tenant in logs {
+            done = done.and(self.assess_if_due(tenant.into()).await);
+        }
+        done
+    }
+
+    async fn assess_if_due(&self, tenant: Uuid) -> Result<()> {
+        let now = Utc::now();
+        if !self.is_customer(tenant).await? {
+            return Ok(());
+        }
+        let recorded = controls::earlier(self, tenant, now).await?;
+        let today = recorded.snapshots.iter().any(|earlier| earlier.at().date_naive() == now.date_naive());
+        if !today && recorded.unsealed == 0 {
+            controls::record(self, tenant).await?;
         }
         Ok(())
+    }
+
+    /// Logs belong to the bridge and to the platform's own staff too, who have no business here.
+    async fn is_customer(&self, tenant: Uuid) -> Result<bool> {
+        if tenant.is_nil() || tenant == OWN.id {
+            return Ok(false);
+        }
+        let mut tx = self.tenants.read(tenant_guard::TenantId::new(tenant)).await?;
+        let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM freight.tenants").fetch_optional(&mut tx).await?;
+        tx.close().await?;
+        Ok(found.is_some())
     }
 
     /// Makes checkpoints, verifies and assesses, again and again. Runs until the task is dropped.

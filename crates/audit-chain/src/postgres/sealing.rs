@@ -71,8 +71,8 @@ pub struct Sealed {
 // An arbitrary constant: the first eight bytes of SHA-256("stockade.audit_chain.sealer").
 const LOCK: i64 = i64::from_be_bytes([0x46, 0x3c, 0x65, 0x0c, 0x8e, 0xf7, 0x37, 0xc8]);
 
-// How long the sealer waits for one tenant's head.
-const PATIENCE: &str = "100ms";
+// How long the sealer waits for one tenant's head. Not by `set_config`, which a hardened database gives to nobody.
+const PATIENCE: &str = "SET LOCAL lock_timeout = '100ms'";
 
 // A queue row without an entry stays where it is: it is what remains of an entry that was removed
 // before it was sealed.
@@ -177,7 +177,7 @@ impl Sealer {
             sealed.standby = true;
             return Ok(());
         };
-        sqlx::query("SELECT set_config('lock_timeout', $1, true)").bind(PATIENCE).execute(&mut *tx).await?;
+        sqlx::raw_sql(PATIENCE).execute(&mut *tx).await?;
         let queue = self.take(&mut tx, &[], Some(tenant.into())).await?;
         match wait_for_head(&mut tx, tenant).await {
             Ok(heads) if heads.contains_key(&tenant) => write(tx, heads, queue, sealed).await,

@@ -36,9 +36,9 @@ const COLUMNS: [&str; 24] = [
 /// Writes rows as CSV (RFC 4180): a line of column names, lines that end in CR LF, cells quoted
 /// where they must be, times in UTC.
 ///
-/// A cell that a spreadsheet would take for a formula, because it begins with `=`, `+`, `-`, `@`, a
-/// tab, CR or LF, is prefixed with `'` (OWASP, CSV Injection). So the result is for reading, and
-/// nothing can be verified with it.
+/// A cell that a spreadsheet would take for a formula is prefixed with `'` (OWASP, CSV Injection): one
+/// that begins with `=`, `+`, `-`, `@` or one of their full-width forms, with white space before them
+/// or without, or with a tab, CR or LF. So the result is for reading, and nothing can be verified with it.
 #[must_use]
 pub fn csv(rows: &[AuditRow]) -> String {
     let mut out = String::new();
@@ -105,8 +105,11 @@ fn write_line<'a>(out: &mut String, cells: impl IntoIterator<Item = Cow<'a, str>
     out.push_str("\r\n");
 }
 
+/// What a spreadsheet takes for the beginning of a formula, or passes over before one.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}'];
+
 fn write_cell(out: &mut String, cell: &str) {
-    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" };
+    let guard = if cell.trim_start().starts_with(FORMULA) || cell.starts_with(FORMULA) { "'" } else { "" };
     if cell.contains(['"', ',', '\r', '\n']) {
         out.extend(["\"", guard, &cell.replace('"', "\"\""), "\""]);
     } else {

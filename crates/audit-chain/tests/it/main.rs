@@ -24,6 +24,7 @@ mod evidence;
 mod export;
 mod forget;
 mod gate;
+mod hardened;
 mod health;
 mod migration;
 mod partition;

@@ -1,4 +1,4 @@
-//! The controls `rls.enabled`, `rls.forced` and `rls.policies`, table by table.
+//! The controls `rls.enabled`, `rls.forced` and `rls.policies`, table by table, and `rls.role`.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,18 @@ use sqlx::PgConnection;
 use super::{
     RlsScope,
     policy::{self, Policy},
+    read_only::{close, open, unreadable},
     role,
 };
 use crate::{
+    collector::{Collector, from_fn},
     control::ControlId,
     observation::{Observation, Subject},
 };
 
-pub(super) const NAME: &str = "postgres.rls";
+const NAME: &str = "postgres.rls";
 
-pub(super) const CONTROLS: [ControlId; 4] =
+const CONTROLS: [ControlId; 4] =
     [ControlId::RLS_ENABLED, ControlId::RLS_FORCED, ControlId::RLS_POLICIES, ControlId::RLS_ROLE];
 
 const TABLES: &str = "
@@ -50,11 +52,31 @@ struct Table {
     forced: bool,
 }
 
-pub(super) fn schema_subject(scope: &RlsScope) -> Subject {
+/// Measures `rls.enabled`, `rls.forced`, `rls.policies` and `rls.role`.
+///
+/// - `rls.enabled`: each tenant table has row-level security; a foreign table cannot have it and fails.
+/// - `rls.forced`: it binds the owner too. The flag without row-level security itself has no effect and fails.
+/// - `rls.policies`: for each command that a policy opens to the application's role, what may be read and what may be written is
+///   bound to the tenant column: by a restrictive policy, or by every permissive one. A missing `WITH CHECK` is
+///   `USING`, as in PostgreSQL. A command that no policy opens is refused by PostgreSQL, and listed.
+/// - `rls.role`: the role is no superuser and has neither BYPASSRLS nor CREATEROLE; it owns no tenant table and is a member of no role
+///   that does or that bypasses. Every view and materialised view of any schema that reads a tenant table directly and that the role may use
+///   has `security_invoker` (a materialised view cannot, and fails).
+///
+/// Failures of the flags carry the statement that mends them, with identifiers quoted by PostgreSQL.
+pub fn rls<'a>(connection: &'a mut PgConnection, scope: &'a RlsScope) -> impl Collector + 'a {
+    from_fn(NAME, &CONTROLS, async move |at| {
+        let mut reading = open(connection).await?;
+        let seen = measure(&mut reading, scope, at).await.map_err(unreadable);
+        close(reading, seen).await
+    })
+}
+
+fn schema_subject(scope: &RlsScope) -> Subject {
     Subject::new(format!("schema {}", scope.schema()))
 }
 
-pub(super) async fn measure(
+async fn measure(
     reading: &mut PgConnection,
     scope: &RlsScope,
     at: DateTime<Utc>,

@@ -3,12 +3,16 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::read_only::{close, open, unreadable};
 use crate::{
+    collector::{Collector, from_fn},
     control::ControlId,
     observation::{Observation, Subject},
 };
 
-pub(super) const NAME: &str = "postgres.transport";
+const NAME: &str = "postgres.transport";
+
+const CONTROLS: [ControlId; 1] = [ControlId::TRANSPORT_TLS];
 
 const READ: &str = "
     SELECT s.ssl, s.version, s.bits, inet_client_addr() IS NOT NULL AS over_network
@@ -17,19 +21,28 @@ const READ: &str = "
 
 /// The last hop into the database, as the server sees it.
 #[derive(Debug, sqlx::FromRow)]
-pub(super) struct Hop {
+struct Hop {
     ssl: Option<bool>,
     version: Option<String>,
     bits: Option<i32>,
     over_network: bool,
 }
 
-pub(super) async fn read(connection: &mut PgConnection) -> Result<Hop, sqlx::Error> {
-    sqlx::query_as(READ).fetch_one(connection).await
+/// Measures the database's half of `transport.tls`: whether this very connection uses TLS 1.3, after `pg_stat_ssl`.
+///
+/// A connection without TLS fails, on the loopback address too. A Unix socket carries no TLS and crosses no network: it says
+/// nothing about how the application connects in production, and is unknown.
+pub fn transport(connection: &mut PgConnection) -> impl Collector {
+    from_fn(NAME, &CONTROLS, async move |at| {
+        let mut reading = open(connection).await?;
+        let hop: Result<Hop, _> = sqlx::query_as(READ).fetch_one(&mut *reading).await.map_err(unreadable);
+        let hop = close(reading, hop).await?;
+        Ok(vec![hop.judge(Subject::new("connection to the database"), at)])
+    })
 }
 
 impl Hop {
-    pub(super) fn judge(self, subject: Subject, at: DateTime<Utc>) -> Observation {
+    fn judge(self, subject: Subject, at: DateTime<Utc>) -> Observation {
         let tls = ControlId::TRANSPORT_TLS;
         let seen = match (self.ssl, self.version.as_deref()) {
             (Some(true), Some("TLSv1.3")) => Observation::pass(tls, subject, at),

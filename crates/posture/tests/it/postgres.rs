@@ -12,7 +12,7 @@ use stockade_posture::{
     postgres::{self, RlsScope},
 };
 
-use crate::support::shortfalls;
+use crate::support::{measured, shortfalls};
 
 /// Roles belong to the cluster and tests run at the same time: each statement tolerates that another test was faster.
 const ROLES: &str = "
@@ -85,7 +85,7 @@ async fn sound(pool: &PgPool) -> PgConnection {
 async fn broken(pool: &PgPool, change: &'static str) -> Vec<Observation> {
     let mut connection = sound(pool).await;
     sqlx::raw_sql(change).execute(&mut connection).await.unwrap();
-    postgres::rls(&mut connection, &scope()).await
+    measured(postgres::rls(&mut connection, &scope())).await
 }
 
 fn remedies(seen: &[Observation]) -> Vec<&str> {

@@ -63,8 +63,8 @@ pub(super) async fn read(
             JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             LEFT JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_policy'::regclass AND d.objoid = p.oid
-           CROSS JOIN LATERAL (SELECT 'stockade ' || encode(sha256(convert_to(concat_ws(E'\n', pg_get_expr(p.polqual, p.polrelid),
-                                     pg_get_expr(p.polwithcheck, p.polrelid)), 'UTF8')), 'hex') || E'\n' AS mark) m
+           CROSS JOIN LATERAL (SELECT 'stockade ' || encode(sha256(convert_to(concat_ws(E'\n', pg_get_expr(p.polqual, p.polrelid, true),
+                                     pg_get_expr(p.polwithcheck, p.polrelid, true)), 'UTF8')), 'hex') || E'\n' AS mark) m
            WHERE n.nspname = $1",
     )
     .bind(schema)

@@ -102,7 +102,8 @@ impl fmt::Display for Part {
 
 /// What a drill compares, read from one database at one moment. Made by [`Schema::snapshot`].
 ///
-/// It holds no row, only counts and digests, and the identities of tenants. With feature `serde` it can be written beside a
+/// Conditions are as PostgreSQL prints them with the fewest parentheses: it reads `a AND b` at the head of a longer `AND` back as one
+/// list, and with all of them the two would differ. It holds no row, only counts and digests, and the identities of tenants. With feature `serde` it can be written beside a
 /// backup when the backup is made, and the drill held against it later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -45,7 +45,8 @@ pub(super) fn of(column: &Column, numbers: Numbers, variant: u32) -> Option<Stri
         "timestamp" | "timestamptz" => format!("{}-01-01 00:00:{variant:02}", 2001 + numbers.below(900, 0)),
         "time" | "timetz" => format!("00:00:{variant:02}"),
         "interval" => format!("{variant} seconds"),
-        "bytea" => format!("\\x{}", numbers.hex(variant)),
+        // As long as a hash.
+        "bytea" => format!("\\x{0}{0}", numbers.hex(variant)),
         "json" | "jsonb" => "{}".to_owned(),
         "xml" => "<x/>".to_owned(),
         "inet" | "cidr" => format!("10.{}.{}.{variant}", numbers.below(250, 0), numbers.below(240, 3)),

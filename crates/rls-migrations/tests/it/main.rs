@@ -18,6 +18,7 @@ mod keys;
 mod lease;
 mod lint;
 mod observed;
+mod parentheses;
 mod partitions;
 mod period_close;
 mod period_race;

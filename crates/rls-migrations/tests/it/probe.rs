@@ -9,7 +9,7 @@ use stockade_rls_migrations::{Attempt, ErrorKind, Probe, Roles, Schema, Verdict,
 
 use crate::probe_support::{declared, leaked, login, sound, untested, verdict};
 use crate::snapshot::{assert_same, catalogue};
-use crate::support::{A, B, TABLES, apply, connect, freight, protected, run, text};
+use crate::support::{A, B, TABLES, apply, apply_all, connect, freight, protected, run, text};
 
 #[sqlx::test]
 async fn a_sound_schema_leaks_nothing(pool: PgPool) {
@@ -370,4 +370,46 @@ async fn a_table_of_tenants_is_no_oracle_for_its_children(pool: PgPool) {
     let report = schema.probe(&mut conn, &Probe::new()).await.unwrap();
     assert!(report.is_isolated(), "{report}");
     assert_eq!(*verdict(&report, Attempt::Select, "freight.users"), Verdict::Held);
+}
+
+/// A tenant has one row, which is there already; and what must be sealed is copied beside a key as long as a hash.
+#[sqlx::test]
+async fn a_table_with_one_row_a_tenant_can_be_tested(pool: PgPool) {
+    const TABLE: &str = "freight.profile";
+    let mut conn = sound(&pool).await;
+    let table =
+        "CREATE TABLE freight.profile (tenant_id uuid PRIMARY KEY, digest bytea CHECK (octet_length(digest) > 16),
+                     sealed bytea NOT NULL CHECK (get_byte(sealed, 0) = 1), UNIQUE (tenant_id, digest));
+                 INSERT INTO freight.profile VALUES (gen_random_uuid(), sha256('x'), '\\x0102')";
+    run(&mut conn, table).await.unwrap();
+    let schema = declared().tenant_table("profile", by("tenant_id"));
+    apply_all(&schema, &mut conn).await;
+    let attempts = [Attempt::Select, Attempt::Insert, Attempt::Update, Attempt::Move, Attempt::Delete];
+    let report = schema.probe(&mut conn, &Probe::new()).await.unwrap();
+    for attempt in attempts {
+        assert_eq!(*verdict(&report, attempt, TABLE), Verdict::Held, "{attempt}");
+    }
+    run(&mut conn, "DROP POLICY stockade_tenant ON freight.profile").await.unwrap();
+    let report = schema.probe(&mut conn, &Probe::new()).await.unwrap();
+    for attempt in attempts {
+        assert_eq!(*verdict(&report, attempt, TABLE), Verdict::Leaked, "{attempt}");
+    }
+}
+
+/// A row that collides with its own tenant's says nothing about a parent of another one.
+#[sqlx::test]
+async fn a_collision_within_the_tenant_is_no_leak_of_a_parent(pool: PgPool) {
+    const KEY: &str = "freight.paid.paid_driver";
+    let mut conn = sound(&pool).await;
+    let table = "CREATE TABLE freight.drivers (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+                 CREATE TABLE freight.paid (tenant_id uuid, id int, load_id int NOT NULL, driver_id int NOT NULL, PRIMARY KEY (tenant_id, id),
+                     UNIQUE (tenant_id, load_id), FOREIGN KEY (tenant_id, load_id) REFERENCES freight.loads (tenant_id, id),
+                     CONSTRAINT paid_driver FOREIGN KEY (tenant_id, driver_id) REFERENCES freight.drivers (tenant_id, id))";
+    run(&mut conn, table).await.unwrap();
+    let schema = declared().tenant_table("drivers", by("tenant_id")).tenant_table("paid", by("tenant_id"));
+    apply_all(&schema, &mut conn).await;
+    let report = schema.probe(&mut conn, &Probe::new()).await.unwrap();
+    assert!(report.leaks().next().is_none(), "{report}");
+    let of_parent = verdict(&report, Attempt::ForeignKeyOracle, KEY);
+    assert!(matches!(of_parent, Verdict::Untested(why) if why.contains("23505")), "{of_parent:?}");
 }

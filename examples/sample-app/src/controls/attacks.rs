@@ -13,7 +13,7 @@ const NAME: &str = "freight.attacks";
 const CONTROLS: [ControlId; 1] = [ControlId::RLS_PROBE];
 
 /// One tenant's attempts on another, through the login of requests. Each is undone.
-pub(super) fn probe(app: &App, tenant: Uuid) -> impl Collector {
+pub(super) fn attempts(app: &App, tenant: Uuid) -> impl Collector {
     from_fn(NAME, &CONTROLS, async move |at: DateTime<Utc>| {
         let failed = |cause: anyhow::Error| Error::unavailable_because("the attempts could not be made", cause);
         let reach = reach::whole_tenant().map_err(|error| failed(error.into()))?;

@@ -12,6 +12,7 @@ use crate::{
     limits::{CODE_ADDRESS, Limits, RESET_ACCOUNT, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
 };
 
+const DOORS: &str = "limits at the doors";
 /// How long a test of the limits is told again. Each test is a breach of every rule, and as such an entry of the platform's log.
 const DOORS_EVERY: TimeDelta = TimeDelta::hours(1);
 
@@ -29,7 +30,7 @@ pub(super) async fn measure(app: &App, now: DateTime<Utc>) -> Vec<Observation> {
 }
 
 async fn tried(app: &App, now: DateTime<Utc>) -> Vec<Observation> {
-    let last = app.watch.doors();
+    let last = app.watch.told(DOORS);
     if !last.is_empty() && last.iter().all(|seen| now - seen.collected_at() < DOORS_EVERY) {
         return last;
     }
@@ -44,6 +45,6 @@ async fn tried(app: &App, now: DateTime<Utc>) -> Vec<Observation> {
         Limits::Memory(limiter) => measured(ratelimit::doors(limiter, doors), now).await,
         Limits::Redis(limiter) => measured(ratelimit::doors(limiter, doors), now).await,
     };
-    app.watch.keep_doors(seen.clone());
+    app.watch.tell(DOORS, seen.clone());
     seen
 }

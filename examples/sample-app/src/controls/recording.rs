@@ -34,7 +34,7 @@ pub async fn earlier(app: &App, tenant: Uuid, now: DateTime<Utc>) -> Result<Reco
 /// # Errors
 /// When the database fails.
 pub async fn record(app: &App, tenant: Uuid) -> Result<Assessment> {
-    let assessment = assess(app, tenant).await?;
+    let assessment = assess(app, tenant, None).await?;
     let mut tx = app.tenants.begin(TenantId::new(tenant)).await?;
     postgres::record(&mut tx, &history::entry(&assessment, tenant.into(), Actor::system("watch"))).await?;
     tx.commit().await?;

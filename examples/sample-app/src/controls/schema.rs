@@ -21,7 +21,7 @@ pub(super) async fn measure(app: &App, now: DateTime<Utc>) -> Result<Vec<Observa
     let mut administrator = app.administrator().await?;
     let (crates, own) = schema::migrators();
     seen.extend(measured(postgres::migrations(&mut administrator, crates.iter().chain([own])), now).await);
-    seen.extend(postgres::transport(&mut administrator).await);
+    seen.extend(measured(postgres::transport(&mut administrator), now).await);
     administrator.close().await?;
     Ok(seen)
 }

@@ -18,6 +18,7 @@ use stockade::{
     posture::{Assessment, render},
     ratelimit::Key,
     rbac::Resource,
+    session::tower::Visit,
 };
 use uuid::Uuid;
 
@@ -38,11 +39,11 @@ use crate::{
 pub(crate) use exports::{csv, json, markdown, oscal};
 
 /// `GET /posture`: measured while the page is made.
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
+pub(crate) async fn show(State(app): WebApp, visit: Visit, viewer: Viewer) -> Result<Markup, Problem> {
     let events = events(&app, &viewer).await?;
     let own = Resource::in_tenant(viewer.user.tenant_id);
     let may_record = viewer.looking.is_none() && viewer.actor.decide(Perm::PostureRecord, &own).is_allowed();
-    let (user, assessment) = measure(&app, viewer).await?;
+    let (user, assessment) = measure(&app, &visit, viewer).await?;
     let recorded = controls::earlier(&app, user.tenant_id, assessment.at()).await?;
     let content = html! {
         link rel="stylesheet" href="/posture.css";
@@ -59,9 +60,9 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
 }
 
 /// `POST /posture`: assesses, and records it in the audit log.
-pub(crate) async fn record(State(app): WebApp, visitor: SignedIn) -> Result<Response, Problem> {
+pub(crate) async fn record(State(app): WebApp, visit: Visit, visitor: SignedIn) -> Result<Response, Problem> {
     limited(&app, visitor.session.user.into()).await?;
-    match assessments::record(&app, &visitor).await? {
+    match assessments::record(&app, &visitor, &visit).await? {
         Ok(_) => Ok(Redirect::to("/posture").into_response()),
         Err(refused) => Err(refused.into()),
     }
@@ -114,12 +115,12 @@ fn recent(events: &[AuditRow]) -> Markup {
     }
 }
 
-async fn measure(app: &App, viewer: Viewer) -> Result<(User, Assessment), Problem> {
+async fn measure(app: &App, visit: &Visit, viewer: Viewer) -> Result<(User, Assessment), Problem> {
     let look = app.look(&viewer).await?;
     let own = Resource::in_tenant(viewer.user.tenant_id);
     look.require(app, Perm::PostureView, &own, ("posture", "dashboard"))?;
     // The measurements take connections of their own: this one is given back first.
     look.close().await?;
-    let assessment = controls::assess(app, viewer.user.tenant_id).await?;
+    let assessment = controls::assess(app, viewer.user.tenant_id, Some(visit)).await?;
     Ok((viewer.user, assessment))
 }

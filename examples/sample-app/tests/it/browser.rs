@@ -85,6 +85,11 @@ impl Browser {
         Self { cookies: self.cookies.clone(), ..Self::new(app) }
     }
 
+    /// What a cookie holds.
+    pub(crate) fn cookie(&self, name: &str) -> &str {
+        self.cookies.get(name).unwrap_or_else(|| panic!("no cookie `{name}`"))
+    }
+
     /// Forgets a cookie.
     pub(crate) fn drop_cookie(&mut self, name: &str) {
         assert!(self.cookies.remove(name).is_some(), "no cookie `{name}`");

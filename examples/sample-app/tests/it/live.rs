@@ -248,6 +248,24 @@ async fn a_page_ends_with_the_permission_to_see_it(pool: PgPool) {
     assert!(last.name == "end" && last.data.contains("may not see"), "{last:?}");
 }
 
+/// Nothing is written, so only the question that is asked while a page waits can end it.
+#[sqlx::test(migrations = false)]
+async fn a_page_that_is_idle_ends_with_the_permission_too(pool: PgPool) {
+    let app = following(&pool).await;
+    let accountant = Browser::signed_in(&app, &ACME, &ACCOUNTANT).await;
+    app.seal_now().await.unwrap();
+    let end = head(&pool, &ACME).await;
+    let mut audit = Stream::open(&accountant, "/audit/stream", Some(end)).await;
+    sqlx::query("UPDATE stockade.rbac_role_assignment SET role = 'viewer' WHERE user_id = $1")
+        .bind(ACME.person(&ACCOUNTANT))
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert!(audit.end().await.contains("may not see"));
+    app.seal_now().await.unwrap();
+    assert_eq!(head(&pool, &ACME).await, end, "nothing was written meanwhile");
+}
+
 #[sqlx::test(migrations = false)]
 async fn nobody_follows_what_they_may_not_see_and_to_follow_is_no_use_of_the_session(pool: PgPool) {
     let app = following(&pool).await;

@@ -7,6 +7,8 @@ mod administration;
 mod browser;
 mod checkpoints;
 mod chromium;
+mod dashboard;
+mod drills;
 mod encryption;
 mod exports;
 mod forms;

@@ -7,7 +7,10 @@ use sample_app::{
 };
 use sqlx::PgPool;
 
-use crate::browser::{Browser, app};
+use crate::{
+    browser::{Browser, app},
+    posture::seen,
+};
 
 /// Needs `pg_dump` of the server's version, which Debian's newest packages of a server do not bring.
 #[sqlx::test(migrations = false)]
@@ -29,6 +32,9 @@ async fn a_backup_is_restored_and_is_what_was_there(pool: PgPool) {
     assert!(copy.starts_with("freight_drill_"), "{text}");
     let there = "SELECT count(*) FROM pg_database WHERE datname = $1";
     assert_eq!(sqlx::query_scalar::<_, i64>(there).bind(copy).fetch_one(&pool).await.unwrap(), 0, "the copy is gone");
+    let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
+    let found = seen(&mut owner, "backup.restore").await;
+    assert!(found.contains("\"pass\"") && found.contains("audit chains"), "{found}");
 }
 
 #[sqlx::test(migrations = false)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use sample_app::{
     limits::DOWNLOAD_USER,
-    seed::{ACCOUNTANT, ACME, BRIGHT, DISPATCHER, OWNER},
+    seed::{ACCOUNTANT, ACME, BRIGHT, CEDAR, DISPATCHER, OWNER, TENANTS},
 };
 use serde_json::{Value, json};
 use sqlx::{PgPool, raw_sql};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::browser::{Browser, app};
 
 /// What the dashboard says of a control, its observations with it.
-async fn seen(owner: &mut Browser, control: &str) -> String {
+pub(crate) async fn seen(owner: &mut Browser, control: &str) -> String {
     let document: Value = serde_json::from_str(&owner.get("/posture.json").await.text).unwrap();
     let controls = document.get("controls").and_then(Value::as_array).unwrap();
     let found = controls.iter().find(|found| found.get("id").and_then(Value::as_str) == Some(control));
@@ -140,6 +140,51 @@ async fn the_watch_records_each_tenant_once_a_day(pool: PgPool) {
     assert!(rows.iter().all(|row| row.1 == "watch"), "{rows:?}");
 }
 
+/// A customer that moves in while the application runs is assessed like those that were there; logs that are no customer's are not.
+#[sqlx::test(migrations = false)]
+async fn a_tenant_that_is_made_later_is_assessed_too(pool: PgPool) {
+    let app = app(&pool).await;
+    let late = Uuid::from_u128(0xde1 << 116 | 4);
+    let assessed = async || -> BTreeSet<Uuid> {
+        app.assess_due().await.unwrap();
+        app.seal_now().await.unwrap();
+        let recorded = "SELECT tenant_id FROM stockade.audit_entry WHERE action = 'posture.assess'";
+        sqlx::query_scalar(recorded).fetch_all(&pool).await.unwrap().into_iter().collect()
+    };
+    let provision = |tenant: Uuid| Entry::new(tenant.into(), Actor::system("sales"), "tenant.provision");
+    // A log alone makes no customer.
+    let stray = Uuid::from_u128(0xdead << 112 | 5);
+    app.trail.send(stray.into(), provision(stray));
+    app.seal_now().await.unwrap();
+    assert_eq!(assessed().await, TENANTS.iter().map(|tenant| tenant.id).collect());
+
+    sqlx::query("INSERT INTO freight.tenants VALUES ($1, 'Delta Haulage', 'delta')")
+        .bind(late)
+        .execute(&pool)
+        .await
+        .unwrap();
+    app.trail.send(late.into(), provision(late));
+    app.seal_now().await.unwrap();
+    assert_eq!(assessed().await, TENANTS.iter().map(|tenant| tenant.id).chain([late]).collect());
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_tenant_that_cannot_be_assessed_keeps_no_other_from_it(pool: PgPool) {
+    let app = app(&pool).await;
+    raw_sql(
+        "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not this one''; END';
+        CREATE TRIGGER refuse BEFORE INSERT ON stockade.audit_entry FOR EACH ROW
+            WHEN (NEW.action = 'posture.assess' AND NEW.tenant_id::text LIKE 'ac3e%') EXECUTE FUNCTION public.refuse()",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert!(app.assess_due().await.is_err());
+    let recorded = "SELECT tenant_id FROM stockade.audit_entry WHERE action = 'posture.assess' ORDER BY 1";
+    let tenants: Vec<Uuid> = sqlx::query_scalar(recorded).fetch_all(&pool).await.unwrap();
+    assert_eq!(tenants, [BRIGHT.id, CEDAR.id]);
+}
+
 /// An entry that was put in by other means is named and does not count.
 #[sqlx::test(migrations = false)]
 async fn an_assessment_that_nobody_made_is_named_and_does_not_count(pool: PgPool) {
@@ -180,6 +225,25 @@ async fn exports_and_recording_need_their_permission_and_are_limited(pool: PgPoo
         let page = accountant.get(path).await;
         assert!(page.status == StatusCode::TOO_MANY_REQUESTS && page.retry_after.is_some(), "{path}");
     }
+}
+
+#[sqlx::test(migrations = false)]
+async fn recording_ends_at_its_limit(pool: PgPool) {
+    let app = app(&pool).await;
+    let mut owner = Browser::signed_in(&app, &ACME, &OWNER).await;
+    let recorded = async || -> i64 {
+        let entries = "SELECT count(*) FROM stockade.audit_entry WHERE action = 'posture.assess'";
+        sqlx::query_scalar(entries).fetch_one(&pool).await.unwrap()
+    };
+    assert_eq!(owner.post("/posture", &[]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(recorded().await, 1, "the control");
+    let person = || [(DOWNLOAD_USER, Key::user(ACME.person(&OWNER).as_bytes()))];
+    while app.limits.check(&person()).await.unwrap().allowed {}
+    let refused = owner.post("/posture", &[]).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.retry_after.is_some());
+    assert_eq!(recorded().await, 1);
+    assert_eq!(owner.get("/posture").await.status, StatusCode::OK, "to look is no download");
 }
 
 /// A tenant's page, exports and entry say nothing of another: no name, no identifier, none of its assessments.

@@ -77,15 +77,37 @@ fn guards_formulas() {
     assert_eq!((cell("seq"), cell("ip"), cell("before")), ("7", "192.0.2.7", ""));
 }
 
+/// Each beginning of a formula is guarded wherever a person's text can stand; what only looks like one further on is left alone.
+#[test]
+fn each_beginning_of_a_formula_is_guarded() {
+    let guarded = |text: &str| {
+        let lines = read(&csv(&[AuditRow { user_agent: Some(text.to_owned()), ..row() }]));
+        lines[1][COLUMNS.iter().position(|column| *column == "user_agent").unwrap()].clone()
+    };
+    for sign in ["=", "+", "-", "@", "＝", "＋", "－", "＠"] {
+        for before in ["", " ", "   ", "\t", "\r", "\n", " \t", "\r\n ", "\u{a0}", "\u{3000}", "\u{2009}"] {
+            let formula = format!("{before}{sign}cmd|'/C calc'!A0");
+            assert_eq!(guarded(&formula), format!("'{formula}"), "{formula:?}");
+        }
+    }
+    for before in ["\t", "\r", "\n"] {
+        assert_eq!(guarded(&format!("{before}curl")), format!("'{before}curl"), "{before:?}");
+    }
+    for harmless in ["a=b", "ana@acme.test", "1-2", " curl", "", "'", "'=1"] {
+        assert_eq!(guarded(harmless), harmless);
+    }
+}
+
 proptest! {
     #[test]
-    fn any_cell_reads_back_and_none_is_a_formula(cells in prop::collection::vec("[=+@\\-\t\r\n\",a'é ]{0,4}", 1..4)) {
+    fn any_cell_reads_back_and_none_is_a_formula(cells in prop::collection::vec("[=+@\\-＝＋－＠\t\r\n\",a'é \u{a0}]{0,4}", 1..4)) {
         let mut text = String::new();
         write_line(&mut text, cells.iter().map(|cell| cell.as_str().into()));
         let lines = read(&text);
         prop_assert_eq!(lines.len(), 1);
         for (read, cell) in lines[0].iter().zip(&cells) {
-            prop_assert!(!read.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']));
+            prop_assert!(!read.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{read:?}");
+            prop_assert!(!read.starts_with(['\t', '\r', '\n']), "{read:?}");
             let guarded = format!("'{cell}");
             prop_assert!(read == cell || *read == guarded);
         }

@@ -6,10 +6,10 @@ use stockade_posture::{
     postgres::{self, RlsScope},
 };
 
-use super::{broken, remedies, shortfalls, sound};
+use super::{broken, measured, remedies, shortfalls, sound};
 
 async fn role_of(pool: &PgPool, role: &str) -> (String, Option<String>) {
-    let seen = postgres::rls(&mut sound(pool).await, &RlsScope::new("freight", "tenant_id", role)).await;
+    let seen = measured(postgres::rls(&mut sound(pool).await, &RlsScope::new("freight", "tenant_id", role))).await;
     let role = seen
         .into_iter()
         .find(|o| o.control() == ControlId::RLS_ROLE && o.subject().as_str().starts_with("role"))

@@ -3,11 +3,11 @@
 use sqlx::PgPool;
 use stockade_posture::{Assessment, ControlId, Standing, postgres};
 
-use super::{broken, remedies, scope, shortfalls, sound};
+use super::{broken, measured, remedies, scope, shortfalls, sound};
 
 #[sqlx::test]
 async fn a_sound_schema_passes(pool: PgPool) {
-    let seen = postgres::rls(&mut sound(&pool).await, &scope()).await;
+    let seen = measured(postgres::rls(&mut sound(&pool).await, &scope())).await;
     assert_eq!(shortfalls(&seen), Vec::<String>::new());
     let names = |id| seen.iter().filter(|o| o.control() == id).map(|o| o.subject().as_str()).collect::<Vec<_>>();
     let tables = ["freight.\"Odd Name\"", "freight.event", "freight.event_2026", "freight.loads"];

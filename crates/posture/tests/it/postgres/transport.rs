@@ -3,6 +3,8 @@
 use sqlx::PgPool;
 use stockade_posture::{Outcome, postgres};
 
+use super::measured;
+
 /// The server of the tests has no TLS, so this is the schema broken on purpose; the judgement of a connection with TLS is tested
 /// beside the collector.
 #[sqlx::test]
@@ -14,7 +16,7 @@ async fn a_connection_without_tls_is_found(pool: PgPool) {
         .fetch_one(&mut *connection)
         .await
         .unwrap();
-    let seen = postgres::transport(&mut connection).await;
+    let seen = measured(postgres::transport(&mut connection)).await;
     let expected = match (encrypted, over_network) {
         (true, _) => Outcome::Pass,
         (false, true) => Outcome::Fail { reason: "the connection is not encrypted".into() },

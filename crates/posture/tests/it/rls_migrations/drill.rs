@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use sqlx::PgPool;
 use stockade_posture::{
-    Assessment, ControlId, Observation, Standing,
+    Assessment, ControlId, Fact, Observation, Standing,
     rls_migrations::{restore_drill, restored},
 };
 use stockade_rls_migrations::{Drill, DrillReport};
@@ -43,6 +43,39 @@ async fn a_green_drill_passes_and_runs_out(pool: PgPool) {
     // The observation of today is stale by itself after the 90 days that the control gives it.
     let later = Assessment::builder(now + TimeDelta::days(91)).observe([seen]).build();
     assert_eq!(later.result(ControlId::BACKUP_RESTORE).unwrap().standing(), Standing::InProgress);
+}
+
+#[sqlx::test]
+async fn the_evidence_says_when_and_what_was_compared(pool: PgPool) {
+    let report = drill(&pool, "SELECT").await.check("audit chains", async { Ok("3 chains".to_owned()) }).await;
+    let seen = restored(&report.signed_off_by("R. Jansen"), Utc::now());
+    let fact = |name: &str| seen.facts().get(name).cloned().unwrap();
+    assert_eq!(fact("drilled_on"), Fact::from(seen.collected_at().date_naive().to_string()));
+    assert_eq!(fact("checks"), Fact::from("audit chains"));
+    let (Fact::Name(compared), Fact::Count(objects)) = (fact("compared"), fact("objects")) else { panic!("{seen:?}") };
+    for part in ["policies", "rows", "triggers"] {
+        assert!(compared.split(", ").any(|named| named == part), "{compared}");
+    }
+    assert!(objects > 20, "{objects}");
+}
+
+/// What every tenant may read of a drill names no tenant.
+#[sqlx::test]
+async fn a_row_that_differs_is_told_by_its_table(pool: PgPool) {
+    const TENANT: &str = "018f0000-0000-7000-8000-00000000000a";
+    sound(&pool).await;
+    change(&pool, "INSERT INTO freight.loads VALUES ('018f0000-0000-7000-8000-00000000000a', 1, 'x')").await;
+    let mut connection = pool.acquire().await.unwrap();
+    let before = freight().snapshot(&mut connection).await.unwrap();
+    change(&pool, "UPDATE freight.loads SET name = 'y'").await;
+    let report = Drill::new().compare(&before, &freight().snapshot(&mut connection).await.unwrap());
+    assert!(report.to_markdown().contains(TENANT), "the control: the report names it");
+    let seen = restored(&report.signed_off_by("R. Jansen"), Utc::now());
+    assert_eq!(
+        line(&seen),
+        "backup.restore restore of db fail: what was restored differs from its source: rows freight.loads"
+    );
+    assert!(!format!("{seen:?}").contains(TENANT));
 }
 
 #[sqlx::test]

@@ -1,6 +1,6 @@
 -- A constraint's own triggers have names that are different in each database.
 SELECT format('%I.%I.%I', n.nspname, c.relname, coalesce(k.conname, t.tgname)),
-       string_agg('enabled ' || t.tgenabled::text || CASE WHEN t.tgisinternal THEN '' ELSE ' ' || pg_get_triggerdef(t.oid) END, '; '
+       string_agg('enabled ' || t.tgenabled::text || CASE WHEN t.tgisinternal THEN '' ELSE ' ' || pg_get_triggerdef(t.oid, true) END, '; '
                   ORDER BY t.tgenabled, t.tgtype)
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid

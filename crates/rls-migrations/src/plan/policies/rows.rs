@@ -33,8 +33,9 @@ pub(super) fn wanted(model: &Model, table: &Table, rule: &RowRule) -> Wanted {
     }
 }
 
-/// Leaves what was declared in the policy's comment, behind a digest of how PostgreSQL wrote it down. The digest is taken with the search
-/// path under which the catalogue is read, because names are qualified by it.
+/// Leaves what was declared in the policy's comment, behind a digest of how PostgreSQL wrote it down, with the fewest parentheses, so that
+/// a restored one has the same. The digest is taken with the search path under which the catalogue is read, because names are
+/// qualified by it.
 pub(super) fn record(model: &Model, table: &Table, name: &Ident, declared: &str) -> Sql {
     let body = sql!(
         "
@@ -44,8 +45,8 @@ BEGIN
   SET LOCAL search_path = pg_catalog;
   EXECUTE (
     SELECT format('COMMENT ON POLICY %I ON %I.%I IS %L', p.polname, n.nspname, c.relname,
-                  'stockade ' || encode(sha256(convert_to(concat_ws(E'\\n', pg_get_expr(p.polqual, p.polrelid),
-                    pg_get_expr(p.polwithcheck, p.polrelid)), 'UTF8')), 'hex') || E'\\n' || {declared})
+                  'stockade ' || encode(sha256(convert_to(concat_ws(E'\\n', pg_get_expr(p.polqual, p.polrelid, true),
+                    pg_get_expr(p.polwithcheck, p.polrelid, true)), 'UTF8')), 'hex') || E'\\n' || {declared})
       FROM pg_catalog.pg_policy p
       JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
