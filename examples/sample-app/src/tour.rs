@@ -19,7 +19,7 @@ use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
 use stockade::{
-    audit_chain::RequestContext,
+    bridge::request::Asked,
     session::{ClientInfo, Session},
 };
 
@@ -159,12 +159,8 @@ fn client() -> ClientInfo {
     ClientInfo { ip: std::net::IpAddr::from([203, 0, 113, 7]), user_agent: Some("tour".to_owned()) }
 }
 
-fn request(method: &str, endpoint: &str) -> RequestContext {
-    RequestContext::new()
-        .ip(client().ip)
-        .user_agent("tour")
-        .endpoint(method, endpoint)
-        .request_id(uuid::Uuid::now_v7().to_string())
+fn request(method: &str, endpoint: &str) -> Asked {
+    Asked::from(&client()).at(method, endpoint)
 }
 
 /// The seeded password.

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     app::App,
     authority::Viewer,
+    desk::Look,
     domain::{
         attacks::{self, Attempt, Outcome},
         lanes::{self, Lane, Reaches},
@@ -32,21 +33,21 @@ use crate::{
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// `GET /isolation`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let reaches = reaches(&app, &viewer).await?;
-    Ok(render(&app, &viewer.user, &reaches, &[]))
+pub(crate) async fn show(State(app): WebApp, mut look: Look) -> Result<Markup, Problem> {
+    let reaches = lanes::reaches(&mut look).await?;
+    Ok(render(&app, &look.close().await?, &reaches, &[]))
 }
 
 /// `POST /isolation`: every attempt of this tenant on another one.
 pub(crate) async fn attack(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
     let mut desk = app.desk(&visitor).await?;
-    let user = desk.user.clone();
+    let (user, attacker) = (desk.user.clone(), desk.principal()?);
     let entry = desk.entry("isolation.probe").entity("tenant", user.tenant_id.to_string());
     desk.record(&entry).await?;
     desk.commit(&app).await?;
     let victim =
         seed::TENANTS.iter().find(|tenant| tenant.id != user.tenant_id).map_or(user.tenant_id, |tenant| tenant.id);
-    let attempts = attacks::run(&app, &visitor.principal()?, victim).await?;
+    let attempts = attacks::run(&app, &attacker, victim).await?;
     let reaches = reaches(&app, &visitor.into()).await?;
     Ok(render(&app, &user, &reaches, &attempts))
 }

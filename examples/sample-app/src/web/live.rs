@@ -10,7 +10,7 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
 use maud::{Markup, html};
 use stockade::{
-    audit_chain::RequestContext,
+    bridge::request::Asked,
     rbac::Scope,
     session::{Access, Touch, tower::Visit},
 };
@@ -33,7 +33,7 @@ pub(crate) struct Following {
     pub(crate) app: Arc<App>,
     seat: Seat,
     visit: Visit,
-    request: RequestContext,
+    asked: Asked,
     permission: Perm,
     until: Instant,
     events: mpsc::Sender<Event>,
@@ -74,9 +74,9 @@ where
     let seat = seat.ok_or(Problem::TooMany { retry_after: LONGEST.as_secs() })?;
     // One event at a time: who does not read holds up nothing but the reading of their own next one.
     let (events, mut received) = mpsc::channel(1);
-    let request = visitor.request.clone();
+    let asked = visitor.own.asked().clone();
     let until = Instant::now() + LONGEST;
-    let following = Following { app, seat, visit, request, permission, until, events: events.clone() };
+    let following = Following { app, seat, visit, asked, permission, until, events: events.clone() };
     tokio::spawn(async move {
         let ended = tokio::select! {
             () = events.closed() => return,
@@ -127,7 +127,7 @@ impl Following {
         let over = End::ForGood("You are signed out. Reload the page to sign in.");
         let Some(token) = self.visit.token() else { return Err(over) };
         let Access::Granted(session) = self.app.auth.access_with(token, Touch::Never).await? else { return Err(over) };
-        let visitor = self.app.visitor(session, self.request.clone()).await?;
+        let visitor = self.app.visitor(session, self.asked.clone()).await?;
         let permitted = |visitor: &Visitor| visitor.actor.scope(self.permission) != Scope::None;
         visitor.filter(permitted).ok_or(End::ForGood("You may not see this page any more."))
     }

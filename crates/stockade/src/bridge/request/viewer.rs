@@ -45,9 +45,8 @@ pub(super) struct Onlooker<P: Permission> {
 
 impl<P: Permission> Viewer<P> {
     pub(super) fn looking(front: Arc<Front<P>>, asked: Asked, impersonation: Impersonation) -> Self {
-        let author = Author::user(impersonation.actor)
-            .on_behalf_of(impersonation.target)
-            .in_impersonation(impersonation.id);
+        let author =
+            Author::user(impersonation.actor).on_behalf_of(impersonation.target).in_impersonation(impersonation.id);
         Self(Seen::As(Box::new(Onlooker { front, asked, impersonation, author, recorded: Arc::default() })))
     }
 

@@ -67,7 +67,7 @@ async fn deliver(following: &Following, form: &Search, seen: u64, head: u64) -> 
     let viewer = Viewer::from(following.still().await?);
     let tenant = viewer.user.tenant_id;
     let mut look = following.app.look(&viewer).await?;
-    if look.require(&following.app, Perm::AuditView, &Resource::in_tenant(tenant), ("audit_log", "tenant")).is_err() {
+    if look.require(Perm::AuditView, &Resource::in_tenant(tenant), ("audit_log", "tenant")).is_err() {
         return Err(End::ForGood("You may not see this page any more."));
     }
     let (filter, _) = form.filter(tenant);
