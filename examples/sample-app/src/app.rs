@@ -18,7 +18,7 @@ use stockade::{
     field_crypto::{
         CachePolicy, LocalKeyring, RotationPolicy, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore,
     },
-    ratelimit::{Key, Reservation},
+    ratelimit::{Key, Reservation, tower::TrustedProxies},
     rbac::{Policy, Scopes, postgres::Members},
     session::{ApiTokenPolicy, Auth, BoxError, Cookies, SecretCipher, SeedOwner, postgres::PgStore},
     tenant_guard::{TenantDb, Today},
@@ -147,6 +147,16 @@ impl App {
             today: Mutex::new(Today::new(Utc::now().date_naive())),
             live: Arc::default(),
         })
+    }
+
+    /// The same behind proxies that append to `X-Forwarded-For`, as networks in CIDR form: they say where a request comes from, and nobody
+    /// else does.
+    ///
+    /// # Errors
+    /// When one is no network.
+    pub fn behind<'a>(self, proxies: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let proxies = TrustedProxies::x_forwarded_for(proxies)?;
+        Ok(Self { requests: self.requests.behind(proxies), ..self })
     }
 
     /// The prefix of the application's roles.

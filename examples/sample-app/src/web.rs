@@ -125,15 +125,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A page for what the request layer refuses by itself. What was refused is recorded by now, and to be sealed.
+/// A page for what the request layer refuses by itself. What somebody was refused is recorded by now, and to be sealed.
 async fn refused(State(app): WebApp, response: Response) -> Response {
-    if response.status() == StatusCode::FORBIDDEN {
-        app.seal_soon();
-    }
     let problem = match (response.extensions().get(), response.extensions().get()) {
         (Some(Refusal::CrossSite), _) => Problem::CrossSite,
         (_, Some(refused)) => Problem::from(Refused::clone(refused)),
-        _ => return response,
+        _ => {
+            if response.status() == StatusCode::FORBIDDEN {
+                app.seal_soon();
+            }
+            return response;
+        }
     };
     // Its cookies and its id stay.
     let (mut parts, _) = response.into_parts();

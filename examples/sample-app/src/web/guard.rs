@@ -28,7 +28,7 @@ pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: 
         Guard::Token(permission) => api::enter(&mut parts, permission).await.err().map(IntoResponse::into_response),
         Guard::Own(_) | Guard::Needs(_) | Guard::Follows(_) => match enter(&app, &mut parts, guard).await {
             Ok(elsewhere) => elsewhere.map(IntoResponse::into_response),
-            Err(refused) => Some(Problem::from(refused).into_response()),
+            Err(problem) => Some(problem.into_response()),
         },
     };
     match answer {
@@ -38,7 +38,7 @@ pub(super) async fn ask(State((app, guard)): State<(Arc<App>, Guard)>, request: 
 }
 
 /// Puts who makes the request into its extensions, or says where they should go instead.
-async fn enter(app: &App, parts: &mut Parts, guard: Guard) -> Result<Option<Redirect>, Refused> {
+async fn enter(app: &App, parts: &mut Parts, guard: Guard) -> Result<Option<Redirect>, Problem> {
     if matches!(guard, Guard::Follows(_)) {
         // A page that is open in front of nobody must not keep its session alive.
         parts.extensions.insert(Touch::Never);
@@ -47,7 +47,11 @@ async fn enter(app: &App, parts: &mut Parts, guard: Guard) -> Result<Option<Redi
         Err(Refused::Session(Refusal::ImpersonationOver)) => return Ok(Some(Redirect::to(STAFF))),
         by => by?,
     };
-    let (viewer, look) = app.enter(by, guard.permission()).await?;
+    let looks = by.impersonation().is_some();
+    let (viewer, look) = app.enter(by, guard.permission()).await.map_err(|refused| match refused {
+        Refused::NoMember if looks => Problem::Refused("There is nobody to look as any more.".to_owned()),
+        refused => refused.into(),
+    })?;
     if let Some(permission) = guard.permission() {
         let reaches = |permission| look.scope(permission) != Scope::None;
         if permission == Perm::LoadView && !reaches(permission) && reaches(Perm::Impersonate) {

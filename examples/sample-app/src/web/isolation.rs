@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::Viewer,
     desk::Look,
     domain::{
         attacks::{self, Attempt, Outcome},
@@ -48,7 +47,9 @@ pub(crate) async fn attack(State(app): WebApp, visitor: SignedIn) -> Result<Mark
     let victim =
         seed::TENANTS.iter().find(|tenant| tenant.id != user.tenant_id).map_or(user.tenant_id, |tenant| tenant.id);
     let attempts = attacks::run(&app, &attacker, victim).await?;
-    let reaches = reaches(&app, &visitor.into()).await?;
+    let mut look = app.look(&visitor.into()).await?;
+    let reaches = lanes::reaches(&mut look).await?;
+    look.close().await?;
     Ok(render(&app, &user, &reaches, &attempts))
 }
 
@@ -57,11 +58,12 @@ pub(crate) async fn stream(State(app): WebApp, visit: Visit, visitor: SignedIn) 
     answer(app, visit, &visitor, Perm::IsolationView, async |mut following: Following| {
         let mut shown = String::new();
         loop {
-            let viewer = Viewer::from(following.still().await?);
-            let reaches = reaches(&following.app, &viewer).await?;
+            let mut look = following.still().await?;
+            let reaches = lanes::reaches(&mut look).await?;
+            let user = look.close().await?;
             let asked = Instant::now();
             while asked.elapsed() < ASK_EVERY {
-                let now = counted(&following.app, &viewer.user, &reaches).into_string();
+                let now = counted(&following.app, &user, &reaches).into_string();
                 if now != shown {
                     following.send(Event::default().event("whole").data(&now)).await?;
                     shown = now;
@@ -70,13 +72,6 @@ pub(crate) async fn stream(State(app): WebApp, visit: Visit, visitor: SignedIn) 
             }
         }
     })
-}
-
-async fn reaches(app: &App, viewer: &Viewer) -> anyhow::Result<Reaches> {
-    let mut look = app.look(viewer).await?;
-    let reaches = lanes::reaches(&mut look).await?;
-    look.close().await?;
-    Ok(reaches)
 }
 
 fn render(app: &App, user: &User, reaches: &Reaches, attempts: &[Attempt]) -> Markup {

@@ -33,6 +33,9 @@ pub trait Reads<P: Permission>: sealed::Sealed<P> {
     /// The request.
     fn asked(&self) -> &Asked;
 
+    /// Something of the tenant, with nothing else known of it.
+    fn resource(&self) -> Resource;
+
     /// The rows that a list may show; see [`Actor::rows`](stockade_rbac::Actor::rows).
     fn rows<'a>(&'a self, permission: P, rows: &'a Rows) -> RowFilter<'a>;
 
@@ -66,7 +69,7 @@ pub trait Reads<P: Permission>: sealed::Sealed<P> {
     fn reach(&self, permission: P, of: (&str, impl fmt::Display)) -> Result<Scope, Refused> {
         let scope = self.scope(permission);
         if scope == Scope::None {
-            self.ask(permission, &self.everything(), of)?;
+            self.ask(permission, &self.resource(), of)?;
         }
         Ok(scope)
     }
@@ -81,6 +84,10 @@ impl<P: Permission> Reads<P> for Work<P> {
 
     fn asked(&self) -> &Asked {
         self.asked()
+    }
+
+    fn resource(&self) -> Resource {
+        self.resource()
     }
 
     fn rows<'a>(&'a self, permission: P, rows: &'a Rows) -> RowFilter<'a> {
@@ -103,6 +110,10 @@ impl<P: Permission> Reads<P> for Look<P> {
         self.asked()
     }
 
+    fn resource(&self) -> Resource {
+        self.resource()
+    }
+
     fn rows<'a>(&'a self, permission: P, rows: &'a Rows) -> RowFilter<'a> {
         self.rows(permission, rows)
     }
@@ -120,7 +131,6 @@ mod sealed {
     pub trait Sealed<P: Permission> {
         fn decide(&self, permission: P, resource: &Resource) -> Decision<'_, P>;
         fn refuse(&self, denied: &Denied, of: (&str, &str));
-        fn everything(&self) -> Resource;
     }
 
     impl<P: Permission> Sealed<P> for Work<P> {
@@ -131,10 +141,6 @@ mod sealed {
         fn refuse(&self, denied: &Denied, of: (&str, &str)) {
             self.refuse(denied, of);
         }
-
-        fn everything(&self) -> Resource {
-            self.resource()
-        }
     }
 
     impl<P: Permission> Sealed<P> for Look<P> {
@@ -144,10 +150,6 @@ mod sealed {
 
         fn refuse(&self, denied: &Denied, of: (&str, &str)) {
             self.refuse(denied, of);
-        }
-
-        fn everything(&self) -> Resource {
-            self.resource()
         }
     }
 }
