@@ -5,6 +5,7 @@ mod explain;
 use chrono::{DateTime, Utc};
 
 use crate::actor::{Authority, Ceiling};
+use crate::denied::Denied;
 use crate::ident::UserId;
 use crate::mode::Impersonating;
 use crate::permission::Permission;
@@ -134,6 +135,12 @@ impl<'a, P: Permission> Decision<'a, P> {
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         self.outcome == Outcome::Allowed
+    }
+
+    /// The refusal, to be passed on; `None` if the actor may. [`require`](crate::Actor::require) gives it by itself.
+    #[must_use]
+    pub fn denied(&self) -> Option<Denied> {
+        (!self.is_allowed()).then(|| Denied::by(self))
     }
 
     /// The permission that was asked for.

@@ -14,15 +14,12 @@ use sqlx::{
 };
 use stockade::{
     audit_chain::postgres::Sealer,
-    bridge::Trail,
+    bridge::{Trail, request::RequestLayer},
     field_crypto::{
         CachePolicy, LocalKeyring, RotationPolicy, Sealed, Secret, TenantKeys, Vault, postgres::PgKeyStore,
     },
-    ratelimit::{Key, Reservation},
-    rbac::{
-        Policy, Scopes,
-        postgres::{ActorCache, Members},
-    },
+    ratelimit::{Key, Reservation, tower::TrustedProxies},
+    rbac::{Policy, Scopes, postgres::Members},
     session::{ApiTokenPolicy, Auth, BoxError, Cookies, SecretCipher, SeedOwner, postgres::PgStore},
     tenant_guard::{TenantDb, Today},
 };
@@ -31,13 +28,14 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
+    authority::HOME,
     columns::{self, TotpSeed},
     database::{Logins, Prefix, Server},
     evidence::Evidence,
     limits::{Counting, Limits, Permit, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS},
     live::Live,
     outbox::Outbox,
-    permissions::{self, Perm},
+    permissions::{self, Perm, perm},
     schema,
     secrets::Secrets,
     watch::Watch,
@@ -56,7 +54,8 @@ pub struct App {
     pub policy: Policy<Perm>,
     /// Who belongs to a tenant, and with what: the one way to change it.
     pub members: Members<Perm>,
-    pub(crate) authorities: ActorCache<Perm>,
+    /// What stands around the router: who asks, from where, for which tenant, with what authority.
+    pub requests: RequestLayer<Perm>,
     /// Who may try how often.
     pub limits: Limits,
     /// Messages that a real application would send.
@@ -125,7 +124,9 @@ impl App {
             .observer(trail.recorder())
             .build()?;
         let policy = permissions::policy()?;
-        let authorities = ActorCache::new(policy.clone(), const { NonZeroUsize::new(10_000).unwrap() });
+        let cookies = Cookies::host();
+        let requests = RequestLayer::new(auth.clone(), cookies, tenants.clone(), policy.clone())
+            .with_staff::<perm::Impersonate>(HOME);
         let limits = Limits::open(counting, secrets.fingerprints, Arc::new(trail.recorder())).await?;
         Ok(Self {
             tenants,
@@ -133,9 +134,9 @@ impl App {
             vault,
             members: Members::new(&policy, Perm::PeopleManage),
             policy,
-            authorities,
+            requests,
             limits,
-            cookies: Cookies::host(),
+            cookies,
             outbox: Outbox::default(),
             watch: Watch::new(evidence, trail.clone()),
             trail,
@@ -146,6 +147,16 @@ impl App {
             today: Mutex::new(Today::new(Utc::now().date_naive())),
             live: Arc::default(),
         })
+    }
+
+    /// The same behind proxies that append to `X-Forwarded-For`, as networks in CIDR form: they say where a request comes from, and nobody
+    /// else does.
+    ///
+    /// # Errors
+    /// When one is no network.
+    pub fn behind<'a>(self, proxies: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let proxies = TrustedProxies::x_forwarded_for(proxies)?;
+        Ok(Self { requests: self.requests.behind(proxies), ..self })
     }
 
     /// The prefix of the application's roles.

@@ -1,208 +1,152 @@
-//! A person at work: one transaction in one tenant's scope, and what the policy lets that person do.
+//! A person at work: the request layer's transaction in one tenant's scope, with the person as the business knows them.
 
-use std::{fmt, sync::Arc};
-
-use chrono::Utc;
-use stockade::{
-    audit_chain::{self, Entry, Outcome, RequestContext, Severity},
-    rbac::{Permission, Resource, RowFilter, Rows, SubjectVersion, postgres::Granting},
-    tenant_guard::{Principal, ReadOnly, ReadWrite, TenantId, TenantTx, Tx},
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
 };
 
-pub use crate::authority::Refused;
+use stockade::{
+    bridge::{
+        self,
+        request::{self, Refused as NotAnswered, Work},
+    },
+    rbac::{Resource, RowFilter, Rows},
+    tenant_guard::{Principal, TenantId},
+};
+
+pub use stockade::bridge::request::Reads;
+
 use crate::{
     app::App,
-    authority::{Authority, Viewer, Visitor},
+    authority::{Viewer, Visitor, names, still},
     domain::people::User,
     permissions::Perm,
 };
 
 /// One request of one person: a transaction that may write, or a [`Look`].
 #[derive(Debug)]
-pub struct Desk<A = ReadWrite> {
-    /// The transaction, bound to the person's tenant until it ends.
-    pub tx: Tx<A>,
+pub struct Desk<W = Work<Perm>> {
+    at: W,
     /// The person.
     pub user: User,
-    pub(crate) actor: Arc<Authority>,
-    pub(crate) request: RequestContext,
 }
 
 /// A desk at which nothing can be written.
-pub type Look = Desk<ReadOnly>;
+pub type Look = Desk<request::Look<Perm>>;
+
+/// The policy's refusal, in its own words.
+#[derive(Clone, Debug)]
+pub struct Refused(pub(crate) String);
 
 impl App {
-    /// Opens a desk for a person who works in their own name.
+    /// Opens a desk for a person who works in their own name, with what they may do as of now.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or what the route takes was taken from the person.
     pub async fn desk(&self, visitor: &Visitor) -> anyhow::Result<Desk> {
-        let mut tx = self.tenants.begin(visitor.principal()?).await?;
-        // What the person may do was looked up before this transaction could begin. Nobody has taken any of it since.
-        let now: Option<i64> =
-            sqlx::query_scalar("SELECT version FROM stockade.rbac_subject_version WHERE user_id = $1")
-                .bind(visitor.user.id)
-                .fetch_optional(&mut tx)
-                .await?;
-        anyhow::ensure!(now.map(SubjectVersion::from) == visitor.version, Overtaken);
-        let Visitor { user, actor, request, .. } = visitor.clone();
-        Ok(Desk { tx, user, actor, request })
+        let work = visitor.own.begin().await?;
+        still(&work, visitor.needs)?;
+        let user = User { roles: names(work.actor().roles()), ..visitor.user.clone() };
+        Ok(Desk { at: work, user })
     }
-}
 
-/// What the person may do was changed while the request was on its way. The same request is answered by what holds now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overtaken;
-
-impl fmt::Display for Overtaken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what the person may do was changed meanwhile")
-    }
-}
-
-impl std::error::Error for Overtaken {}
-
-impl App {
     /// Opens a desk for looking.
     ///
     /// # Errors
-    /// When the database fails.
+    /// As [`desk`](Self::desk).
     pub async fn look(&self, viewer: &Viewer) -> anyhow::Result<Look> {
-        let tx = match &viewer.looking {
-            Some(looking) => self.tenants.impersonate(looking.as_ref()).await?,
-            None => {
-                let principal = Principal::new(TenantId::new(viewer.user.tenant_id), viewer.actor.acting()?);
-                self.tenants.read(principal).await?
-            }
-        };
-        let Viewer { user, actor, request, .. } = viewer.clone();
-        Ok(Desk { tx, user, actor, request })
+        let look = viewer.by.read().await?;
+        still(&look, viewer.needs)?;
+        let user = User { roles: names(look.authority().roles()), ..viewer.user.clone() };
+        Ok(Desk { at: look, user })
     }
 }
 
-impl<A> Desk<A> {
+impl<W: Reads<Perm>> Desk<W> {
     /// Whether a page should offer what needs `permission`. The operation asks again.
     #[must_use]
     pub fn may(&self, permission: Perm, resource: &Resource) -> bool {
-        self.actor.decide(permission, resource).is_allowed()
+        self.at.may(permission, resource)
     }
 
     /// The rows that a list may show this person.
     pub fn rows<'a>(&'a self, permission: Perm, rows: &'a Rows) -> RowFilter<'a> {
-        self.actor.rows(permission, rows)
+        self.at.rows(permission, rows)
     }
 
-    /// The beginning of an audit entry: who, for which tenant, through which request.
-    #[must_use]
-    pub fn entry(&self, action: &str) -> Entry {
-        Entry::new(self.user.tenant_id.into(), self.author(), action)
-            .request(self.request.clone())
-            .occurred_at(Utc::now())
+    /// Asks the policy. A refusal is in the audit log before the request is answered, whatever becomes of the desk.
+    ///
+    /// # Errors
+    /// The policy's refusal.
+    pub fn require(&self, permission: Perm, resource: &Resource, of: (&str, impl fmt::Display)) -> Result<(), Refused> {
+        self.at.ask(permission, resource, of).map_err(|refused| match refused {
+            NotAnswered::Denied(denied) => Refused(denied.explanation().to_owned()),
+            other => Refused(other.to_string()),
+        })
     }
+}
 
+impl Desk {
     /// On whose behalf this person's transactions open.
     ///
     /// # Errors
     /// When the policy has more permissions than scopes can hold.
     pub fn principal(&self) -> anyhow::Result<Principal> {
-        Ok(Principal::new(TenantId::new(self.user.tenant_id), self.actor.acting()?))
+        Ok(Principal::new(TenantId::new(self.user.tenant_id), bridge::acting(self.actor())?))
     }
 
-    /// Whoever is at the keyboard, as the audit log names people.
-    #[must_use]
-    pub fn author(&self) -> audit_chain::Actor {
-        self.user.author()
-    }
-
-    /// What is to be recorded when the policy refuses.
-    fn refused(&self, permission: Perm, resource: &Resource, kind: &str, id: &str) -> Option<(Refused, Entry)> {
-        let decision = self.actor.decide(permission, resource);
-        if decision.is_allowed() {
-            return None;
-        }
-        let refused = Refused(decision.to_string());
-        let entry = self
-            .entry(permission.key())
-            .entity(kind, id)
-            .outcome(Outcome::Denied)
-            .severity(Severity::Notice)
-            .after(serde_json::json!({ "reason": refused.0 }));
-        Some((refused, entry))
-    }
-}
-
-impl Desk {
-    /// Asks the policy. A refusal is written to the audit log of the desk's transaction: commit to keep it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn require(
-        &mut self,
-        permission: Perm,
-        resource: &Resource,
-        (kind, id): (&str, impl fmt::Display),
-    ) -> anyhow::Result<Result<(), Refused>> {
-        match self.refused(permission, resource, kind, &id.to_string()) {
-            None => Ok(Ok(())),
-            Some((refused, entry)) => {
-                self.record(&entry).await?;
-                Ok(Err(refused))
-            }
-        }
-    }
-
-    /// The members of the tenant, as this person may change them, in the desk's transaction.
-    ///
-    /// # Errors
-    /// When this is somebody else's desk.
-    pub fn members<'a>(&'a mut self, app: &'a App) -> anyhow::Result<Granting<'a, Perm, TenantTx>> {
-        Ok(app.members.by(self.actor.direct()?, &mut self.tx))
-    }
-
-    /// Records `entry` in the desk's transaction.
-    ///
-    /// # Errors
-    /// When the database fails: then what it describes must not happen either.
-    pub async fn record(&mut self, entry: &Entry) -> anyhow::Result<()> {
-        audit_chain::postgres::record(&mut self.tx, entry).await?;
-        Ok(())
-    }
-
-    /// Keeps everything that happened at this desk.
+    /// Keeps everything that happened at this desk, and waits until what was refused at it is recorded too.
     ///
     /// # Errors
     /// When the database fails or a statement before failed: then nothing was kept.
     pub async fn commit(self, app: &App) -> anyhow::Result<()> {
-        self.tx.commit().await?;
+        let asked = self.at.asked().clone();
+        self.at.commit().await?;
+        asked.settle().await?;
         app.seal_soon();
         Ok(())
+    }
+
+    /// Undoes everything that happened at this desk.
+    ///
+    /// # Errors
+    /// When the connection failed.
+    pub async fn rollback(self) -> anyhow::Result<()> {
+        Ok(self.at.rollback().await?)
     }
 }
 
 impl Look {
-    /// Asks the policy. A refusal goes to the audit log by the trail: this transaction writes nothing.
-    ///
-    /// # Errors
-    /// The policy's refusal.
-    pub fn require(
-        &self,
-        app: &App,
-        permission: Perm,
-        resource: &Resource,
-        (kind, id): (&str, impl fmt::Display),
-    ) -> Result<(), Refused> {
-        self.refused(permission, resource, kind, &id.to_string()).map_or(Ok(()), |(refused, entry)| {
-            app.trail.send(self.user.tenant_id.into(), entry);
-            app.seal_soon();
-            Err(refused)
-        })
+    pub(crate) const fn new(look: request::Look<Perm>, user: User) -> Self {
+        Self { at: look, user }
     }
 
-    /// Ends the look.
+    /// Ends the look. What is left is whose desk it was.
     ///
     /// # Errors
     /// When the connection failed.
-    pub async fn close(self) -> anyhow::Result<()> {
-        Ok(self.tx.close().await?)
+    pub async fn close(self) -> Result<User, NotAnswered> {
+        self.at.close().await?;
+        Ok(self.user)
+    }
+}
+
+impl<W> Deref for Desk<W> {
+    type Target = W;
+
+    fn deref(&self) -> &W {
+        &self.at
+    }
+}
+
+impl<W> DerefMut for Desk<W> {
+    fn deref_mut(&mut self) -> &mut W {
+        &mut self.at
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

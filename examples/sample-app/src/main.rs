@@ -37,6 +37,9 @@ struct Arguments {
     /// A second PostgreSQL that keeps the checkpoints too, under another administrator
     #[arg(long, env = "ANCHOR_DATABASE_URL", hide_env_values = true)]
     anchor_database_url: Option<String>,
+    /// Reverse proxies that append to X-Forwarded-For, such as 10.0.0.0/8; without them the connection says where a request comes from
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    trusted_proxies: Vec<String>,
 }
 
 #[derive(Subcommand)]
@@ -105,7 +108,8 @@ async fn serve(arguments: Arguments) -> Result<()> {
     let pair = if server.is_temporary() { Pair::generate()? } else { Pair::from_environment()? };
     let evidence = evidence(&server, arguments.evidence_dir, arguments.anchor_database_url.as_deref()).await?;
     let counting = arguments.redis_url.map_or(Counting::Memory, Counting::Redis);
-    let app = Arc::new(App::start(&server, Prefix::application(), pair.parse()?, &counting, evidence).await?);
+    let app = App::start(&server, Prefix::application(), pair.parse()?, &counting, evidence).await?;
+    let app = Arc::new(app.behind(arguments.trusted_proxies.iter().map(String::as_str)).context("TRUSTED_PROXIES")?);
     seed::fill(&app).await?;
     tokio::spawn(Arc::clone(&app).seal_forever());
     tokio::spawn(Arc::clone(&app).watch_forever());

@@ -19,7 +19,7 @@ use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
 use stockade::{
-    audit_chain::RequestContext,
+    bridge::request::Asked,
     session::{ClientInfo, Session},
 };
 
@@ -38,7 +38,7 @@ use crate::{
 /// When the database cannot be reached or a step cannot even be attempted.
 pub async fn run(database: Option<&str>) -> Result<bool> {
     let scratch = Scratch::open(database).await?;
-    let result = steps(&scratch).await;
+    let result = Box::pin(steps(&scratch)).await;
     let closed = scratch.close().await;
     let held = result?;
     closed?;
@@ -59,7 +59,7 @@ async fn steps(scratch: &Scratch) -> Result<bool> {
     keys::rotation(&mut tour).await?;
     keys::shredding(&mut tour).await?;
     work::refused_by_role(&mut tour).await?;
-    work::closed_period(&mut tour).await?;
+    Box::pin(work::closed_period(&mut tour)).await?;
     business::changes(&mut tour).await?;
     business::documents(&mut tour).await?;
     operations::following(&mut tour).await?;
@@ -159,12 +159,8 @@ fn client() -> ClientInfo {
     ClientInfo { ip: std::net::IpAddr::from([203, 0, 113, 7]), user_agent: Some("tour".to_owned()) }
 }
 
-fn request(method: &str, endpoint: &str) -> RequestContext {
-    RequestContext::new()
-        .ip(client().ip)
-        .user_agent("tour")
-        .endpoint(method, endpoint)
-        .request_id(uuid::Uuid::now_v7().to_string())
+fn request(method: &str, endpoint: &str) -> Asked {
+    Asked::from(&client()).at(method, endpoint)
 }
 
 /// The seeded password.

@@ -45,15 +45,12 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Router,
     extract::{FromRequest, FromRequestParts, Request, State},
-    middleware::map_response,
+    middleware::map_response_with_state,
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, request::Parts};
+use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use serde::de::DeserializeOwned;
-use stockade::session::{
-    axum::peer,
-    tower::{Refusal, SessionLayer},
-};
+use stockade::{bridge::request::Refused, session::tower::Refusal};
 use tower::ServiceBuilder;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -75,8 +72,8 @@ pub fn router(app: Arc<App>) -> Router {
                 .layer(response_header("x-content-type-options", "nosniff"))
                 .layer(response_header("referrer-policy", "same-origin"))
                 .layer(response_header("cache-control", "no-store"))
-                .layer(map_response(refused))
-                .layer(SessionLayer::new(app.auth.clone(), app.cookies, peer)),
+                .layer(map_response_with_state(Arc::clone(&app), refused))
+                .layer(app.requests.clone()),
         )
         .with_state(app)
 }
@@ -129,12 +126,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A page for what the session layer refuses by itself.
-async fn refused(response: Response) -> Response {
-    match response.extensions().get() {
-        Some(Refusal::CrossSite) => Problem::CrossSite.into_response(),
-        _ => response,
-    }
+/// A page for what the request layer refuses by itself. What somebody was refused is recorded by now, and to be sealed.
+async fn refused(State(app): WebApp, response: Response) -> Response {
+    let problem = match (response.extensions().get(), response.extensions().get()) {
+        (Some(Refusal::CrossSite), _) => Problem::CrossSite,
+        (_, Some(refused)) => Problem::from(Refused::clone(refused)),
+        _ => {
+            if response.status() == StatusCode::FORBIDDEN {
+                app.seal_soon();
+            }
+            return response;
+        }
+    };
+    // Its cookies and its id stay.
+    let (mut parts, _) = response.into_parts();
+    let (page, body) = problem.into_response().into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.extend(page.headers);
+    parts.status = page.status;
+    Response::from_parts(parts, body)
 }
 
 fn response_header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

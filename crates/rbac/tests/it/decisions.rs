@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use stockade_rbac::{Ceiling, ManualClock, Override, Reason, Refusal, Resource, Scope, Scopes, Subject, Verdict, Via};
 use uuid::Uuid;
 
-use crate::desk::{Perm, World};
+use crate::desk::{Perm, World, perm};
 
 fn because(text: &str) -> Reason {
     Reason::new(text).unwrap()
@@ -213,4 +213,14 @@ fn a_decision_says_when_it_has_to_be_recorded() {
     assert!(controller.decide(Perm::Post, &world.row()).must_record());
     assert!(!controller.decide(Perm::Edit, &world.row()).must_record());
     assert!(!world.actor("viewer").decide(Perm::Post, &world.row()).must_record());
+}
+
+#[test]
+fn a_refusal_is_passed_on_as_require_does() {
+    let world = World::new();
+    let viewer = world.actor("viewer");
+    let denied = viewer.decide(Perm::Edit, &world.row()).denied().unwrap();
+    assert_eq!(Some(&denied), viewer.require::<perm::Edit>(&world.row()).err().as_ref());
+    assert_eq!((denied.permission(), denied.refusal()), ("load.edit", Refusal::NotGranted));
+    assert_eq!(viewer.decide(Perm::View, &world.row()).denied(), None);
 }

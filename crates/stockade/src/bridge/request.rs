@@ -11,6 +11,8 @@
 //! | [`Program`] | an API token, with its owner's authority cut down to its scopes | as a desk |
 //! | [`Asked`] | everybody | neither |
 //!
+//! Functions that read in a work or in a look take what [`Reads`]. Where no request is, [`RequestLayer::desk`] and its like open the same.
+//!
 //! What the person may do is read inside the very transaction in which it is used, by the version of their authority: one row.
 
 mod asked;
@@ -20,16 +22,20 @@ mod front;
 mod impersonated;
 mod layer;
 mod look;
+mod reads;
 mod recordings;
 mod refused;
 mod service;
+mod viewer;
 mod work;
 
 pub use self::asked::{Asked, subject};
 pub use self::authority::Authority;
-pub use self::caller::{Desk, Keys, Program, Viewer};
+pub use self::caller::{Desk, Keys, Program};
 pub use self::layer::RequestLayer;
 pub use self::look::Look;
+pub use self::reads::Reads;
 pub use self::refused::{Failure, Refused};
 pub use self::service::Requests;
+pub use self::viewer::Viewer;
 pub use self::work::{Use, Work};

@@ -7,7 +7,7 @@ use http::StatusCode;
 use sqlx::PgPool;
 use stockade::{
     bridge::request::{Refused, Viewer},
-    session::{ClientInfo, Cookies, ImpersonationStart},
+    session::{ClientInfo, Cookies, ImpersonationStart, IssuedImpersonation},
 };
 
 use crate::{
@@ -17,12 +17,22 @@ use crate::{
     world::{LOADS, World},
 };
 
-const DAN: usize = 0;
-const SAM: usize = 3;
+pub(crate) const DAN: usize = 0;
+pub(crate) const SAM: usize = 3;
 
 /// A browser in which Sam looks as Dan.
 async fn looking(world: &World, router: &Router) -> (Browser, String) {
     let sam = Browser::signed_in(router, SAM).await;
+    let issued = impersonation(world).await;
+    let id = issued.impersonation().id.to_string();
+    (sam.cookie(&Cookies::host().impersonation(issued.token())), id)
+}
+
+/// Sam's, as Dan, in a session that Sam has.
+pub(crate) async fn impersonation(world: &World) -> IssuedImpersonation {
+    if world.auth.sessions(person(SAM).into()).await.unwrap().is_empty() {
+        drop(world.session(SAM).await);
+    }
     // As if the sign-in had had a code.
     world.run("UPDATE stockade.auth_session SET assurance = 'password+totp' WHERE user_id = $1", person(SAM)).await;
     let session = world.auth.sessions(person(SAM).into()).await.unwrap().remove(0);
@@ -31,8 +41,7 @@ async fn looking(world: &World, router: &Router) -> (Browser, String) {
     let impersonations = world.auth.impersonations();
     let started = impersonations.start(&session, person(DAN).into(), "ticket 4711", minutes, &client);
     let ImpersonationStart::Started(issued) = started.await.unwrap() else { panic!("refused") };
-    let id = issued.impersonation().id.to_string();
-    (sam.cookie(&Cookies::host().impersonation(issued.token())), id)
+    issued
 }
 
 #[sqlx::test(migrations = false)]

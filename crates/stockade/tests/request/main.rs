@@ -17,10 +17,12 @@ mod flood;
 mod impersonation;
 #[path = "../../examples/desk/install.rs"]
 mod install;
+mod outside;
 mod programs;
 mod queries;
 mod readme;
 mod refusals;
+mod table;
 mod trail;
 mod world;
 mod writing;

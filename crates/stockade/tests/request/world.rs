@@ -7,14 +7,14 @@ use sqlx::{FromRow, PgPool, postgres::PgPoolOptions};
 use stockade::{
     bridge::request::RequestLayer,
     rbac::Policy,
-    session::{Auth, Cookies, KeyRing, postgres::PgStore},
+    session::{Auth, ClientInfo, Cookies, KeyRing, Session, Step, postgres::PgStore},
     tenant_guard::TenantDb,
 };
 use uuid::Uuid;
 
 use crate::{
     app::{self, Perm},
-    install::{self, TENANTS},
+    install::{self, PASSWORD, PEOPLE, TENANTS},
 };
 
 /// Acme's load, and Bright's.
@@ -36,6 +36,7 @@ pub(crate) struct Line {
     pub(crate) outcome: String,
     pub(crate) actor_kind: String,
     pub(crate) actor_id: String,
+    pub(crate) actor_role: Option<String>,
     pub(crate) on_behalf_of: Option<String>,
     pub(crate) impersonation: Option<String>,
     pub(crate) entity_id: Option<String>,
@@ -47,6 +48,7 @@ pub(crate) struct Line {
     pub(crate) after: Option<Value>,
     pub(crate) ip: Option<Vec<u8>>,
     pub(crate) user_agent: Option<Vec<u8>>,
+    pub(crate) name: Option<Vec<u8>>,
 }
 
 pub(crate) fn keys() -> KeyRing {
@@ -85,8 +87,20 @@ impl World {
 
     /// The example's layer, for routes of a test's own.
     pub(crate) fn layer(&self) -> RequestLayer<Perm> {
-        let policy = Policy::compile(app::POLICY).unwrap();
-        RequestLayer::new(self.auth.clone(), Cookies::host(), TenantDb::new(self.requests.clone()), policy)
+        let tenants = TenantDb::new(self.requests.clone());
+        RequestLayer::new(self.auth.clone(), Cookies::host(), tenants, self.policy())
+    }
+
+    pub(crate) fn policy(&self) -> Policy<Perm> {
+        Policy::compile(app::POLICY).unwrap()
+    }
+
+    /// A session of the `person`th of the example's people.
+    pub(crate) async fn session(&self, person: usize) -> Session {
+        let client = ClientInfo { ip: [203, 0, 113, 7].into(), user_agent: None };
+        let flow = self.auth.begin(PEOPLE[person].0, &client).await.unwrap();
+        let Step::Done(flow) = flow.verify_password(PASSWORD.into()).await.unwrap() else { panic!("refused") };
+        self.auth.issue(flow).await.unwrap().session().clone()
     }
 
     pub(crate) async fn rate(&self, load: Uuid) -> i64 {
@@ -97,7 +111,8 @@ impl World {
     /// The entries of an action, the oldest first.
     pub(crate) async fn log(&self, action: &str) -> Vec<Line> {
         let all = "SELECT e.*, p.field_values[array_position(e.personal_paths, 'request/ip')] AS ip,
-                          p.field_values[array_position(e.personal_paths, 'request/user_agent')] AS user_agent
+                          p.field_values[array_position(e.personal_paths, 'request/user_agent')] AS user_agent,
+                          p.field_values[array_position(e.personal_paths, 'actor/name')] AS name
             FROM stockade.audit_entry e LEFT JOIN stockade.audit_payload p USING (entry_id)
             WHERE e.action = $1 ORDER BY e.entry_id";
         sqlx::query_as(all).bind(action).fetch_all(&self.administrator).await.unwrap()

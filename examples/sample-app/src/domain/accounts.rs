@@ -5,7 +5,11 @@ use stockade::rbac::Resource;
 use uuid::Uuid;
 
 use super::loads::shared;
-use crate::{desk::Desk, permissions::Perm, reach::ACCOUNTS};
+use crate::{
+    desk::{Desk, Reads},
+    permissions::Perm,
+    reach::ACCOUNTS,
+};
 
 /// A customer.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -50,20 +54,20 @@ WHERE ";
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all<A>(desk: &mut Desk<A>) -> sqlx::Result<Vec<Account>> {
+pub async fn all<W: Reads<Perm>>(desk: &mut Desk<W>) -> sqlx::Result<Vec<Account>> {
     let mut query = QueryBuilder::new(SELECT);
     desk.rows(Perm::AccountView, &ACCOUNTS).push_to(&mut query, "a");
     query.push(" ORDER BY a.name LIMIT 200");
-    query.build_query_as().fetch_all(&mut desk.tx).await
+    query.build_query_as().fetch_all(desk.tx()).await
 }
 
 /// One account, if the person sees it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find<A>(desk: &mut Desk<A>, id: Uuid) -> sqlx::Result<Option<Account>> {
+pub async fn find<W: Reads<Perm>>(desk: &mut Desk<W>, id: Uuid) -> sqlx::Result<Option<Account>> {
     let mut query = QueryBuilder::new(SELECT);
     desk.rows(Perm::AccountView, &ACCOUNTS).push_to(&mut query, "a");
     query.push(" AND a.id = ").push_bind(id);
-    query.build_query_as().fetch_optional(&mut desk.tx).await
+    query.build_query_as().fetch_optional(desk.tx()).await
 }

@@ -16,8 +16,8 @@ use crate::{app::App, authority::Visitor, controls, desk::Refused, permissions::
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn record(app: &App, visitor: &Visitor, visit: &Visit) -> Result<Result<Assessment, Refused>> {
     let own = Resource::in_tenant(visitor.user.tenant_id);
-    let mut desk = app.desk(visitor).await?;
-    let allowed = desk.require(Perm::PostureRecord, &own, ("posture", "assessment")).await?;
+    let desk = app.desk(visitor).await?;
+    let allowed = desk.require(Perm::PostureRecord, &own, ("posture", "assessment"));
     // The measurements take connections of their own: this one is given back first.
     desk.commit(app).await?;
     if let Err(refused) = allowed {
@@ -26,7 +26,7 @@ pub async fn record(app: &App, visitor: &Visitor, visit: &Visit) -> Result<Resul
     let assessment = controls::assess(app, visitor.user.tenant_id, Some(visit)).await?;
     let mut desk = app.desk(visitor).await?;
     let entry =
-        history::entry(&assessment, visitor.user.tenant_id.into(), desk.author()).request(visitor.request.clone());
+        history::entry(&assessment, visitor.user.tenant_id.into(), desk.author()).request(desk.asked().context());
     desk.record(&entry).await?;
     desk.commit(app).await?;
     // So that the page that follows has it.

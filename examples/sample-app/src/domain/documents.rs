@@ -11,7 +11,7 @@ use super::{
     loads,
 };
 use crate::{
-    desk::{Desk, Refused},
+    desk::{Desk, Reads, Refused},
     permissions::Perm,
 };
 
@@ -50,12 +50,12 @@ pub enum Withheld {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of<A>(desk: &mut Desk<A>, load: Uuid) -> sqlx::Result<Vec<Document>> {
+pub async fn of<W: Reads<Perm>>(desk: &mut Desk<W>, load: Uuid) -> sqlx::Result<Vec<Document>> {
     sqlx::query_as(
         "SELECT id, name, octet_length(content) AS bytes, added_at FROM freight.documents WHERE load_id = $1 ORDER BY name",
     )
     .bind(load)
-    .fetch_all(&mut desk.tx)
+    .fetch_all(desk.tx())
     .await
 }
 
@@ -71,7 +71,7 @@ pub async fn download(desk: &mut Desk, id: Uuid) -> anyhow::Result<Result<File, 
             .await?;
     let Some((load, name, content)) = found else { return Ok(Err(Withheld::NotFound)) };
     let Some(load) = loads::find(desk, load).await? else { return Ok(Err(Withheld::NotFound)) };
-    if let Err(refused) = desk.require(Perm::DocumentDownload, &load.resource(desk.user.id), ("document", id)).await? {
+    if let Err(refused) = desk.require(Perm::DocumentDownload, &load.resource(desk.user.id), ("document", id)) {
         return Ok(Err(Withheld::Refused(refused)));
     }
     if !features::is_on(&mut desk.tx, Feature::DocumentDownloads).await? {

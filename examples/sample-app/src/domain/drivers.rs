@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     columns::{DriverBankAccount, DriverSsn, DriverSsnIndex},
-    desk::{Desk, Refused},
+    desk::{Desk, Reads, Refused},
     permissions::Perm,
     reach::DRIVERS,
 };
@@ -107,22 +107,22 @@ const SELECT: &str = "SELECT d.tenant_id, d.id, d.name, d.licence, d.phone, d.ss
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all<A>(desk: &mut Desk<A>) -> sqlx::Result<Vec<Driver>> {
+pub async fn all<W: Reads<Perm>>(desk: &mut Desk<W>) -> sqlx::Result<Vec<Driver>> {
     let mut query = QueryBuilder::new(SELECT);
     desk.rows(Perm::DriverView, &DRIVERS).push_to(&mut query, "d");
     query.push(" ORDER BY d.name LIMIT 200");
-    query.build_query_as().fetch_all(&mut desk.tx).await
+    query.build_query_as().fetch_all(desk.tx()).await
 }
 
 /// One driver, if the person sees them.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find<A>(desk: &mut Desk<A>, id: Uuid) -> sqlx::Result<Option<Driver>> {
+pub async fn find<W: Reads<Perm>>(desk: &mut Desk<W>, id: Uuid) -> sqlx::Result<Option<Driver>> {
     let mut query = QueryBuilder::new(SELECT);
     desk.rows(Perm::DriverView, &DRIVERS).push_to(&mut query, "d");
     query.push(" AND d.id = ").push_bind(id);
-    query.build_query_as().fetch_optional(&mut desk.tx).await
+    query.build_query_as().fetch_optional(desk.tx()).await
 }
 
 /// Opens a driver's number for a person to read, and records that it was read.
@@ -134,7 +134,7 @@ pub async fn reveal_ssn(
     keys: &Keys,
     driver: &Driver,
 ) -> anyhow::Result<Result<Secret<String>, Refused>> {
-    if let Err(refused) = desk.require(Perm::SsnReveal, &driver.resource(), ("driver", driver.id)).await? {
+    if let Err(refused) = desk.require(Perm::SsnReveal, &driver.resource(), ("driver", driver.id)) {
         return Ok(Err(refused));
     }
     let ssn = driver.ssn(keys)?;
@@ -156,7 +156,7 @@ pub async fn change_account(
     driver: &Driver,
     account: &Secret<String>,
 ) -> anyhow::Result<Result<(), Refused>> {
-    if let Err(refused) = desk.require(Perm::BankEdit, &driver.resource(), ("driver", driver.id)).await? {
+    if let Err(refused) = desk.require(Perm::BankEdit, &driver.resource(), ("driver", driver.id)) {
         return Ok(Err(refused));
     }
     let before = driver.masked_account(keys)?;
@@ -189,13 +189,13 @@ pub async fn find_by_ssn(
 ) -> anyhow::Result<Result<Vec<Driver>, Refused>> {
     let tenant = desk.user.tenant_id;
     let place = ("drivers", "tenant");
-    if let Err(refused) = desk.require(Perm::SsnReveal, &Resource::in_tenant(tenant), place).await? {
+    if let Err(refused) = desk.require(Perm::SsnReveal, &Resource::in_tenant(tenant), place) {
         desk.commit(app).await?;
         return Ok(Err(refused));
     }
     let entry = desk.entry("driver.find").entity("drivers", "ssn");
     desk.record(&entry).await?;
-    let (principal, actor) = (desk.principal()?, desk.actor.clone());
+    let (principal, actor) = (desk.principal()?, desk.actor().clone());
     desk.commit(app).await?;
     if !ssn.expose().bytes().any(|byte| byte.is_ascii_digit()) {
         return Ok(Ok(Vec::new()));

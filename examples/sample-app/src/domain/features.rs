@@ -95,7 +95,7 @@ pub async fn is_on<A>(tx: &mut Tx<A>, feature: Feature) -> sqlx::Result<bool> {
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn switch(desk: &mut Desk, feature: Feature, to: Position) -> anyhow::Result<Result<(), Refused>> {
     let own = Resource::in_tenant(desk.user.tenant_id);
-    if let Err(refused) = desk.require(Perm::FeatureEdit, &own, ("feature", feature.name())).await? {
+    if let Err(refused) = desk.require(Perm::FeatureEdit, &own, ("feature", feature.name())) {
         return Ok(Err(refused));
     }
     let before = position(&mut desk.tx, feature).await?;

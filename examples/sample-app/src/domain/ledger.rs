@@ -114,11 +114,11 @@ pub async fn periods<A>(tx: &mut Tx<A>) -> sqlx::Result<Vec<Period>> {
 /// When the database fails.
 pub async fn post(desk: &mut Desk, new: &NewPosting) -> anyhow::Result<Result<Uuid, NotPosted>> {
     let ledger = Resource::in_tenant(desk.user.tenant_id);
-    if let Err(refused) = desk.require(Perm::LedgerPost, &ledger, ("gl_posting", "new")).await? {
+    if let Err(refused) = desk.require(Perm::LedgerPost, &ledger, ("gl_posting", "new")) {
         return Ok(Err(NotPosted::Refused(refused)));
     }
     if let Some(reason) = &new.adjustment {
-        if let Err(refused) = desk.require(Perm::PeriodAdjust, &ledger, ("gl_posting", "new")).await? {
+        if let Err(refused) = desk.require(Perm::PeriodAdjust, &ledger, ("gl_posting", "new")) {
             return Ok(Err(NotPosted::Refused(refused)));
         }
         sqlx::query("SELECT stockade.rls_adjust_period($1, $2)")
@@ -161,7 +161,7 @@ pub async fn post(desk: &mut Desk, new: &NewPosting) -> anyhow::Result<Result<Uu
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn close(desk: &mut Desk, period: Uuid, closing: Closing) -> anyhow::Result<Result<(), Refused>> {
     let ledger = Resource::in_tenant(desk.user.tenant_id);
-    if let Err(refused) = desk.require(Perm::PeriodClose, &ledger, ("fiscal_period", period)).await? {
+    if let Err(refused) = desk.require(Perm::PeriodClose, &ledger, ("fiscal_period", period)) {
         return Ok(Err(refused));
     }
     let close = match closing {
@@ -194,7 +194,7 @@ pub async fn close(desk: &mut Desk, period: Uuid, closing: Closing) -> anyhow::R
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn reopen(desk: &mut Desk, period: Uuid, reason: &str) -> anyhow::Result<Result<(), Refused>> {
     let ledger = Resource::in_tenant(desk.user.tenant_id);
-    if let Err(refused) = desk.require(Perm::PeriodReopen, &ledger, ("fiscal_period", period)).await? {
+    if let Err(refused) = desk.require(Perm::PeriodReopen, &ledger, ("fiscal_period", period)) {
         return Ok(Err(refused));
     }
     let closed: Option<(String, NaiveDate)> = sqlx::query_as(

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::money::Cents;
 use crate::{
-    desk::{Desk, Refused},
+    desk::{Desk, Reads, Refused},
     permissions::Perm,
     reach::LOADS,
 };
@@ -90,22 +90,22 @@ FROM freight.loads l WHERE ";
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all<A>(desk: &mut Desk<A>) -> sqlx::Result<Vec<Load>> {
+pub async fn all<W: Reads<Perm>>(desk: &mut Desk<W>) -> sqlx::Result<Vec<Load>> {
     let mut query = QueryBuilder::new(SELECT);
     desk.rows(Perm::LoadView, &LOADS).push_to(&mut query, "l");
     query.push(" ORDER BY l.pickup_on DESC, l.reference LIMIT 200");
-    query.build_query_as().fetch_all(&mut desk.tx).await
+    query.build_query_as().fetch_all(desk.tx()).await
 }
 
 /// One load, if the person sees it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find<A>(desk: &mut Desk<A>, id: Uuid) -> sqlx::Result<Option<Load>> {
+pub async fn find<W: Reads<Perm>>(desk: &mut Desk<W>, id: Uuid) -> sqlx::Result<Option<Load>> {
     let mut query = QueryBuilder::new(SELECT);
     desk.rows(Perm::LoadView, &LOADS).push_to(&mut query, "l");
     query.push(" AND l.id = ").push_bind(id);
-    query.build_query_as().fetch_optional(&mut desk.tx).await
+    query.build_query_as().fetch_optional(desk.tx()).await
 }
 
 /// What a person may change about a load.
@@ -122,7 +122,7 @@ pub struct Change {
 /// # Errors
 /// When the database fails. A refusal by the policy is the inner `Err`.
 pub async fn change(desk: &mut Desk, load: &Load, change: &Change) -> anyhow::Result<Result<(), Refused>> {
-    if let Err(refused) = desk.require(Perm::LoadEdit, &load.resource(desk.user.id), ("load", load.id)).await? {
+    if let Err(refused) = desk.require(Perm::LoadEdit, &load.resource(desk.user.id), ("load", load.id)) {
         return Ok(Err(refused));
     }
     let after: Load = sqlx::query_as(

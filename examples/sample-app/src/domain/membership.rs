@@ -1,8 +1,6 @@
 //! Who belongs to the tenant and with what: every change goes through the members of stockade-rbac, which asks the grant guard, and
 //! leaves an entry in the log, refusals too.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use stockade::{
@@ -34,7 +32,7 @@ pub async fn kept(
 ) -> Result<Result<(), Refused>> {
     match answer {
         Ok(changed) => {
-            let entry = bridge::member_entry(&changed, desk.author()).request(desk.request.clone());
+            let entry = bridge::member_entry(&changed, desk.author()).request(desk.asked().context());
             desk.record(&entry).await?;
             Ok(Ok(()))
         }
@@ -60,7 +58,7 @@ pub async fn denied(desk: &mut Desk, attempted: &str, (kind, id): (&str, Uuid), 
 
 /// An entry about something that whoever is at the desk has done.
 pub(crate) fn told(desk: &Desk, entry: impl FnOnce(Actor) -> Entry) -> Entry {
-    entry(desk.author()).request(desk.request.clone())
+    entry(desk.author()).request(desk.asked().context())
 }
 
 /// Puts a person into one office and one team, or into none. Where somebody works says what they reach, so nobody does that to
@@ -77,9 +75,9 @@ pub async fn move_to(
 ) -> Result<Result<(), Refused>> {
     let before = places(&mut desk.tx, person).await?;
     let target = postgres::load(&mut desk.tx, &app.policy, person).await?;
-    let actor = Arc::clone(&desk.actor);
+    let actor = desk.actor().clone();
     // Like somebody who comes back, the person gets nothing that they did not have, and must not be above whoever moves them.
-    let guard = actor.direct()?.granting(Perm::PeopleManage);
+    let guard = actor.granting(Perm::PeopleManage);
     let checked = match target {
         Some(target) => guard.check(&Target::new(&target.build()), &Change::Reinstate).map_err(NotChanged::from),
         None => Err(NotChanged::NoSuchMember),

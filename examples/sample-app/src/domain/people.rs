@@ -1,7 +1,7 @@
 //! The people of a tenant, as the business knows them.
 
 use chrono::{DateTime, Utc};
-use stockade::{audit_chain, tenant_guard::Tx};
+use stockade::tenant_guard::Tx;
 use uuid::Uuid;
 
 use crate::permissions::Perm;
@@ -33,12 +33,8 @@ pub struct User {
 /// Staff of the platform, looking at a desk as one of its people.
 #[derive(Clone, Debug)]
 pub struct SeenBy {
-    /// The member of staff.
-    pub id: Uuid,
     /// Their name.
     pub name: String,
-    /// Which look it is.
-    pub look: String,
     /// Why they look.
     pub reason: String,
     /// When it ends.
@@ -50,18 +46,6 @@ impl User {
     #[must_use]
     pub fn role(&self) -> String {
         self.roles.join(", ")
-    }
-
-    /// Whoever is at the keyboard, as the audit log names people.
-    #[must_use]
-    pub fn author(&self) -> audit_chain::Actor {
-        match &self.seen_by {
-            Some(staff) => {
-                let support = audit_chain::Actor::user(staff.id).named(&staff.name).with_role("support");
-                support.on_behalf_of(self.id).in_impersonation(&staff.look)
-            }
-            None => audit_chain::Actor::user(self.id).named(&self.name).with_role(self.role()),
-        }
     }
 }
 

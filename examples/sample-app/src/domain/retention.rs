@@ -181,10 +181,10 @@ pub async fn erased<A>(tx: &mut Tx<A>, entries: &[Uuid]) -> sqlx::Result<Erased>
 ///
 /// # Errors
 /// When the database fails. A refusal by the policy is the inner `Err`.
-pub async fn erase(app: &App, mut desk: Desk, asked: &Asked) -> Result<Result<Erasure, Refused>> {
+pub async fn erase(app: &App, desk: Desk, asked: &Asked) -> Result<Result<Erasure, Refused>> {
     let tenant = desk.user.tenant_id;
     let whose = (asked.who.kind(), asked.who.id());
-    if let Err(refused) = desk.require(Perm::AuditErase, &Resource::in_tenant(tenant), whose).await? {
+    if let Err(refused) = desk.require(Perm::AuditErase, &Resource::in_tenant(tenant), whose) {
         desk.commit(app).await?;
         return Ok(Err(refused));
     }
@@ -204,10 +204,10 @@ pub async fn erase(app: &App, mut desk: Desk, asked: &Asked) -> Result<Result<Er
 ///
 /// # Errors
 /// When the database fails. A refusal by the policy is the inner `Err`.
-pub async fn place_hold(app: &App, mut desk: Desk, matter: &str) -> Result<Result<(), Refused>> {
+pub async fn place_hold(app: &App, desk: Desk, matter: &str) -> Result<Result<(), Refused>> {
     let tenant = desk.user.tenant_id;
     let all = ("audit_log", "tenant");
-    let allowed = desk.require(Perm::AuditHold, &Resource::in_tenant(tenant), all).await?;
+    let allowed = desk.require(Perm::AuditHold, &Resource::in_tenant(tenant), all);
     let hold = LegalHold::new(desk.author(), matter);
     desk.commit(app).await?;
     if allowed.is_ok() {
@@ -221,10 +221,10 @@ pub async fn place_hold(app: &App, mut desk: Desk, matter: &str) -> Result<Resul
 ///
 /// # Errors
 /// When the database fails. A refusal by the policy is the inner `Err`.
-pub async fn release_hold(app: &App, mut desk: Desk, hold: Uuid, reason: &str) -> Result<Result<bool, Refused>> {
+pub async fn release_hold(app: &App, desk: Desk, hold: Uuid, reason: &str) -> Result<Result<bool, Refused>> {
     let tenant = desk.user.tenant_id;
     let place = ("legal_hold", hold);
-    if let Err(refused) = desk.require(Perm::AuditHold, &Resource::in_tenant(tenant), place).await? {
+    if let Err(refused) = desk.require(Perm::AuditHold, &Resource::in_tenant(tenant), place) {
         desk.commit(app).await?;
         return Ok(Err(refused));
     }

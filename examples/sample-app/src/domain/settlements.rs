@@ -83,7 +83,7 @@ pub async fn find<A>(tx: &mut Tx<A>, id: Uuid) -> sqlx::Result<Option<Settlement
 /// When the database fails. A refusal by the policy, or because it is paid, is the inner `Err`.
 pub async fn change(desk: &mut Desk, was: &Settlement, change: &Change) -> anyhow::Result<Result<(), Refused>> {
     let own = Resource::in_tenant(desk.user.tenant_id);
-    if let Err(refused) = desk.require(Perm::SettlementEdit, &own, ("settlement", was.id)).await? {
+    if let Err(refused) = desk.require(Perm::SettlementEdit, &own, ("settlement", was.id)) {
         return Ok(Err(refused));
     }
     let changed = sqlx::query(

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::membership;
 use crate::{
     app::App,
-    desk::{Desk, Refused},
+    desk::{Desk, Reads, Refused},
     permissions::Perm,
 };
 
@@ -109,7 +109,7 @@ impl Row {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of<A>(desk: &mut Desk<A>, kind: Kind, row: Uuid) -> sqlx::Result<Vec<Share>> {
+pub async fn of<W: Reads<Perm>>(desk: &mut Desk<W>, kind: Kind, row: Uuid) -> sqlx::Result<Vec<Share>> {
     sqlx::query_as(
         "SELECT s.share_id, coalesce(u.name, o.name, t.name, '?') AS \"with\", s.level, s.reason, s.expires_at FROM stockade.rbac_share s
          LEFT JOIN freight.users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
@@ -119,7 +119,7 @@ pub async fn of<A>(desk: &mut Desk<A>, kind: Kind, row: Uuid) -> sqlx::Result<Ve
     )
     .bind(kind.name())
     .bind(row)
-    .fetch_all(&mut desk.tx)
+    .fetch_all(desk.tx())
     .await
 }
 
@@ -128,7 +128,7 @@ pub async fn of<A>(desk: &mut Desk<A>, kind: Kind, row: Uuid) -> sqlx::Result<Ve
 /// # Errors
 /// When the database fails. A refusal is the inner `Err`.
 pub async fn share(app: &App, desk: &mut Desk, row: &Row, new: &New) -> Result<Result<(), Refused>> {
-    let mut by = desk.members(app)?;
+    let mut by = desk.members(&app.members);
     let answer: Answer<Shared> = by.share(&row.shared(), new.with, new.level, &new.reason, new.until).await;
     keep(desk, "share.add", row, answer?).await
 }
@@ -138,7 +138,7 @@ pub async fn share(app: &App, desk: &mut Desk, row: &Row, new: &New) -> Result<R
 /// # Errors
 /// When the database fails. A refusal is the inner `Err`.
 pub async fn end(app: &App, desk: &mut Desk, row: &Row, share: Uuid) -> Result<Result<(), Refused>> {
-    let answer = desk.members(app)?.unshare(&row.shared(), share).await?;
+    let answer = desk.members(&app.members).unshare(&row.shared(), share).await?;
     keep(desk, "share.end", row, answer).await
 }
 

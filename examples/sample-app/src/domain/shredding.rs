@@ -125,9 +125,9 @@ struct Permitted {
     entry: Entry,
 }
 
-async fn permitted(app: &App, mut desk: Desk, action: &str, what: Uuid) -> Result<Result<Permitted, Refused>> {
+async fn permitted(app: &App, desk: Desk, action: &str, what: Uuid) -> Result<Result<Permitted, Refused>> {
     let own = Resource::in_tenant(desk.user.tenant_id);
-    match desk.require(Perm::CryptoShred, &own, ("shred", what)).await? {
+    match desk.require(Perm::CryptoShred, &own, ("shred", what)) {
         Ok(()) => {
             let entry = desk.entry(action).entity("shred", what).severity(Severity::Notice);
             Ok(Ok(Permitted { desk, entry }))

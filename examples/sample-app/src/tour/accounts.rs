@@ -4,7 +4,8 @@ use anyhow::{Context, Result, bail};
 use chrono::Utc;
 use secrecy::SecretString;
 use stockade::{
-    rbac::{Permission, Resource, Scopes},
+    bridge::request::Reads,
+    rbac::Permission,
     session::{
         Access, Activation, Flow, Issued, MfaRule, NewApiToken, PasswordVerified, Redemption, Step, TenantId,
         TenantPolicy, TotpStep, UserId,
@@ -12,7 +13,7 @@ use stockade::{
 };
 use totp_rs::{Builder, Secret};
 
-use super::{Tour, client, password};
+use super::{Tour, client, password, request};
 use crate::{app::App, permissions::Perm, seed};
 
 /// Cedar demands a second factor while somebody without one is at work.
@@ -94,16 +95,17 @@ pub(super) async fn program(tour: &mut Tour<'_>) -> Result<()> {
     let issued = app.auth.api_tokens().create(new).await?;
     let (id, text) = (issued.token().id, issued.reveal());
     let token = app.auth.api_tokens().authenticate(&text, &client()).await?.context("the token does not work")?;
-    let (_, loaded) = app.member(seed::ACME.id, owner.into()).await?.context("the owner is gone")?;
-    let direct = loaded.build();
-    let limited = direct.attenuate(&Scopes::parse(&token.scopes)?);
-    let own = Resource::in_tenant(seed::ACME.id);
-    let may =
-        |permission| (direct.decide(permission, &own).is_allowed(), limited.decide(permission, &own).is_allowed());
+    let desk = tour.owner_desk("GET", "/api/loads").await?;
+    let own = desk.resource();
+    let direct = [Perm::LoadView, Perm::LedgerView].map(|permission| desk.may(permission, &own));
+    desk.rollback().await?;
+    let look = app.requests.program(token, request("GET", "/api/loads"))?.read().await?;
+    let limited = [Perm::LoadView, Perm::LedgerView].map(|permission| look.may(permission, &own));
+    look.close().await?;
     tour.check(
         "ask for loads and for the ledger, as the owner and by a token for `load.view`",
         "the owner may both, the token only the loads",
-        may(Perm::LoadView) == (true, true) && may(Perm::LedgerView) == (true, false),
+        (direct, limited) == ([true, true], [true, false]),
     );
     let other = if text.ends_with('x') { "y" } else { "x" };
     let typo = format!("{}{other}", text.get(..text.len() - 1).unwrap_or_default());

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, Result, bail};
 use stockade::{
-    audit_chain::RequestContext,
     rbac::{Override, Scope, postgres::Status},
     session::{ImpersonationStart, Session, Step, TotpStep},
     tenant_guard::TenantId,
@@ -25,7 +24,7 @@ pub(super) async fn rows(tour: &mut Tour<'_>) -> Result<()> {
     let unfiltered: i64 = sqlx::query_scalar("SELECT count(*) FROM freight.loads").fetch_one(&mut desk.tx).await?;
     let customers = accounts::all(&mut desk).await?;
     let shared: Vec<&str> = customers.iter().filter(|one| one.shared.is_some()).map(|one| one.name.as_str()).collect();
-    desk.tx.rollback().await?;
+    desk.rollback().await?;
     tour.check(
         "list the loads, and count them without a condition",
         format!("{listed} listed, {unfiltered} counted, of 6"),
@@ -49,7 +48,7 @@ pub(super) async fn giving(tour: &mut Tour<'_>) -> Result<()> {
     {
         let mut desk = tour.desk(&session, "POST", "/administration/people/{id}/roles").await?;
         let id = ACME.person(target);
-        let answer = desk.members(app)?.assign(id, role, reason()?, None).await?;
+        let answer = desk.members(&app.members).assign(id, role, reason()?, None).await?;
         let outcome = membership::kept(&mut desk, "role.assign", id, answer).await?;
         desk.commit(app).await?;
         let happened = outcome.as_ref().map_or_else(ToString::to_string, |()| "given, and recorded".to_owned());
@@ -59,14 +58,14 @@ pub(super) async fn giving(tour: &mut Tour<'_>) -> Result<()> {
     let id = ACME.person(&GUEST);
     let until = chrono::Utc::now() + chrono::TimeDelta::days(1);
     let exception = Override::allow(Perm::LoadEdit, Scope::Tenant, reason()?, until)?;
-    let answer = desk.members(app)?.except(id, &exception).await?;
+    let answer = desk.members(&app.members).except(id, &exception).await?;
     let made = membership::kept(&mut desk, "override.set", id, answer).await?;
     desk.commit(app).await?;
     tour.check("an exception for a day", "made, with its reason and its end", made.is_ok());
 
     let mut desk = tour.owner_desk("POST", "/administration/people/{id}/remove").await?;
     let id = ACME.person(&OWNER);
-    let answer = desk.members(app)?.remove(id, reason()?).await?;
+    let answer = desk.members(&app.members).remove(id, reason()?).await?;
     let outcome = membership::kept(&mut desk, "member.remove", id, answer).await?;
     desk.commit(app).await?;
     let happened = outcome.as_ref().map_or_else(ToString::to_string, |()| "gone".to_owned());
@@ -93,9 +92,8 @@ pub(super) async fn looking(tour: &mut Tour<'_>) -> Result<()> {
     let minutes = std::time::Duration::from_secs(15 * 60);
     let started = app.auth.impersonations().start(&staff, target.into(), "ticket 4711", minutes, &client()).await?;
     let ImpersonationStart::Started(issued) = started else { bail!("the look did not begin") };
-    let context: RequestContext = request("GET", "/loads");
-    let viewer = app.looking(issued.impersonation(), context).await?.context("nobody to look as")?;
-    let mut look = app.look(&viewer).await?;
+    let by = app.requests.viewer(issued.impersonation().clone(), request("GET", "/loads"));
+    let (_, mut look) = app.enter(by, None).await?;
     let seen = loads::all(&mut look).await?.len();
     tour.check(
         &format!("{} looks as {}", SUPPORT.name, DISPATCHER.name),

@@ -1,17 +1,16 @@
 //! Customers: who looks after each, and from which office.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use maud::{Markup, html};
 use uuid::Uuid;
 
 use super::{
-    WebApp,
     layout::{Place, page},
     problem::Problem,
     sharing::Card,
 };
 use crate::{
-    authority::Viewer,
+    desk::Look,
     domain::{
         accounts,
         sharing::{Kind, Row},
@@ -19,10 +18,9 @@ use crate::{
 };
 
 /// `GET /accounts`
-pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn list(mut look: Look) -> Result<Markup, Problem> {
     let accounts = accounts::all(&mut look).await?;
-    look.close().await?;
+    let user = look.close().await?;
     let content = html! {
         div.card.flush { div.scroll { table.stack {
             thead { tr { th { "Customer" } th { "Looked after by" } th { "Office" } th { span.unseen { "Shared" } } } }
@@ -36,25 +34,18 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
         @if accounts.is_empty() { p.muted.padded { "You see no customer: none is of your office, and none is shared with you." } }
         } }
     };
-    Ok(page(
-        &viewer.user,
-        Place::Accounts,
-        "Customers",
-        "Those of your office, and those that are shared with you.",
-        &content,
-    ))
+    Ok(page(&user, Place::Accounts, "Customers", "Those of your office, and those that are shared with you.", &content))
 }
 
 /// `GET /accounts/{id}`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn show(mut look: Look, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
     let account = accounts::find(&mut look, id).await?.ok_or(Problem::NotFound)?;
-    let facts = account.resource(viewer.user.id);
+    let facts = account.resource(look.user.id);
     let card = Card::read(&mut look, &Row { kind: Kind::Account, id, facts }).await?;
-    look.close().await?;
+    let user = look.close().await?;
     let content = html! {
         div.card { p { "Looked after by " strong { (account.owner) } ", from the office in " (account.office) "." } }
         (card.render())
     };
-    Ok(page(&viewer.user, Place::Accounts, &account.name, "Who sees this customer beside its office.", &content))
+    Ok(page(&user, Place::Accounts, &account.name, "Who sees this customer beside its office.", &content))
 }

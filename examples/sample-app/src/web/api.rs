@@ -1,35 +1,28 @@
 //! What programs ask, with an API token in place of a session.
 
-use std::sync::Arc;
-
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 use stockade::{
-    audit_chain::{Outcome, Severity},
-    rbac::{Permission, Resource, Scope, Scopes},
-    session::tower::{Refusal, Visit},
+    bridge::request::{self, Reads, Refused},
+    session::tower::Refusal,
 };
-use uuid::Uuid;
 
-use super::{WebApp, problem::Problem, visitor};
+use super::{problem::Problem, visitor::admit};
 use crate::{
-    app::App,
-    authority::{Authority, Viewer},
+    desk::Look,
     domain::{
         features::{self, Feature},
-        loads,
+        loads, people,
     },
     permissions::Perm,
 };
 
 /// `GET /api/loads`: those that the token's owner may see now, as far as the token goes.
-pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Response, Failed> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn list(mut look: Look) -> Result<Response, Failed> {
     let on = features::is_on(&mut look.tx, Feature::Programs).await?;
     let loads = loads::all(&mut look).await?;
     look.close().await?;
@@ -49,44 +42,15 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Response,
     Ok(answer(StatusCode::OK, &json!({ "loads": loads })))
 }
 
-/// Lets a request through whose token is for `permission`, as its owner with less authority.
-pub(super) async fn enter(app: &App, permission: Perm, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    match viewer(app, permission, &parts).await {
-        Ok(viewer) => {
-            parts.extensions.insert(viewer);
-            next.run(Request::from_parts(parts, body)).await
-        }
-        Err(failed) => failed.into_response(),
-    }
-}
-
-async fn viewer(app: &App, permission: Perm, parts: &Parts) -> Result<Viewer, Failed> {
-    let visit = Visit::of(&parts.extensions)?;
-    let token = visit.api_token().await.map_err(Failed::Refused)?.ok_or(Failed::Refused(Refusal::SignedOut))?;
-    let request = visitor::request(parts, &visit).map_err(Failed::Page)?;
-    // The owner as of now. Whoever was suspended or lost a role takes their tokens along.
-    let member = app.member(token.tenant.into(), token.user.into()).await?;
-    let (mut user, loaded) = member.ok_or(Failed::Refused(Refusal::SignedOut))?;
-    let actor = loaded.build().attenuate(&Scopes::parse(&token.scopes)?);
-    user.roles = actor.roles().map(str::to_owned).collect();
-    let viewer = Viewer { user, request, actor: Arc::new(Authority::Direct(actor)), looking: None };
-    if viewer.actor.scope(permission) == Scope::None {
-        let tenant = Resource::in_tenant(viewer.user.tenant_id);
-        let reason = viewer.actor.decide(permission, &tenant).to_string();
-        let look = app.look(&viewer).await?;
-        let entry = look
-            .entry(permission.key())
-            .entity("api_token", Uuid::from(token.id).to_string())
-            .outcome(Outcome::Denied)
-            .severity(Severity::Notice)
-            .after(json!({ "reason": reason }));
-        look.close().await?;
-        app.trail.send(viewer.user.tenant_id.into(), entry);
-        app.seal_soon();
-        return Err(Failed::Denied(reason));
-    }
-    Ok(viewer)
+/// Lets a request through whose token is for `permission`, as its owner with less authority: the owner as of now, who takes their tokens
+/// along when they are suspended or lose a role.
+pub(super) async fn enter(parts: &mut Parts, permission: Perm) -> Result<(), Failed> {
+    let program = request::Program::<Perm>::from_request_parts(parts, &()).await?;
+    let mut look = program.read().await?;
+    look.reach(permission, ("api_token", program.token().id))?;
+    let user = people::find(&mut look.tx, program.user()).await?.ok_or(Refused::NoMember)?;
+    admit(parts, None, Look::new(look, user));
+    Ok(())
 }
 
 /// Why a program gets no answer, as JSON.
@@ -98,7 +62,13 @@ pub(crate) enum Failed {
 
 impl<E: Into<anyhow::Error>> From<E> for Failed {
     fn from(error: E) -> Self {
-        Self::Page(Problem::Failed(error.into()))
+        match error.into().downcast() {
+            Ok(Refused::Session(refusal)) => Self::Refused(refusal),
+            Ok(Refused::NoMember) => Self::Refused(Refusal::SignedOut),
+            Ok(Refused::Denied(denied)) => Self::Denied(denied.explanation().to_owned()),
+            Ok(refused) => Self::Page(refused.into()),
+            Err(error) => Self::Page(Problem::Failed(error)),
+        }
     }
 }
 

@@ -30,8 +30,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::Viewer,
-    desk::Desk,
+    desk::{Desk, Look, Reads},
     domain::{people, retention},
     permissions::Perm,
 };
@@ -54,10 +53,9 @@ pub(crate) struct Search {
 }
 
 /// `GET /audit`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Query(form): Query<Search>) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
-    let log = Resource::in_tenant(viewer.user.tenant_id);
-    look.require(&app, Perm::AuditView, &log, ("audit_log", "tenant"))?;
+pub(crate) async fn show(State(app): WebApp, mut look: Look, Query(form): Query<Search>) -> Result<Markup, Problem> {
+    let log = Resource::in_tenant(look.user.tenant_id);
+    look.require(Perm::AuditView, &log, ("audit_log", "tenant"))?;
     let page = render(&app, &mut look, &form, None).await?;
     look.close().await?;
     Ok(page)
@@ -76,15 +74,9 @@ pub(crate) async fn verify(State(app): WebApp, visitor: SignedIn) -> Result<Mark
 
 /// A desk at which `permission` holds for the tenant's log.
 pub(super) async fn open(app: &App, visitor: SignedIn, permission: Perm) -> Result<Desk, Problem> {
-    let mut desk = app.desk(&visitor).await?;
-    let log = Resource::in_tenant(desk.user.tenant_id);
-    match desk.require(permission, &log, ("audit_log", "tenant")).await? {
-        Ok(()) => Ok(desk),
-        Err(refused) => {
-            desk.commit(app).await?;
-            Err(Problem::Refused(refused.to_string()))
-        }
-    }
+    let desk = app.desk(&visitor).await?;
+    desk.require(permission, &Resource::in_tenant(desk.user.tenant_id), ("audit_log", "tenant"))?;
+    Ok(desk)
 }
 
 impl Search {
@@ -144,26 +136,30 @@ const SEVERITIES: [(&str, Severity); 4] = [
     ("critical", Severity::Critical),
 ];
 
-async fn find<A>(desk: &mut Desk<A>, form: &Search) -> Result<Page, Problem> {
+async fn find<W: Reads<Perm>>(desk: &mut Desk<W>, form: &Search) -> Result<Page, Problem> {
     let (mut filter, _) = form.filter(desk.user.tenant_id);
     if let Ok(cursor) = form.after.parse() {
         filter = filter.after(cursor);
     }
-    Ok(search(&mut desk.tx, &filter).await?)
+    Ok(search(desk.tx(), &filter).await?)
 }
 
-async fn render<A>(app: &App, desk: &mut Desk<A>, form: &Search, report: Option<&Report>) -> Result<Markup, Problem> {
+async fn render<W: Reads<Perm>>(
+    app: &App,
+    desk: &mut Desk<W>,
+    form: &Search,
+    report: Option<&Report>,
+) -> Result<Markup, Problem> {
     // Before the search: what is sealed meanwhile is sent once more rather than not at all.
-    let seen: Option<i64> =
-        sqlx::query_scalar("SELECT seq FROM stockade.audit_head").fetch_optional(&mut desk.tx).await?;
+    let seen: Option<i64> = sqlx::query_scalar("SELECT seq FROM stockade.audit_head").fetch_optional(desk.tx()).await?;
     let found = find(desk, form).await?;
     let entries: Vec<Uuid> = found.rows.iter().map(|row| row.entry_id).collect();
-    let erased = retention::erased(&mut desk.tx, &entries).await?;
+    let erased = retention::erased(desk.tx(), &entries).await?;
     let standing = Standing::read(app, desk).await?;
-    let people = Names(people::all(&mut desk.tx).await?);
+    let people = Names(people::all(desk.tx()).await?);
     let (_, wrong) = form.filter(desk.user.tenant_id);
     let next = found.next.as_ref().map(ToString::to_string);
-    let behind = lag(&mut desk.tx).await?;
+    let behind = lag(desk.tx()).await?;
     let content = html! {
         (standing.alarm())
         @if let Some(report) = report { (verdict(report)) }

@@ -8,10 +8,7 @@ use http::StatusCode;
 use maud::{Markup, html};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use stockade::{
-    field_crypto::{OpenError, Secret},
-    rbac::Resource,
-};
+use stockade::field_crypto::{OpenError, Secret};
 use uuid::Uuid;
 
 use super::{
@@ -21,7 +18,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::Viewer,
+    desk::Look,
     domain::{
         drivers::{self, Driver, Keys},
         people::User,
@@ -30,8 +27,8 @@ use crate::{
 };
 
 /// `GET /drivers`
-pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let shown = Shown::read(&app, viewer).await?;
+pub(crate) async fn list(State(app): WebApp, look: Look) -> Result<Markup, Problem> {
+    let shown = Shown::read(&app, look).await?;
     Ok(shown.render(None, &html! {}))
 }
 
@@ -44,11 +41,13 @@ pub(crate) async fn reveal(State(app): WebApp, visitor: SignedIn, Path(id): Path
     let revealed = drivers::reveal_ssn(&mut desk, &keys, &driver).await;
     desk.commit(&app).await?;
     match revealed {
-        Ok(Ok(ssn)) => Ok(Shown::read(&app, visitor.into()).await?.render(Some((id, ssn.expose())), &html! {})),
+        Ok(Ok(ssn)) => {
+            Ok(Shown::read(&app, app.look(&visitor.into()).await?).await?.render(Some((id, ssn.expose())), &html! {}))
+        }
         Ok(Err(refused)) => Err(Problem::Refused(refused.to_string())),
         Err(error) if error.downcast_ref::<OpenError>() == Some(&OpenError::Destroyed) => {
             let note = html! { div.note.warn role="status" { p { "The key of " (driver.name) " was destroyed. Nobody can read the number again." } } };
-            Ok(Shown::read(&app, visitor.into()).await?.render(None, &note))
+            Ok(Shown::read(&app, app.look(&visitor.into()).await?).await?.render(None, &note))
         }
         Err(error) => Err(Problem::Failed(error)),
     }
@@ -72,7 +71,7 @@ pub(crate) async fn find(State(app): WebApp, visitor: SignedIn, Form(form): Form
             @for driver in &found { p { strong { (driver.name) } " has this number." } }
         }
     };
-    let shown = Shown::read(&app, visitor.into()).await?;
+    let shown = Shown::read(&app, app.look(&visitor.into()).await?).await?;
     Ok(shown.render(None, &answer))
 }
 
@@ -92,7 +91,7 @@ pub(crate) async fn change_account(
     let account = form.account.expose_secret().trim().to_owned();
     if !(4..=34).contains(&account.len()) || !account.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         let note = html! { div.note.warn role="alert" { p { "Write routing and account number, such as 021000021-4455667." } } };
-        let page = Shown::read(&app, visitor.into()).await?.render(None, &note);
+        let page = Shown::read(&app, app.look(&visitor.into()).await?).await?.render(None, &note);
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     let keys = app.driver_keys(visitor.user.tenant_id, &[form.driver]).await?;
@@ -114,14 +113,12 @@ struct Shown {
 }
 
 impl Shown {
-    async fn read(app: &App, viewer: Viewer) -> Result<Self, Problem> {
-        let mut look = app.look(&viewer).await?;
+    async fn read(app: &App, mut look: Look) -> Result<Self, Problem> {
         let drivers = drivers::all(&mut look).await?;
-        let user = viewer.user;
         // Revealing is recorded, and a look records nothing.
-        let may_reveal = user.seen_by.is_none() && look.may(Perm::SsnReveal, &Resource::in_tenant(user.tenant_id));
-        let may_pay = user.seen_by.is_none() && look.may(Perm::BankEdit, &Resource::in_tenant(user.tenant_id));
-        look.close().await?;
+        let (own, all) = (look.user.seen_by.is_none(), look.resource());
+        let (may_reveal, may_pay) = (own && look.may(Perm::SsnReveal, &all), own && look.may(Perm::BankEdit, &all));
+        let user = look.close().await?;
         let ids: Vec<Uuid> = drivers.iter().map(|driver| driver.id).collect();
         let keys = app.driver_keys(user.tenant_id, &ids).await?;
         Ok(Self { user, drivers, keys, may_reveal, may_pay })

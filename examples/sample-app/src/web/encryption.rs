@@ -69,12 +69,11 @@ fn answer(became: &Became) -> Markup {
 }
 
 async fn render(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Markup, Problem> {
-    let mut desk = app.desk(&visitor).await?;
+    let desk = app.desk(&visitor).await?;
     let own = Resource::in_tenant(desk.user.tenant_id);
-    let allowed = desk.require(Perm::CryptoView, &own, ("encryption", "keys")).await?;
+    desk.require(Perm::CryptoView, &own, ("encryption", "keys"))?;
     let (user, may) = (desk.user.clone(), desk.may(Perm::CryptoRotate, &own));
     desk.commit(app).await?;
-    allowed.map_err(|refused| Problem::Refused(refused.to_string()))?;
     let status = encryption::status(app, user.tenant_id).await?;
     let content = html! {
         (answer)

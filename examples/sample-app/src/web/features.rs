@@ -11,20 +11,19 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    authority::Viewer,
+    desk::Look,
     domain::features::{self, Feature, Position},
     permissions::Perm,
 };
 
 /// `GET /administration/features`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn show(mut look: Look) -> Result<Markup, Problem> {
     let mut positions = Vec::new();
     for feature in Feature::ALL {
         positions.push((feature, features::position(&mut look.tx, feature).await?));
     }
-    let may = viewer.user.seen_by.is_none() && look.may(Perm::FeatureEdit, &Resource::in_tenant(viewer.user.tenant_id));
-    look.close().await?;
+    let may = look.user.seen_by.is_none() && look.may(Perm::FeatureEdit, &Resource::in_tenant(look.user.tenant_id));
+    let user = look.close().await?;
     let content = html! {
         @for (feature, position) in positions {
             form.card method="post" action="/administration/features" {
@@ -39,7 +38,7 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
         }
     };
     let lead = "What your people may use, whatever their roles. Each switch is an entry of the audit log, with how it stood before.";
-    Ok(page(&viewer.user, Place::Features, "Features", lead, &content))
+    Ok(page(&user, Place::Features, "Features", lead, &content))
 }
 
 /// What the form sends.

@@ -8,7 +8,7 @@ use http::StatusCode;
 use maud::{Markup, html};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use stockade::{field_crypto::Secret, rbac::Resource};
+use stockade::field_crypto::Secret;
 use uuid::Uuid;
 
 use super::{
@@ -17,11 +17,11 @@ use super::{
     layout::{Place, page},
     problem::Problem,
 };
-use crate::{app::App, authority::Viewer, domain::integrations, permissions::Perm};
+use crate::{app::App, desk::Look, domain::integrations, permissions::Perm};
 
 /// `GET /integrations`
-pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    render(&app, viewer, None).await
+pub(crate) async fn list(State(app): WebApp, look: Look) -> Result<Markup, Problem> {
+    render(&app, look, None).await
 }
 
 /// What the form sends.
@@ -40,7 +40,8 @@ pub(crate) async fn connect(
     let keys = app.vault.tenant(Uuid::from(visitor.session.tenant).into()).await?;
     let (name, token) = (draft.name.trim(), draft.token.expose_secret().trim());
     if name.is_empty() || name.chars().count() > 60 || token.is_empty() || token.len() > 4_096 {
-        let page = render(&app, visitor.into(), Some("Give a name of at most 60 characters, and the token.")).await?;
+        let look = app.look(&visitor.into()).await?;
+        let page = render(&app, look, Some("Give a name of at most 60 characters, and the token.")).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     let mut desk = app.desk(&visitor).await?;
@@ -50,13 +51,11 @@ pub(crate) async fn connect(
     Ok(Redirect::to("/integrations").into_response())
 }
 
-async fn render(app: &App, viewer: Viewer, complaint: Option<&str>) -> Result<Markup, Problem> {
-    let user = &viewer.user;
-    let keys = app.vault.tenant(user.tenant_id.into()).await?;
-    let mut look = app.look(&viewer).await?;
+async fn render(app: &App, mut look: Look, complaint: Option<&str>) -> Result<Markup, Problem> {
     let connected = integrations::all(&mut look.tx).await?;
-    let may = look.may(Perm::IntegrationEdit, &Resource::in_tenant(user.tenant_id));
-    look.close().await?;
+    let may = look.may(Perm::IntegrationEdit, &look.resource());
+    let user = look.close().await?;
+    let keys = app.vault.tenant(user.tenant_id.into()).await?;
     let content = html! {
         @if let Some(complaint) = complaint { div.note.warn role="alert" { p { (complaint) } } }
         div.card.flush { div.scroll { table {
@@ -78,5 +77,5 @@ async fn render(app: &App, viewer: Viewer, complaint: Option<&str>) -> Result<Ma
             }
         }
     };
-    Ok(page(user, Place::Integrations, "Integrations", "Services that act in your name.", &content))
+    Ok(page(&user, Place::Integrations, "Integrations", "Services that act in your name.", &content))
 }

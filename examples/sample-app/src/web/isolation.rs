@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::Viewer,
+    desk::Look,
     domain::{
         attacks::{self, Attempt, Outcome},
         lanes::{self, Lane, Reaches},
@@ -32,22 +32,24 @@ use crate::{
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// `GET /isolation`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let reaches = reaches(&app, &viewer).await?;
-    Ok(render(&app, &viewer.user, &reaches, &[]))
+pub(crate) async fn show(State(app): WebApp, mut look: Look) -> Result<Markup, Problem> {
+    let reaches = lanes::reaches(&mut look).await?;
+    Ok(render(&app, &look.close().await?, &reaches, &[]))
 }
 
 /// `POST /isolation`: every attempt of this tenant on another one.
 pub(crate) async fn attack(State(app): WebApp, visitor: SignedIn) -> Result<Markup, Problem> {
     let mut desk = app.desk(&visitor).await?;
-    let user = desk.user.clone();
+    let (user, attacker) = (desk.user.clone(), desk.principal()?);
     let entry = desk.entry("isolation.probe").entity("tenant", user.tenant_id.to_string());
     desk.record(&entry).await?;
     desk.commit(&app).await?;
     let victim =
         seed::TENANTS.iter().find(|tenant| tenant.id != user.tenant_id).map_or(user.tenant_id, |tenant| tenant.id);
-    let attempts = attacks::run(&app, &visitor.principal()?, victim).await?;
-    let reaches = reaches(&app, &visitor.into()).await?;
+    let attempts = attacks::run(&app, &attacker, victim).await?;
+    let mut look = app.look(&visitor.into()).await?;
+    let reaches = lanes::reaches(&mut look).await?;
+    look.close().await?;
     Ok(render(&app, &user, &reaches, &attempts))
 }
 
@@ -56,11 +58,12 @@ pub(crate) async fn stream(State(app): WebApp, visit: Visit, visitor: SignedIn) 
     answer(app, visit, &visitor, Perm::IsolationView, async |mut following: Following| {
         let mut shown = String::new();
         loop {
-            let viewer = Viewer::from(following.still().await?);
-            let reaches = reaches(&following.app, &viewer).await?;
+            let mut look = following.still().await?;
+            let reaches = lanes::reaches(&mut look).await?;
+            let user = look.close().await?;
             let asked = Instant::now();
             while asked.elapsed() < ASK_EVERY {
-                let now = counted(&following.app, &viewer.user, &reaches).into_string();
+                let now = counted(&following.app, &user, &reaches).into_string();
                 if now != shown {
                     following.send(Event::default().event("whole").data(&now)).await?;
                     shown = now;
@@ -69,13 +72,6 @@ pub(crate) async fn stream(State(app): WebApp, visit: Visit, visitor: SignedIn) 
             }
         }
     })
-}
-
-async fn reaches(app: &App, viewer: &Viewer) -> anyhow::Result<Reaches> {
-    let mut look = app.look(viewer).await?;
-    let reaches = lanes::reaches(&mut look).await?;
-    look.close().await?;
-    Ok(reaches)
 }
 
 fn render(app: &App, user: &User, reaches: &Reaches, attempts: &[Attempt]) -> Markup {

@@ -17,8 +17,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    authority::Viewer,
-    desk::Desk,
+    desk::{Desk, Look, Reads},
     domain::{
         ledger::{self, ACCOUNTS, Closing, NewPosting, NotPosted, Period, Posting},
         money::Cents,
@@ -27,8 +26,7 @@ use crate::{
 };
 
 /// `GET /ledger`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn show(mut look: Look) -> Result<Markup, Problem> {
     let page = render(&mut look, &Draft::default()).await?;
     look.close().await?;
     Ok(page)
@@ -191,9 +189,9 @@ impl Draft {
     }
 }
 
-async fn render<A>(desk: &mut Desk<A>, draft: &Draft) -> Result<Markup, Problem> {
-    let postings = ledger::postings(&mut desk.tx).await?;
-    let periods = ledger::periods(&mut desk.tx).await?;
+async fn render<W: Reads<Perm>>(desk: &mut Desk<W>, draft: &Draft) -> Result<Markup, Problem> {
+    let postings = ledger::postings(desk.tx()).await?;
+    let periods = ledger::periods(desk.tx()).await?;
     let books = Resource::in_tenant(desk.user.tenant_id);
     let content = html! {
         div.grid {

@@ -13,19 +13,17 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    authority::Viewer,
+    desk::Look,
     limits::{Count, Counts},
     permissions::Perm,
 };
 
 /// `GET /limits`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let look = app.look(&viewer).await?;
-    let all = Resource::in_tenant(viewer.user.tenant_id);
-    look.require(&app, Perm::LimitsView, &all, ("limits", "application"))?;
-    look.close().await?;
+pub(crate) async fn show(State(app): WebApp, look: Look) -> Result<Markup, Problem> {
+    look.require(Perm::LimitsView, &Resource::in_tenant(look.user.tenant_id), ("limits", "application"))?;
+    let user = look.close().await?;
     let lead = "How often anybody may try, across all tenants. Neither this page nor the log says who was refused.";
-    Ok(page(&viewer.user, Place::Limits, "Limits", lead, &render(&app.limits.counts())))
+    Ok(page(&user, Place::Limits, "Limits", lead, &render(&app.limits.counts())))
 }
 
 fn render(counts: &Counts) -> Markup {

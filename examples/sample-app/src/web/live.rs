@@ -10,14 +10,14 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL};
 use maud::{Markup, html};
 use stockade::{
-    audit_chain::RequestContext,
+    bridge::request::{Asked, Reads, Refused},
     rbac::Scope,
     session::{Access, Touch, tower::Visit},
 };
 use tokio::{sync::mpsc, time::Instant};
 
 use super::problem::Problem;
-use crate::{app::App, authority::Visitor, live::Seat, permissions::Perm};
+use crate::{app::App, authority::Visitor, desk::Look, live::Seat, permissions::Perm};
 
 /// How often it is asked again whether the person may see the page, when nothing happens. Before anything is shown it is asked too.
 pub(crate) const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub(crate) struct Following {
     pub(crate) app: Arc<App>,
     seat: Seat,
     visit: Visit,
-    request: RequestContext,
+    asked: Asked,
     permission: Perm,
     until: Instant,
     events: mpsc::Sender<Event>,
@@ -74,9 +74,9 @@ where
     let seat = seat.ok_or(Problem::TooMany { retry_after: LONGEST.as_secs() })?;
     // One event at a time: who does not read holds up nothing but the reading of their own next one.
     let (events, mut received) = mpsc::channel(1);
-    let request = visitor.request.clone();
+    let asked = visitor.own.asked().clone();
     let until = Instant::now() + LONGEST;
-    let following = Following { app, seat, visit, request, permission, until, events: events.clone() };
+    let following = Following { app, seat, visit, asked, permission, until, events: events.clone() };
     tokio::spawn(async move {
         let ended = tokio::select! {
             () = events.closed() => return,
@@ -107,7 +107,7 @@ impl Following {
                 head = self.seat.beyond(seq) => return head.ok_or(End::ForNow),
                 () = tokio::time::sleep(ASK_EVERY) => {}
             }
-            self.still().await?;
+            self.still().await?.close().await?;
         }
     }
 
@@ -119,17 +119,20 @@ impl Following {
         }
     }
 
-    /// The person as of now, unless the session has ended or what it took to see the page was taken.
-    pub(crate) async fn still(&self) -> Goes<Visitor> {
+    /// A look of the person as of now, unless the session has ended or what it took to see the page was taken.
+    pub(crate) async fn still(&self) -> Goes<Look> {
         if Instant::now() >= self.until {
             return Err(End::ForNow);
         }
         let over = End::ForGood("You are signed out. Reload the page to sign in.");
         let Some(token) = self.visit.token() else { return Err(over) };
         let Access::Granted(session) = self.app.auth.access_with(token, Touch::Never).await? else { return Err(over) };
-        let visitor = self.app.visitor(session, self.request.clone()).await?;
-        let permitted = |visitor: &Visitor| visitor.actor.scope(self.permission) != Scope::None;
-        visitor.filter(permitted).ok_or(End::ForGood("You may not see this page any more."))
+        let by = self.app.requests.desk(session, self.asked.clone()).into();
+        match self.app.enter(by, None).await {
+            Ok((_, look)) if look.scope(self.permission) != Scope::None => Ok(look),
+            Ok(_) | Err(Refused::NoMember) => Err(End::ForGood("You may not see this page any more.")),
+            Err(failed) => Err(failed.into()),
+        }
     }
 
     /// Sends an event. An error when the browser is gone.

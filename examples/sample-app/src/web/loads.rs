@@ -16,8 +16,7 @@ use super::{
     sharing::Card,
 };
 use crate::{
-    authority::Viewer,
-    desk::Desk,
+    desk::{Desk, Look, Reads},
     domain::{
         documents,
         loads::{self, Change, Load, STATUSES},
@@ -28,10 +27,9 @@ use crate::{
 };
 
 /// `GET /loads`
-pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn list(mut look: Look) -> Result<Markup, Problem> {
     let loads = loads::all(&mut look).await?;
-    look.close().await?;
+    let user = look.close().await?;
     let content = html! {
         div.card.flush { div.scroll {
             table.stack {
@@ -52,18 +50,11 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
             @if loads.is_empty() { p.muted.padded { "You see no load: none is of your office or team, and none is shared with you." } }
         } }
     };
-    Ok(page(
-        &viewer.user,
-        Place::Loads,
-        "Loads",
-        "Everything that is quoted, booked, under way or delivered.",
-        &content,
-    ))
+    Ok(page(&user, Place::Loads, "Loads", "Everything that is quoted, booked, under way or delivered.", &content))
 }
 
 /// `GET /loads/{id}`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn show(mut look: Look, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
     let load = loads::find(&mut look, id).await?.ok_or(Problem::NotFound)?;
     let beside = beside(&mut look, &load).await?;
     let page = one(&look, &load, &Draft::of(&load), &beside);
@@ -137,7 +128,7 @@ impl Draft {
 }
 
 /// What stands beside the load itself: its documents, and with whom it is shared.
-async fn beside<A>(desk: &mut Desk<A>, load: &Load) -> Result<Markup, Problem> {
+async fn beside<W: Reads<Perm>>(desk: &mut Desk<W>, load: &Load) -> Result<Markup, Problem> {
     let facts = load.resource(desk.user.id);
     let documents = documents::of(desk, load.id).await?;
     let may = desk.user.seen_by.is_none() && desk.may(Perm::DocumentDownload, &facts);
@@ -145,7 +136,7 @@ async fn beside<A>(desk: &mut Desk<A>, load: &Load) -> Result<Markup, Problem> {
     Ok(html! { (super::documents::card(&documents, may)) (shares.render()) })
 }
 
-fn one<A>(desk: &Desk<A>, load: &Load, draft: &Draft, beside: &Markup) -> Markup {
+fn one<W: Reads<Perm>>(desk: &Desk<W>, load: &Load, draft: &Draft, beside: &Markup) -> Markup {
     let may_edit = desk.may(Perm::LoadEdit, &load.resource(desk.user.id));
     let content = html! {
         div.grid {

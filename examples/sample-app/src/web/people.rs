@@ -30,8 +30,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::Viewer,
-    desk::Desk,
+    desk::{Desk, Look, Reads},
     domain::{membership, people, review::MOST},
     permissions::Perm,
 };
@@ -39,9 +38,8 @@ use crate::{
 /// Where the list is.
 const PAGE: &str = "/administration/people";
 /// `GET /administration/people`
-pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
-    look.require(&app, Perm::PeopleView, &Resource::in_tenant(viewer.user.tenant_id), ("members", "tenant"))?;
+pub(crate) async fn list(State(app): WebApp, mut look: Look) -> Result<Markup, Problem> {
+    look.require(Perm::PeopleView, &Resource::in_tenant(look.user.tenant_id), ("members", "tenant"))?;
     let page = render(&app, &mut look, &html! {}).await?;
     look.close().await?;
     Ok(page)
@@ -65,7 +63,7 @@ pub(crate) async fn invite(State(app): WebApp, visitor: SignedIn, Form(draft): F
         return Ok(page);
     };
     let until = Utc::now() + TimeDelta::days(7);
-    let answer = desk.members(&app)?.invite(email, &draft.role, reason, until).await?;
+    let answer = desk.members(&app.members).invite(email, &draft.role, reason, until).await?;
     let page = match answer {
         Ok((invitation, token)) => {
             let entry = membership::told(&desk, |by| bridge::invitation_entry("invitation.send", &invitation, by));
@@ -86,7 +84,7 @@ pub(crate) async fn invite(State(app): WebApp, visitor: SignedIn, Form(draft): F
 /// `POST /administration/people/invitations/{id}/withdraw`
 pub(crate) async fn withdraw(State(app): WebApp, visitor: SignedIn, Path(id): Path<Uuid>) -> Result<Redirect, Problem> {
     let mut desk = app.desk(&visitor).await?;
-    let answer = desk.members(&app)?.withdraw(id).await?;
+    let answer = desk.members(&app.members).withdraw(id).await?;
     let outcome = match answer {
         Ok(invitation) => {
             let entry = membership::told(&desk, |by| bridge::invitation_entry("invitation.withdraw", &invitation, by));
@@ -103,11 +101,11 @@ pub(crate) async fn withdraw(State(app): WebApp, visitor: SignedIn, Path(id): Pa
     outcome.map(|()| Redirect::to(PAGE))
 }
 
-async fn render<A>(app: &App, desk: &mut Desk<A>, answer: &Markup) -> Result<Markup, Problem> {
-    let members = app.members.list(&mut desk.tx, None, MOST).await?;
-    let invited = app.members.invitations(&mut desk.tx, None, MOST).await?;
+async fn render<W: Reads<Perm>>(app: &App, desk: &mut Desk<W>, answer: &Markup) -> Result<Markup, Problem> {
+    let members = app.members.list(desk.tx(), None, MOST).await?;
+    let invited = app.members.invitations(desk.tx(), None, MOST).await?;
     let people: BTreeMap<Uuid, people::User> =
-        people::all(&mut desk.tx).await?.into_iter().map(|user| (user.id, user)).collect();
+        people::all(desk.tx()).await?.into_iter().map(|user| (user.id, user)).collect();
     let places = places(desk).await?;
     let may = desk.may(Perm::PeopleManage, &Resource::in_tenant(desk.user.tenant_id));
     let content = html! {
@@ -213,7 +211,7 @@ fn link(invitation: &Invitation, token: &SecretString) -> Markup {
 }
 
 /// Where everybody works, in words.
-async fn places<A>(desk: &mut Desk<A>) -> sqlx::Result<BTreeMap<Uuid, String>> {
+async fn places<W: Reads<Perm>>(desk: &mut Desk<W>) -> sqlx::Result<BTreeMap<Uuid, String>> {
     let places: Vec<(Uuid, String)> = sqlx::query_as(
         "SELECT m.user_id, string_agg(m.name, ', ' ORDER BY m.name) FROM (
             SELECT o.user_id, f.name FROM stockade.rbac_office_member o JOIN freight.offices f ON f.tenant_id = o.tenant_id AND f.id = o.office_id
@@ -221,7 +219,7 @@ async fn places<A>(desk: &mut Desk<A>) -> sqlx::Result<BTreeMap<Uuid, String>> {
             SELECT t.user_id, f.name FROM stockade.rbac_team_member t JOIN freight.teams f ON f.tenant_id = t.tenant_id AND f.id = t.team_id
          ) m GROUP BY m.user_id",
     )
-    .fetch_all(&mut desk.tx)
+    .fetch_all(desk.tx())
     .await?;
     Ok(places.into_iter().collect())
 }

@@ -42,7 +42,7 @@ pub(crate) use exports::{csv, json, markdown, oscal};
 pub(crate) async fn show(State(app): WebApp, visit: Visit, viewer: Viewer) -> Result<Markup, Problem> {
     let events = events(&app, &viewer).await?;
     let own = Resource::in_tenant(viewer.user.tenant_id);
-    let may_record = viewer.looking.is_none() && viewer.actor.decide(Perm::PostureRecord, &own).is_allowed();
+    let may_record = viewer.user.seen_by.is_none() && viewer.actor.decide(Perm::PostureRecord, &own).is_allowed();
     let (user, assessment) = measure(&app, &visit, viewer).await?;
     let recorded = controls::earlier(&app, user.tenant_id, assessment.at()).await?;
     let content = html! {
@@ -118,7 +118,7 @@ fn recent(events: &[AuditRow]) -> Markup {
 async fn measure(app: &App, visit: &Visit, viewer: Viewer) -> Result<(User, Assessment), Problem> {
     let look = app.look(&viewer).await?;
     let own = Resource::in_tenant(viewer.user.tenant_id);
-    look.require(app, Perm::PostureView, &own, ("posture", "dashboard"))?;
+    look.require(Perm::PostureView, &own, ("posture", "dashboard"))?;
     // The measurements take connections of their own: this one is given back first.
     look.close().await?;
     let assessment = controls::assess(app, viewer.user.tenant_id, Some(visit)).await?;

@@ -3,11 +3,11 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::html;
-use stockade::session::tower::Refusal;
+use stockade::{bridge::request::Refused as NotAnswered, session::tower::Refusal};
 use uuid::Uuid;
 
 use super::layout::door;
-use crate::desk::{Overtaken, Refused};
+use crate::desk::Refused;
 
 /// Why a handler did not answer with its page.
 #[derive(Debug)]
@@ -39,8 +39,7 @@ pub(crate) enum Problem {
 
 impl<E: Into<anyhow::Error>> From<E> for Problem {
     fn from(error: E) -> Self {
-        let error = error.into();
-        if error.is::<Overtaken>() { Self::Overtaken } else { Self::Failed(error) }
+        error.into().downcast().map_or_else(Self::Failed, Self::not_answered)
     }
 }
 
@@ -51,6 +50,18 @@ impl From<Refused> for Problem {
 }
 
 impl Problem {
+    /// What a refusal of the request layer is for a person.
+    fn not_answered(refused: NotAnswered) -> Self {
+        match refused {
+            NotAnswered::Session(refusal) => Self::of(refusal),
+            NotAnswered::Denied(denied) => Self::Refused(denied.explanation().to_owned()),
+            NotAnswered::NoMember => Self::Refused("You are suspended, or no longer a member here.".to_owned()),
+            NotAnswered::NotFound => Self::NotFound,
+            NotAnswered::Overtaken => Self::Overtaken,
+            other => Self::Failed(other.into()),
+        }
+    }
+
     /// What a refusal of the session layer is for a person.
     pub(crate) fn of(refusal: Refusal) -> Self {
         match refusal {

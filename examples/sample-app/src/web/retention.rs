@@ -58,15 +58,9 @@ async fn overview(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Marku
 
 /// A desk at which `permission` holds for the tenant.
 async fn open(app: &App, visitor: SignedIn, permission: Perm) -> Result<Desk, Problem> {
-    let mut desk = app.desk(&visitor).await?;
-    let own = Resource::in_tenant(desk.user.tenant_id);
-    match desk.require(permission, &own, ("retention", "tenant")).await? {
-        Ok(()) => Ok(desk),
-        Err(refused) => {
-            desk.commit(app).await?;
-            Err(Problem::Refused(refused.to_string()))
-        }
-    }
+    let desk = app.desk(&visitor).await?;
+    desk.require(permission, &Resource::in_tenant(desk.user.tenant_id), ("retention", "tenant"))?;
+    Ok(desk)
 }
 
 /// The second step: what is about to happen, in words, and the same form once more, filled and confirmed.

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     app::App,
     authority::Viewer,
-    desk::Desk,
+    desk::{Desk, Look, Reads},
     domain::{people, review},
     permissions::Perm,
 };
@@ -35,15 +35,15 @@ pub(crate) struct Who {
 }
 
 /// `GET /roles`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Query(who): Query<Who>) -> Result<Markup, Problem> {
+pub(crate) async fn show(State(app): WebApp, mut look: Look, Query(who): Query<Who>) -> Result<Markup, Problem> {
     let asked = Perm::from_key(&who.permission);
-    let mut look = app.look(&viewer).await?;
-    let may_ask = look.actor.scope(Perm::PeopleView) != Scope::None;
+    let may_ask = look.scope(Perm::PeopleView) != Scope::None;
+    let may_review = look.user.seen_by.is_none() && look.scope(Perm::AccessReview) != Scope::None;
     let able = match asked.filter(|_| may_ask) {
         Some(permission) => Some((permission, who_can(&app, &mut look, permission).await?)),
         None => None,
     };
-    look.close().await?;
+    let user = look.close().await?;
     let content = html! {
         div.card.flush {
             h2 { "Who may do what" }
@@ -54,23 +54,23 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Query(who): Query<W
             a.button.quiet href="/roles.csv" { "Matrix as CSV" }
             a.button.quiet href="/roles.md" { "Matrix as Markdown" }
             a.button.quiet href="/roles.json" { "Matrix as JSON" }
-            @if look_may_review(&viewer) { a.button.quiet href="/roles/review.csv" { "Access review as CSV" } a.button.quiet href="/roles/review.json" { "Access review, sealed" } }
+            @if may_review { a.button.quiet href="/roles/review.csv" { "Access review as CSV" } a.button.quiet href="/roles/review.json" { "Access review, sealed" } }
         }
         @if may_ask { (question(asked, able.as_ref())) }
     };
-    Ok(page(&viewer.user, Place::Roles, "Roles", "The policy in force, compiled at start from one file.", &content))
-}
-
-fn look_may_review(viewer: &Viewer) -> bool {
-    viewer.user.seen_by.is_none() && viewer.actor.scope(Perm::AccessReview) != Scope::None
+    Ok(page(&user, Place::Roles, "Roles", "The policy in force, compiled at start from one file.", &content))
 }
 
 /// Everybody who can use a permission now, how far, and through what.
-async fn who_can<A>(app: &App, desk: &mut Desk<A>, permission: Perm) -> Result<Vec<(String, Holder)>, Problem> {
-    let people = people::all(&mut desk.tx).await?;
+async fn who_can<W: Reads<Perm>>(
+    app: &App,
+    desk: &mut Desk<W>,
+    permission: Perm,
+) -> Result<Vec<(String, Holder)>, Problem> {
+    let people = people::all(desk.tx()).await?;
     let mut actors = Vec::new();
     for person in &people {
-        actors.extend(postgres::load(&mut desk.tx, &app.policy, person.id).await?.map(Loaded::build));
+        actors.extend(postgres::load(desk.tx(), &app.policy, person.id).await?.map(Loaded::build));
     }
     let name = |id: Uuid| people.iter().find(|user| user.id == id).map_or_else(String::new, |user| user.name.clone());
     let able = app.policy.people_who_can(permission, &actors);
@@ -146,11 +146,7 @@ pub(crate) async fn review_json(State(app): WebApp, visitor: SignedIn) -> Result
 
 async fn reviewed(app: &App, visitor: &SignedIn) -> Result<AccessReview, Problem> {
     let mut desk = app.desk(visitor).await?;
-    let own = Resource::in_tenant(desk.user.tenant_id);
-    if let Err(refused) = desk.require(Perm::AccessReview, &own, ("members", "tenant")).await? {
-        desk.commit(app).await?;
-        return Err(refused.into());
-    }
+    desk.require(Perm::AccessReview, &Resource::in_tenant(desk.user.tenant_id), ("members", "tenant"))?;
     let review = review::freeze(app, &mut desk.tx).await?;
     let facts = json!({ "sha256": review.digest().to_string(), "grants": review.rows().len() });
     let entry = desk.entry(Perm::AccessReview.key()).entity("members", "tenant").after(facts);

@@ -143,11 +143,8 @@ async fn colleague(app: &App, visitor: &SignedIn, id: Uuid) -> Result<User, Prob
 /// one connection.
 async fn permitted(app: &App, visitor: &SignedIn, permission: Perm, (kind, id): (&str, Uuid)) -> Result<(), Problem> {
     let mut desk = app.desk(visitor).await?;
-    let outcome = desk.require(permission, &Resource::in_tenant(desk.user.tenant_id), (kind, id)).await?;
-    if outcome.is_ok() {
-        let entry = desk.entry(permission.key()).entity(kind, id.to_string());
-        desk.record(&entry).await?;
-    }
-    desk.commit(app).await?;
-    outcome.map_err(|refused| Problem::Refused(refused.to_string()))
+    desk.require(permission, &Resource::in_tenant(desk.user.tenant_id), (kind, id))?;
+    let entry = desk.entry(permission.key()).entity(kind, id.to_string());
+    desk.record(&entry).await?;
+    Ok(desk.commit(app).await?)
 }

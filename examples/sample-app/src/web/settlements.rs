@@ -16,7 +16,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    authority::Viewer,
+    desk::Look,
     domain::{
         money::{Cents, Share},
         people::User,
@@ -26,10 +26,9 @@ use crate::{
 };
 
 /// `GET /settlements`
-pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn list(mut look: Look) -> Result<Markup, Problem> {
     let settlements = settlements::all(&mut look.tx).await?;
-    look.close().await?;
+    let user = look.close().await?;
     let content = html! {
         div.card.flush { div.scroll { table.stack {
             thead { tr { th { "Load" } th { "Driver" } th { "Status" } th.num { "Rate" } th.num { "Driver's pay" } th.num { "Commission" } } }
@@ -44,23 +43,15 @@ pub(crate) async fn list(State(app): WebApp, viewer: Viewer) -> Result<Markup, P
             @if settlements.is_empty() { p.muted.padded { "Nothing is to be settled." } }
         } } }
     };
-    Ok(page(
-        &viewer.user,
-        Place::Settlements,
-        "Settlements",
-        "What drivers are paid, and what dispatchers earn.",
-        &content,
-    ))
+    Ok(page(&user, Place::Settlements, "Settlements", "What drivers are paid, and what dispatchers earn.", &content))
 }
 
 /// `GET /settlements/{id}`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
+pub(crate) async fn show(mut look: Look, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
     let settlement = settlements::find(&mut look.tx, id).await?.ok_or(Problem::NotFound)?;
-    let may =
-        viewer.user.seen_by.is_none() && look.may(Perm::SettlementEdit, &Resource::in_tenant(viewer.user.tenant_id));
-    look.close().await?;
-    Ok(one(&viewer.user, &settlement, may, &Sent::of(&settlement), None))
+    let may = look.user.seen_by.is_none() && look.may(Perm::SettlementEdit, &Resource::in_tenant(look.user.tenant_id));
+    let user = look.close().await?;
+    Ok(one(&user, &settlement, may, &Sent::of(&settlement), None))
 }
 
 /// What the form sends.

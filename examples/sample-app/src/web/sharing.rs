@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::{Form, SignedIn, WebApp, problem::Problem};
 use crate::{
-    desk::Desk,
+    desk::{Desk, Reads},
     domain::{
         accounts, loads, membership, people,
         sharing::{self, Kind, New, Row, Share},
     },
+    permissions::Perm,
 };
 
 /// What the form sends.
@@ -135,11 +136,10 @@ pub(super) struct Card {
 
 impl Card {
     /// Reads what the card shows. `facts` are those of the row.
-    pub(super) async fn read<A>(desk: &mut Desk<A>, row: &Row) -> Result<Self, Problem> {
+    pub(super) async fn read<W: Reads<Perm>>(desk: &mut Desk<W>, row: &Row) -> Result<Self, Problem> {
         let shares = sharing::of(desk, row.kind, row.id).await?;
-        let people = people::all(&mut desk.tx).await?.into_iter().map(|user| (user.id, user.name)).collect();
-        let offices =
-            sqlx::query_as("SELECT id, name FROM freight.offices ORDER BY name").fetch_all(&mut desk.tx).await?;
+        let people = people::all(desk.tx()).await?.into_iter().map(|user| (user.id, user.name)).collect();
+        let offices = sqlx::query_as("SELECT id, name FROM freight.offices ORDER BY name").fetch_all(desk.tx()).await?;
         Ok(Self {
             kind: row.kind,
             id: row.id,

@@ -121,11 +121,10 @@ fn done(report: &ShredReport) -> Markup {
 async fn render(app: &App, visitor: SignedIn, answer: &Markup) -> Result<Markup, Problem> {
     let mut desk = app.desk(&visitor).await?;
     let own = Resource::in_tenant(desk.user.tenant_id);
-    let allowed = desk.require(Perm::CryptoView, &own, ("shred", "drivers")).await?;
+    desk.require(Perm::CryptoView, &own, ("shred", "drivers"))?;
     let drivers = drivers::all(&mut desk).await?;
     let (user, may) = (desk.user.clone(), desk.may(Perm::CryptoShred, &own));
     desk.commit(app).await?;
-    allowed.map_err(|refused| Problem::Refused(refused.to_string()))?;
     let history = shredding::history(app, user.tenant_id).await?;
     let content = html! {
         (answer)

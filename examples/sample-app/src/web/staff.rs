@@ -58,7 +58,7 @@ pub(crate) async fn look(
     };
     // Whether this member of staff may look at that person, the policy says before there is anything to look with.
     let reach = Resource::in_tenant(tenant).owner(person);
-    if !visitor.actor.decide(Perm::Impersonate, &reach).is_allowed() || app.member(tenant, person).await?.is_none() {
+    if !visitor.actor.decide(Perm::Impersonate, &reach).is_allowed() || !app.is_member(tenant, person).await? {
         return again("You may not look at this desk.");
     }
     if !(1..=30).contains(&wish.minutes) || crate::domain::membership::reason(&wish.reason).is_none() {
@@ -139,14 +139,11 @@ pub(crate) async fn set(
     };
     let mut desk = app.desk(&visitor).await?;
     let own = Resource::in_tenant(desk.user.tenant_id);
-    let outcome = desk.require(Perm::StaffRefuse, &own, ("tenant", desk.user.tenant_id)).await?;
-    if outcome.is_ok() {
-        let entry = desk.entry(Perm::StaffRefuse.key()).entity("tenant", desk.user.tenant_id);
-        let entry = entry.after(serde_json::json!({ "policy": switch.policy })).severity(Severity::Notice);
-        desk.record(&entry).await?;
-    }
+    desk.require(Perm::StaffRefuse, &own, ("tenant", desk.user.tenant_id))?;
+    let entry = desk.entry(Perm::StaffRefuse.key()).entity("tenant", desk.user.tenant_id);
+    let entry = entry.after(serde_json::json!({ "policy": switch.policy })).severity(Severity::Notice);
+    desk.record(&entry).await?;
     desk.commit(&app).await?;
-    outcome?;
     app.auth.impersonations().set_policy(visitor.session.tenant, policy).await?;
     Ok(Redirect::to("/administration/impersonations"))
 }

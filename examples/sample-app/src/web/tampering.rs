@@ -61,15 +61,13 @@ pub(crate) async fn run(State(app): WebApp, visitor: SignedIn, Form(form): Form<
 /// Who may see it, and an entry of the log that they ran it.
 async fn permitted(app: &App, visitor: SignedIn, altering: Option<u64>) -> Result<User, Problem> {
     let mut desk = app.desk(&visitor).await?;
-    let own = Resource::in_tenant(desk.user.tenant_id);
-    let allowed = desk.require(Perm::AuditTamper, &own, ("audit_log", "tenant")).await?;
-    if let (Ok(()), Some(seq)) = (&allowed, altering) {
+    desk.require(Perm::AuditTamper, &Resource::in_tenant(desk.user.tenant_id), ("audit_log", "tenant"))?;
+    if let Some(seq) = altering {
         let entry = desk.entry("audit.demonstrate").entity("audit_entry", seq);
         desk.record(&entry).await?;
     }
     let user = desk.user.clone();
     desk.commit(app).await?;
-    allowed.map_err(|refused| Problem::Refused(refused.to_string()))?;
     Ok(user)
 }
 

@@ -1,33 +1,47 @@
-//! Who is asking, as handlers take it, and what the audit log is told about the request.
+//! Who is asking, as handlers take it. Only a guarded route has anybody.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
-    extract::{FromRequestParts, MatchedPath},
+    extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use http::request::Parts;
-use stockade::{audit_chain::RequestContext, session::tower::Visit};
-use uuid::Uuid;
+use http::{Extensions, request::Parts};
 
 use super::problem::Problem;
 use crate::{
     app::App,
     authority::{Viewer, Visitor},
+    desk::Look,
 };
 
-/// A person who works in their own name. Only a guarded route has one.
+/// A person who works in their own name.
 pub(crate) type SignedIn = Visitor;
 
-impl FromRequestParts<Arc<App>> for Visitor {
+/// The look in which the guard has asked, for the handler that goes on in it. One that opens its own, or none, takes a [`Viewer`] or a
+/// [`Visitor`], and this one is closed before: where there is one connection, the next transaction needs it.
+#[derive(Clone)]
+struct Open(Arc<Mutex<Option<Look>>>);
+
+impl Open {
+    fn take(extensions: &Extensions) -> Option<Look> {
+        extensions.get::<Self>()?.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Hands the guard's findings on.
+pub(super) fn admit(parts: &mut Parts, viewer: Option<Viewer>, look: Look) {
+    parts.extensions.insert(Open(Arc::new(Mutex::new(Some(look)))));
+    if let Some(viewer) = viewer {
+        parts.extensions.insert(viewer);
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Look {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
-        let nobody = || match parts.extensions.get::<Viewer>() {
-            Some(_) => Problem::Refused("You look at this desk as somebody else, and change nothing.".to_owned()),
-            None => Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its visitor")),
-        };
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| nobody().into_response())
+        Open::take(&parts.extensions).ok_or_else(unguarded)
     }
 }
 
@@ -35,20 +49,22 @@ impl FromRequestParts<Arc<App>> for Viewer {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
-        let unguarded = || Problem::Failed(anyhow::anyhow!("a handler without a guard asked for its viewer"));
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| unguarded().into_response())
+        if let Some(look) = Open::take(&parts.extensions) {
+            look.close().await.map_err(|failed| Problem::from(failed).into_response())?;
+        }
+        parts.extensions.get::<Self>().cloned().ok_or_else(unguarded)
     }
 }
 
-/// What the audit log says of a request.
-pub(super) fn request(parts: &Parts, visit: &Visit) -> Result<RequestContext, Problem> {
-    let client = visit.client()?;
-    let mut request = RequestContext::new().ip(client.ip).request_id(Uuid::now_v7().to_string());
-    if let Some(agent) = client.user_agent {
-        request = request.user_agent(agent.chars().take(256).collect::<String>());
+impl FromRequestParts<Arc<App>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let viewer = Viewer::from_request_parts(parts, app).await?;
+        viewer.own().map_err(|refused| Problem::from(refused).into_response())
     }
-    if let Some(path) = parts.extensions.get::<MatchedPath>() {
-        request = request.endpoint(parts.method.as_str(), path.as_str());
-    }
-    Ok(request)
+}
+
+fn unguarded() -> Response {
+    Problem::Failed(anyhow::anyhow!("a handler without a guard asked who is there")).into_response()
 }

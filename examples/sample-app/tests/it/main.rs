@@ -4,6 +4,7 @@
 
 mod account;
 mod administration;
+mod asking;
 mod browser;
 mod checkpoints;
 mod chromium;

@@ -15,7 +15,7 @@ use sample_app::{
 };
 use sqlx::PgPool;
 use stockade::{
-    audit_chain::RequestContext,
+    bridge::request::{Asked, Refused},
     session::{ClientInfo, Session, Step, TotpStep},
 };
 use uuid::Uuid;
@@ -36,7 +36,7 @@ async fn session(app: &App, tenant: &Tenant, person: &Person) -> Session {
 }
 
 async fn desk(app: &App, session: &Session) -> Desk {
-    let visitor = app.visitor(session.clone(), RequestContext::new()).await.unwrap().unwrap();
+    let visitor = app.visitor(session.clone(), Asked::default()).await.unwrap().unwrap();
     app.desk(&visitor).await.unwrap()
 }
 
@@ -104,7 +104,7 @@ async fn a_list_a_decision_and_a_query_without_a_filter_show_the_same_loads(pool
             let changed = changed.execute(&mut desk.tx).await.unwrap().rows_affected();
             assert_eq!(changed == 1, desk.may(Perm::LoadEdit, &resource), "{} edits {}", person.name, load.reference);
         }
-        desk.tx.rollback().await.unwrap();
+        desk.rollback().await.unwrap();
         seen.push(listed.len());
     }
     // The control: people do see different rows, and nobody the eighteen that are there.
@@ -116,7 +116,7 @@ async fn a_list_a_decision_and_a_query_without_a_filter_show_the_same_loads(pool
     let mut desk = desk(&app, &session).await;
     assert_eq!(ids(&mut desk, "SELECT id FROM freight.loads").await.len(), 6);
     assert!(loads::all(&mut desk).await.unwrap().is_empty());
-    desk.tx.rollback().await.unwrap();
+    desk.rollback().await.unwrap();
 }
 
 #[sqlx::test(migrations = false)]
@@ -130,7 +130,7 @@ async fn another_office_sees_an_account_that_is_shared_with_it_and_no_other(pool
         assert_eq!(listed.iter().map(|account| account.id).collect::<BTreeSet<_>>(), unfiltered);
         let own = desk.user.id;
         assert!(listed.iter().all(|account| desk.may(Perm::AccountView, &account.resource(own))));
-        desk.tx.rollback().await.unwrap();
+        desk.rollback().await.unwrap();
         listed.into_iter().map(|account| account.name).collect::<Vec<_>>()
     };
     assert_eq!(names(&DISPATCHER).await, ["Harbor Foods", "Northline Steel", "Palmetto Paper"]);
@@ -179,7 +179,7 @@ async fn drivers_are_seen_by_policy_as_by_the_list(pool: PgPool) {
         let mut desk = desk(&app, &session).await;
         assert_eq!(drivers::all(&mut desk).await.unwrap().len(), count, "{}", person.name);
         assert_eq!(ids(&mut desk, "SELECT id FROM freight.drivers").await.len(), count, "{}", person.name);
-        desk.tx.rollback().await.unwrap();
+        desk.rollback().await.unwrap();
     }
     let mut tx = app.tenants.begin(stockade::tenant_guard::TenantId::new(ACME.id)).await.unwrap();
     let unscoped: i64 = sqlx::query_scalar("SELECT count(*) FROM freight.drivers").fetch_one(&mut tx).await.unwrap();
@@ -187,16 +187,24 @@ async fn drivers_are_seen_by_policy_as_by_the_list(pool: PgPool) {
     tx.rollback().await.unwrap();
 }
 
-/// What a person may do is asked again in the transaction that writes: a role that went between the two refuses it.
+/// What a person may do is asked again in the transaction that writes: a role that went between the two counts no more.
 #[sqlx::test(migrations = false)]
 async fn authority_that_was_taken_meanwhile_opens_no_desk(pool: PgPool) {
     let app = app(&pool).await;
     let session = session(&app, &ACME, &DISPATCHER).await;
-    let visitor = app.visitor(session.clone(), RequestContext::new()).await.unwrap().unwrap();
-    app.desk(&visitor).await.unwrap().tx.rollback().await.unwrap();
+    let mut visitor = app.visitor(session.clone(), Asked::default()).await.unwrap().unwrap();
+    // As the guard of a route leaves it.
+    visitor.needs = Some(Perm::LoadView);
+    app.desk(&visitor).await.unwrap().rollback().await.unwrap();
     let demote = "UPDATE stockade.rbac_role_assignment SET role = 'guest' WHERE user_id = $1";
     sqlx::query(demote).bind(ACME.person(&DISPATCHER)).execute(&pool).await.unwrap();
-    assert!(app.desk(&visitor).await.unwrap_err().is::<sample_app::desk::Overtaken>());
-    let visitor = app.visitor(session, RequestContext::new()).await.unwrap().unwrap();
+    let overtaken = app.desk(&visitor).await.unwrap_err();
+    assert!(matches!(overtaken.downcast_ref(), Some(Refused::Overtaken)), "{overtaken}");
+    visitor.needs = None;
+    let desk = app.desk(&visitor).await.unwrap();
+    assert!(!desk.may(Perm::LoadView, &desk.resource()), "a desk has what holds now");
+    assert_eq!(desk.user.roles, ["guest"]);
+    desk.rollback().await.unwrap();
+    let visitor = app.visitor(session, Asked::default()).await.unwrap().unwrap();
     assert_eq!(visitor.user.roles, ["guest"]);
 }

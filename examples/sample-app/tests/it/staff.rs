@@ -9,7 +9,7 @@ use sqlx::PgPool;
 
 use crate::browser::{Browser, app};
 
-async fn support(app: &std::sync::Arc<sample_app::app::App>) -> Browser {
+pub(crate) async fn support(app: &std::sync::Arc<sample_app::app::App>) -> Browser {
     let mut browser = Browser::new(app);
     browser.post("/sign-in", &[("email", &PLATFORM.email(&SUPPORT)), ("password", seed::PASSWORD)]).await;
     let page = browser.post("/sign-in/code", &[("code", &seed::current_code(&SUPPORT).unwrap())]).await;
@@ -17,7 +17,7 @@ async fn support(app: &std::sync::Arc<sample_app::app::App>) -> Browser {
     browser
 }
 
-async fn look(browser: &mut Browser, email: &str, reason: &str) -> crate::browser::Page {
+pub(crate) async fn look(browser: &mut Browser, email: &str, reason: &str) -> crate::browser::Page {
     browser.post("/staff/look", &[("email", email), ("reason", reason), ("minutes", "15")]).await
 }
 

@@ -9,6 +9,7 @@ use stockade_ratelimit::{
     Key,
     tower::{Subject, TrustedProxies},
 };
+use stockade_session::ClientInfo;
 use uuid::Uuid;
 
 use super::{recordings::Recordings, refused::Refused};
@@ -21,18 +22,25 @@ const LONGEST: (usize, usize) = (256, 128);
 /// The facts of a request: from where it comes, its id, and the route that it matched.
 ///
 /// As an extractor it is for handlers that anybody may reach. It gives no way to any row.
-#[derive(Clone)]
+///
+/// What is no request, such as a job or a test, has one as well: `Asked::default()` or, of a client, `Asked::from(&client)`.
+/// There nothing waits for the refusals to be recorded but [`settle`](Self::settle).
+#[derive(Clone, Default)]
 pub struct Asked {
     facts: Arc<Facts>,
-    route: Option<Arc<str>>,
+    place: Option<Arc<Place>>,
 }
 
 struct Facts {
     ip: Option<IpAddr>,
     user_agent: Option<String>,
-    method: String,
     id: HeaderValue,
     recordings: Recordings,
+}
+
+struct Place {
+    method: String,
+    route: String,
 }
 
 /// The sender of a request as far as its connection tells, for the layers of routes that are limited by address:
@@ -46,24 +54,39 @@ pub fn subject(request: &Parts) -> Subject {
 
 impl Asked {
     pub(super) fn read(proxies: &TrustedProxies, peer: Option<IpAddr>, request: &Parts) -> Self {
-        let agent = request.headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
-        let shown = |agent: String| agent.chars().filter(|one| !one.is_control()).take(LONGEST.0).collect();
+        let agent = request.headers.get(USER_AGENT).map(|agent| shown(&String::from_utf8_lossy(agent.as_bytes())));
         let believed = peer.is_some_and(|peer| proxies.trusts(peer));
         let facts = Facts {
             ip: peer.map(|peer| proxies.client(peer, &request.headers)),
-            user_agent: agent.map(shown),
-            method: request.method.as_str().chars().take(16).collect(),
+            user_agent: agent,
             id: believed.then(|| named(&request.headers)).flatten().unwrap_or_else(new_id),
             recordings: Recordings::default(),
         };
-        Self { facts: Arc::new(facts), route: None }
+        Self { facts: Arc::new(facts), place: None }
     }
 
     /// The request of these parts, with the route that it has matched by now.
     pub(super) fn of(request: &Parts) -> Result<Self, Refused> {
         let asked: &Self = request.extensions.get().ok_or_else(Refused::without_layer)?;
-        let route = request.extensions.get::<MatchedPath>().map(|path| Arc::from(path.as_str()));
-        Ok(Self { facts: Arc::clone(&asked.facts), route })
+        let path = request.extensions.get::<MatchedPath>();
+        Ok(path.map_or_else(|| asked.clone(), |path| asked.clone().at(request.method.as_str(), path.as_str())))
+    }
+
+    /// The same, as a request for `route`. The layer says so of requests by itself.
+    #[must_use]
+    pub fn at(self, method: &str, route: &str) -> Self {
+        let place = Place { method: method.chars().take(16).collect(), route: route.to_owned() };
+        Self { place: Some(Arc::new(place)), ..self }
+    }
+
+    /// Waits until everything that was refused in it is recorded. The layer does that before it answers. Where there is one connection, end
+    /// the transaction first.
+    ///
+    /// # Errors
+    ///
+    /// `Failed` if a refusal could not be recorded: then what was refused should not be answered.
+    pub async fn settle(&self) -> Result<(), Refused> {
+        self.facts.recordings.settle().await
     }
 
     /// The client's address: of the connection, or what trusted proxies say it is. Nothing where the router is served without connect
@@ -89,8 +112,8 @@ impl Asked {
         if let Some(agent) = &self.facts.user_agent {
             context = context.user_agent(agent);
         }
-        if let Some(route) = &self.route {
-            context = context.endpoint(&self.facts.method, route.to_string());
+        if let Some(place) = &self.place {
+            context = context.endpoint(&place.method, &place.route);
         }
         context
     }
@@ -102,7 +125,7 @@ impl Asked {
     }
 
     pub(super) fn route(&self) -> &str {
-        self.route.as_deref().unwrap_or("unknown")
+        self.place.as_ref().map_or("unknown", |place| &place.route)
     }
 
     pub(super) fn header(&self) -> HeaderValue {
@@ -124,8 +147,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 
 impl fmt::Debug for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked").field("id", &self.id()).field("route", &self.route).finish_non_exhaustive()
+        f.debug_struct("Asked").field("id", &self.id()).field("route", &self.route()).finish_non_exhaustive()
     }
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self { ip: None, user_agent: None, id: new_id(), recordings: Recordings::default() }
+    }
+}
+
+impl From<&ClientInfo> for Asked {
+    fn from(client: &ClientInfo) -> Self {
+        let user_agent = client.user_agent.as_deref().map(shown);
+        Self { facts: Arc::new(Facts { ip: Some(client.ip), user_agent, ..Facts::default() }), place: None }
+    }
+}
+
+fn shown(agent: &str) -> String {
+    agent.chars().filter(|one| !one.is_control()).take(LONGEST.0).collect()
 }
 
 /// The one id that the headers give, if it is made of what ids are made of.

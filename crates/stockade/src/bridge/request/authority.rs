@@ -39,6 +39,15 @@ impl<P: Permission> Authority<P> {
         }
     }
 
+    /// The names of the person's roles, in the order in which they were given.
+    #[must_use]
+    pub fn roles(&self) -> Vec<&str> {
+        match self {
+            Self::Direct(actor) => actor.roles().collect(),
+            Self::Impersonating(actor) => actor.roles().collect(),
+        }
+    }
+
     pub(super) fn require<T>(&self, resource: &Resource) -> Result<Permit<T>, Denied>
     where
         T: Tag<Perm = P, Kind = Read, Grant = Permit<T>>,

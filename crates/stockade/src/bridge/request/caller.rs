@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use stockade_audit_chain::{Actor as Author, Entry, Outcome, Severity};
+use stockade_audit_chain::Actor as Author;
 use stockade_ratelimit::{Key, tower::Subject};
-use stockade_rbac::{Permission, Scopes};
+use stockade_rbac::{Actor, Permission, Scopes};
 use stockade_session::{
-    ApiToken, Assurance, Impersonation, Session,
-    tower::{Refusal, Visit, Visitor},
+    ApiToken, Assurance, Session,
+    tower::{Refusal, Visit},
 };
 use stockade_tenant_guard::{ReadOnly, ReadWrite, TenantId};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use super::{
     front::{Front, Person, Shown},
     look::Look,
     refused::Refused,
+    viewer::Viewer,
     work::Work,
 };
 
@@ -36,16 +37,6 @@ pub struct Desk<P: Permission> {
 pub struct Program<P: Permission> {
     token: ApiToken,
     caller: Caller<P>,
-}
-
-/// Somebody who looks and changes nothing: a person in their own name, or staff as somebody else.
-#[derive(Clone, Debug)]
-pub struct Viewer<P: Permission>(Seen<P>);
-
-#[derive(Clone, Debug)]
-enum Seen<P: Permission> {
-    Own(Box<Desk<P>>),
-    As(Box<(Impersonation, Asked, Arc<Front<P>>)>),
 }
 
 /// The keys of a caller's limits. Reading them asks for nothing.
@@ -70,6 +61,16 @@ pub(super) struct Caller<P: Permission> {
 }
 
 impl<P: Permission> Desk<P> {
+    pub(super) fn of(front: Arc<Front<P>>, asked: Asked, session: Session) -> Self {
+        let shown = match session.assurance {
+            Assurance::PasswordAndTotp => Shown::TwoFactors,
+            _ => Shown::OneFactor,
+        };
+        let person = Person { tenant: TenantId::new(session.tenant.into()), user: session.user.into(), shown };
+        let author = Author::user(session.user);
+        Self { session, caller: Caller { front, asked, person, author } }
+    }
+
     /// The person's session.
     #[must_use]
     pub const fn session(&self) -> &Session {
@@ -78,6 +79,13 @@ impl<P: Permission> Desk<P> {
 }
 
 impl<P: Permission> Program<P> {
+    pub(super) fn of(front: Arc<Front<P>>, asked: Asked, token: ApiToken) -> Result<Self, Refused> {
+        let shown = Shown::Token(Scopes::parse(&token.scopes)?);
+        let person = Person { tenant: TenantId::new(token.tenant.into()), user: token.user.into(), shown };
+        let author = Author::api_token(token.id).on_behalf_of(token.user);
+        Ok(Self { token, caller: Caller { front, asked, person, author } })
+    }
+
     /// The token.
     #[must_use]
     pub const fn token(&self) -> &ApiToken {
@@ -98,7 +106,8 @@ macro_rules! caller {
             pub async fn begin(&self) -> Result<Work<P>, Refused> {
                 let tenants = self.caller.front.telling(&self.caller.asked, &self.caller.author)?;
                 let (tx, actor) = self.caller.front.open::<ReadWrite>(&tenants, &self.caller.person).await?;
-                Ok(Work::new(tx, actor, self.caller.clone()))
+                let author = self.caller.author_as(&actor);
+                Ok(Work::new(tx, actor, Caller { author, ..self.caller.clone() }))
             }
 
             /// Opens a transaction of the tenant that only reads.
@@ -109,13 +118,15 @@ macro_rules! caller {
             pub async fn read(&self) -> Result<Look<P>, Refused> {
                 let caller = &self.caller;
                 let (tx, actor) = caller.front.open::<ReadOnly>(&caller.front.tenants, &caller.person).await?;
-                Ok(Look::new(
-                    tx,
-                    Authority::Direct(actor),
-                    caller.front.clone(),
-                    caller.asked.clone(),
-                    caller.author.clone(),
-                ))
+                let author = caller.author_as(&actor);
+                Ok(Look::new(tx, Authority::Direct(actor), caller.front.clone(), caller.asked.clone(), author))
+            }
+
+            /// The same, whom the audit log calls `name` beside the id. A name is personal data, and can be erased from the log.
+            #[must_use]
+            pub fn named(self, name: &str) -> Self {
+                let author = self.caller.author.named(name);
+                Self { caller: Caller { author, ..self.caller }, ..self }
             }
 
             /// The tenant.
@@ -155,88 +166,24 @@ macro_rules! caller {
 caller!(Desk);
 caller!(Program);
 
-impl<P: Permission> Viewer<P> {
-    /// Opens a transaction that only reads. If it is an impersonation, that is in the tenant's log before the first row is read.
-    ///
-    /// # Errors
-    ///
-    /// As [`Desk::read`], and `Denied` if the policy does not let the person impersonate, or not this one.
-    pub async fn read(&self) -> Result<Look<P>, Refused> {
-        match &self.0 {
-            Seen::Own(desk) => desk.read().await,
-            Seen::As(look) => look.2.look_as(&look.0, &look.1).await,
-        }
-    }
-
-    /// The impersonation, if it is one: every page should say so.
-    #[must_use]
-    pub fn impersonation(&self) -> Option<&Impersonation> {
-        match &self.0 {
-            Seen::Own(_) => None,
-            Seen::As(look) => Some(&look.0),
-        }
-    }
-
-    /// The tenant that is looked at.
-    #[must_use]
-    pub fn tenant(&self) -> Uuid {
-        match &self.0 {
-            Seen::Own(desk) => desk.tenant(),
-            Seen::As(look) => look.0.tenant.into(),
-        }
+impl<P: Permission> Caller<P> {
+    /// Who is recorded, with the roles of this moment.
+    fn author_as(&self, actor: &Actor<P>) -> Author {
+        self.author.clone().with_role(actor.active_roles().collect::<Vec<_>>().join(" "))
     }
 }
 
 /// The front and the facts of a request.
-fn known<P: Permission>(parts: &Parts) -> Result<(Arc<Front<P>>, Asked), Refused> {
+pub(super) fn known<P: Permission>(parts: &Parts) -> Result<(Arc<Front<P>>, Asked), Refused> {
     let front: &Arc<Front<P>> = parts.extensions.get().ok_or_else(Refused::without_layer)?;
     Ok((Arc::clone(front), Asked::of(parts)?))
-}
-
-async fn visitor(parts: &Parts) -> Result<Visitor, Refused> {
-    let touch = parts.extensions.get().copied().unwrap_or_default();
-    Ok(Visit::of(&parts.extensions)?.visitor_with(touch).await?.clone())
-}
-
-/// The staff at the keyboard, and as whom they look.
-pub(super) fn author_of(impersonation: &Impersonation) -> Author {
-    Author::user(impersonation.actor).on_behalf_of(impersonation.target).in_impersonation(impersonation.id)
 }
 
 impl<S: Send + Sync, P: Permission> FromRequestParts<S> for Desk<P> {
     type Rejection = Refused;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        let (front, asked) = known::<P>(parts)?;
-        let visitor = visitor(parts).await?;
-        if let Visitor::Impersonating(impersonation) = &visitor {
-            let tenant = TenantId::new(impersonation.tenant.into());
-            let entry = Entry::new(tenant.as_uuid().into(), author_of(impersonation), "impersonation.write")
-                .entity("route", asked.route())
-                .severity(Severity::Warning)
-                .outcome(Outcome::Denied);
-            front.record(&asked, tenant, entry);
-        }
-        let session = visitor.session()?.ok_or(Refusal::SignedOut)?.clone();
-        let shown = match session.assurance {
-            Assurance::PasswordAndTotp => Shown::TwoFactors,
-            _ => Shown::OneFactor,
-        };
-        let person = Person { tenant: TenantId::new(session.tenant.into()), user: session.user.into(), shown };
-        let author = Author::user(session.user);
-        Ok(Self { session, caller: Caller { front, asked, person, author } })
-    }
-}
-
-impl<S: Send + Sync, P: Permission> FromRequestParts<S> for Viewer<P> {
-    type Rejection = Refused;
-
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        if let Visitor::Impersonating(impersonation) = visitor(parts).await? {
-            let (front, asked) = known::<P>(parts)?;
-            return Ok(Self(Seen::As(Box::new((impersonation, asked, front)))));
-        }
-        Ok(Self(Seen::Own(Box::new(Desk::from_request_parts(parts, state).await?))))
+        Ok(Viewer::from_request_parts(parts, state).await?.desk()?.clone())
     }
 }
 
@@ -246,10 +193,7 @@ impl<S: Send + Sync, P: Permission> FromRequestParts<S> for Program<P> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         let (front, asked) = known::<P>(parts)?;
         let token = Visit::of(&parts.extensions)?.api_token().await?.ok_or(Refusal::SignedOut)?;
-        let shown = Shown::Token(Scopes::parse(&token.scopes)?);
-        let person = Person { tenant: TenantId::new(token.tenant.into()), user: token.user.into(), shown };
-        let author = Author::api_token(token.id).on_behalf_of(token.user);
-        Ok(Self { token, caller: Caller { front, asked, person, author } })
+        Self::of(front, asked, token)
     }
 }
 

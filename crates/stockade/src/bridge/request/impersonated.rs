@@ -6,37 +6,38 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use stockade_audit_chain::{Entry, Severity};
 use stockade_rbac::{AccessRecord, Actor, AuditSink, Direct, Permission, Reason, Timebox};
-use stockade_session::{Impersonation, tower::Refusal};
+use stockade_session::tower::Refusal;
 use stockade_tenant_guard::{self as tenant_guard, BoxError, ImpersonationGrant, ReadOnly, TenantDb, TenantId};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::{
-    asked::Asked,
     authority::Authority,
-    caller::author_of,
     front::{Front, Person, Shown},
     look::Look,
     recordings,
     refused::Refused,
+    viewer::Onlooker,
 };
 use crate::bridge::acting;
 
-impl<P: Permission> Front<P> {
+impl<P: Permission> Onlooker<P> {
     /// What staff see through an impersonation: what the target may read, in a transaction that only reads, after an entry in the
     /// tenant's log under both names.
-    pub(super) async fn look_as(self: &Arc<Self>, look: &Impersonation, asked: &Asked) -> Result<Look<P>, Refused> {
-        let staff = self.staff.as_ref().ok_or(Refusal::Impersonating)?;
-        let tenant = TenantId::new(look.tenant.into());
+    pub(super) async fn look(&self) -> Result<Look<P>, Refused> {
+        let Self { front, asked, impersonation: look, .. } = self;
+        let staff = front.staff.as_ref().ok_or(Refusal::Impersonating)?;
+        let tenant = self.tenant();
         // Nobody begins an impersonation without a second factor, and it ends with the session that it began in.
-        let by = self.authority(staff.home, look.actor.into(), Shown::TwoFactors).await?;
-        let target = self.authority(tenant, look.target.into(), Shown::OneFactor).await?;
+        let by = front.authority(staff.home, look.actor.into(), Shown::TwoFactors).await?;
+        let target = front.authority(tenant, look.target.into(), Shown::OneFactor).await?;
         let minutes = look.expires_at.signed_duration_since(Utc::now()).num_minutes().saturating_add(1);
         let timebox = Timebox::minutes(u8::try_from(minutes.clamp(1, 30)).unwrap_or(1))?;
-        let author = author_of(look);
+        let author = self.author.clone().with_role(by.active_roles().collect::<Vec<_>>().join(" "));
         let unrecorded = match (staff.permit)(&by, &target, Reason::new(&look.reason)?, timebox) {
             Ok(unrecorded) => unrecorded,
             Err(denied) => {
-                self.refuse(asked, tenant, &author, &denied, ("user", &look.target.to_string()));
+                front.refuse(asked, tenant, &author, &denied, ("user", &look.target.to_string()));
                 return Err(denied.into());
             }
         };
@@ -46,7 +47,8 @@ impl<P: Permission> Front<P> {
             .severity(Severity::Notice)
             .request(asked.context())
             .occurred_at(Utc::now());
-        let actor = unrecorded.record(&mut Log { tenants: &self.tenants, tenant, entry }).await?;
+        let mut log = Log { recorded: &self.recorded, tenants: &front.tenants, tenant, entry };
+        let actor = unrecorded.record(&mut log).await?;
         let grant = Grant {
             staff: tenant_guard::Actor::new(look.actor.into()),
             seen_as: acting(&actor)?,
@@ -55,10 +57,12 @@ impl<P: Permission> Front<P> {
             reason: look.reason.clone(),
             expires_at: look.expires_at,
         };
-        let tx = self.tenants.impersonate(&grant).await?;
-        Ok(Look::new(tx, Authority::Impersonating(actor), Arc::clone(self), asked.clone(), author))
+        let tx = front.tenants.impersonate(&grant).await?;
+        Ok(Look::new(tx, Authority::Impersonating(actor), Arc::clone(front), asked.clone(), author))
     }
+}
 
+impl<P: Permission> Front<P> {
     async fn authority(&self, tenant: TenantId, user: Uuid, shown: Shown<P>) -> Result<Actor<P, Direct>, Refused> {
         let (tx, actor) = self.open::<ReadOnly>(&self.tenants, &Person { tenant, user, shown }).await?;
         // Where there is one connection, the next transaction needs it.
@@ -69,6 +73,7 @@ impl<P: Permission> Front<P> {
 
 /// The log of the tenant that is looked at.
 struct Log<'a> {
+    recorded: &'a OnceCell<()>,
     tenants: &'a TenantDb,
     tenant: TenantId,
     entry: Entry,
@@ -78,7 +83,8 @@ impl AuditSink for Log<'_> {
     type Error = Refused;
 
     async fn record(&mut self, _: AccessRecord) -> Result<(), Refused> {
-        recordings::write(self.tenants.clone(), self.tenant, self.entry.clone()).await
+        let write = || recordings::write(self.tenants.clone(), self.tenant, self.entry.clone());
+        self.recorded.get_or_try_init(write).await.copied()
     }
 }
 

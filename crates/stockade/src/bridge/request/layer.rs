@@ -5,14 +5,17 @@ use std::{fmt, num::NonZeroUsize, sync::Arc};
 use http::{HeaderValue, request::Parts};
 use stockade_ratelimit::tower::TrustedProxies;
 use stockade_rbac::{Permission, Permit, Policy, Tag, Unrecorded};
-use stockade_session::{Auth, Cookies, tower::SessionLayer};
+use stockade_session::{ApiToken, Auth, Cookies, Impersonation, Session, tower::SessionLayer};
 use stockade_tenant_guard::{TenantDb, TenantId};
 use tower_layer::Layer;
 
 use super::{
     asked::Asked,
+    caller::{Desk, Program},
     front::{Front, Staff},
+    refused::Refused,
     service::Requests,
+    viewer::Viewer,
 };
 
 /// How many people's authority is kept; each time it is asked whether it still holds.
@@ -75,6 +78,28 @@ impl<P: Permission> RequestLayer<P> {
     {
         let staff = Staff::of::<T>(home.into());
         Self { front: Arc::new(self.front.with_staff(staff)), ..self }
+    }
+
+    /// The desk of a person where no request is: of a stream that asks again while it is open, of a job in the person's name, of a test.
+    /// The session is believed: [look it up](Auth::access_with) first.
+    #[must_use]
+    pub fn desk(&self, session: Session, asked: Asked) -> Desk<P> {
+        Desk::of(Arc::clone(&self.front), asked, session)
+    }
+
+    /// As [`desk`](Self::desk), of staff who look as somebody else.
+    #[must_use]
+    pub fn viewer(&self, impersonation: Impersonation, asked: Asked) -> Viewer<P> {
+        Viewer::looking(Arc::clone(&self.front), asked, impersonation)
+    }
+
+    /// As [`desk`](Self::desk), of a program.
+    ///
+    /// # Errors
+    ///
+    /// `Failed` if a scope of the token is no permission.
+    pub fn program(&self, token: ApiToken, asked: Asked) -> Result<Program<P>, Refused> {
+        Program::of(Arc::clone(&self.front), asked, token)
     }
 }
 

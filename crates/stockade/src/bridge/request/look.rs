@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use stockade_audit_chain::Actor as Author;
-use stockade_rbac::{Permission, Permit, Read, Resource, RowFilter, Rows, Tag};
+use stockade_rbac::{Denied, Permission, Permit, Read, Resource, RowFilter, Rows, Tag};
 use stockade_tenant_guard::ReadTx;
 
 use super::{asked::Asked, authority::Authority, front::Front, refused::Refused};
@@ -45,10 +45,15 @@ impl<P: Permission> Look<P> {
         Resource::in_tenant(self.tx.tenant_id().as_uuid())
     }
 
-    /// Whether a page should offer what needs `permission`. The operation asks again.
+    /// The request.
     #[must_use]
-    pub fn may(&self, permission: P, resource: &Resource) -> bool {
-        self.authority.decide(permission, resource).is_allowed()
+    pub const fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// The same, whose person the audit log calls `name` beside the id: of an impersonation, the member of staff.
+    pub fn named(self, name: &str) -> Self {
+        Self { author: self.author.named(name), ..self }
     }
 
     /// The rows that a list may show; see [`Actor::rows`](stockade_rbac::Actor::rows).
@@ -68,9 +73,13 @@ impl<P: Permission> Look<P> {
         T: Tag<Perm = P, Kind = Read, Grant = Permit<T>>,
     {
         self.authority.require::<T>(resource).map_err(|denied| {
-            self.front.refuse(&self.asked, self.tx.tenant_id(), &self.author, &denied, (of.0, &of.1.to_string()));
+            self.refuse(&denied, (of.0, &of.1.to_string()));
             denied.into()
         })
+    }
+
+    pub(super) fn refuse(&self, denied: &Denied, of: (&str, &str)) {
+        self.front.refuse(&self.asked, self.tx.tenant_id(), &self.author, denied, of);
     }
 
     /// Ends it, and waits until the server has.

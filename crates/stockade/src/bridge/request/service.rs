@@ -76,7 +76,7 @@ where
         let sign_in = self.around.sign_in.clone().filter(|_| safe);
         Box::pin(async move {
             let mut response = inner.call(Request::from_parts(parts, body)).await?;
-            if let Err(unrecorded) = asked.recordings().settle().await {
+            if let Err(unrecorded) = asked.settle().await {
                 response = instead(&response, unrecorded.into_response());
             }
             if let (Some(Refusal::SignedOut), Some(path)) = (response.extensions().get(), sign_in) {

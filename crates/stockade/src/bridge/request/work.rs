@@ -3,13 +3,15 @@
 use std::{fmt, future::Future};
 
 use chrono::Utc;
-use stockade_audit_chain::{Entry, postgres};
+use stockade_audit_chain::{Actor as Author, Entry, postgres};
 use stockade_rbac::{
-    AccessRecord, Actor, AuditSink, Direct, Permission, Permit, Permits, Resource, RowFilter, Rows, Tag, Unrecorded,
+    AccessRecord, Actor, AuditSink, Denied, Direct, Permission, Permit, Permits, Resource, RowFilter, Rows, Tag,
+    Unrecorded,
+    postgres::{Granting, Members},
 };
 use stockade_tenant_guard::TenantTx;
 
-use super::{caller::Caller, refused::Refused};
+use super::{asked::Asked, caller::Caller, refused::Refused};
 use crate::bridge::use_entry;
 
 /// A transaction in the tenant of whoever asks, with what they may do as of this transaction.
@@ -65,20 +67,42 @@ impl<P: Permission> Work<P> {
                 grant.record_use(&mut self.tx, entry).await
             }
             Err(denied) => {
-                let Caller { front, asked, person, author } = &self.caller;
-                front.refuse(asked, person.tenant, author, &denied, (of.0, &id));
+                self.refuse(&denied, (of.0, &id));
                 Err(denied.into())
             }
         }
+    }
+
+    pub(super) fn refuse(&self, denied: &Denied, of: (&str, &str)) {
+        let Caller { front, asked, person, author } = &self.caller;
+        front.refuse(asked, person.tenant, author, denied, of);
+    }
+
+    /// The request.
+    #[must_use]
+    pub const fn asked(&self) -> &Asked {
+        &self.caller.asked
+    }
+
+    /// The person as the audit log names them, with the roles of this moment.
+    #[must_use]
+    pub fn author(&self) -> Author {
+        self.caller.author.clone()
     }
 
     /// The beginning of an audit entry: who, for which tenant, in which request, now.
     #[must_use]
     pub fn entry(&self, action: &str) -> Entry {
         let Caller { asked, person, author, .. } = &self.caller;
-        let roles: Vec<_> = self.actor.active_roles().collect();
-        let author = author.clone().with_role(roles.join(" "));
-        Entry::new(person.tenant.as_uuid().into(), author, action).request(asked.context()).occurred_at(Utc::now())
+        Entry::new(person.tenant.as_uuid().into(), author.clone(), action)
+            .request(asked.context())
+            .occurred_at(Utc::now())
+    }
+
+    /// The tenant's members as this person may change them, in this transaction. [`member_entry`](crate::bridge::member_entry) is what to
+    /// [`record`](Self::record) of it.
+    pub const fn members<'a>(&'a mut self, members: &'a Members<P>) -> Granting<'a, P, TenantTx> {
+        members.by(&self.actor, &mut self.tx)
     }
 
     /// Records `entry` in this transaction.
@@ -99,6 +123,15 @@ impl<P: Permission> Work<P> {
     /// itself.
     pub async fn commit(self) -> Result<(), Refused> {
         Ok(self.tx.commit().await?)
+    }
+
+    /// Undoes everything, and waits until the server has.
+    ///
+    /// # Errors
+    ///
+    /// `Failed` if the connection did. Then nothing was kept either.
+    pub async fn rollback(self) -> Result<(), Refused> {
+        Ok(self.tx.rollback().await?)
     }
 }
 

@@ -8,8 +8,9 @@ use stockade::audit_chain::{
 
 use crate::{
     app::App,
-    desk::Desk,
+    desk::{Desk, Reads},
     domain::checkpoints::{self, Last},
+    permissions::Perm,
     watch::Found,
 };
 
@@ -22,10 +23,10 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) async fn read<A>(app: &App, desk: &mut Desk<A>) -> anyhow::Result<Self> {
+    pub(super) async fn read<W: Reads<Perm>>(app: &App, desk: &mut Desk<W>) -> anyhow::Result<Self> {
         Ok(Self {
             tenant: desk.user.tenant_id.into(),
-            last: checkpoints::last(&mut desk.tx).await?,
+            last: checkpoints::last(desk.tx()).await?,
             found: app.watch.checkpointed().map(|last| last.found),
             anchors: app.watch.anchors().words(),
         })

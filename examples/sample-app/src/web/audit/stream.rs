@@ -16,7 +16,6 @@ use super::{
     rows::{Names, row},
 };
 use crate::{
-    authority::Viewer,
     domain::{people, retention},
     permissions::Perm,
     web::{
@@ -64,10 +63,9 @@ async fn go_on(mut following: Following, form: Search, seen: Option<u64>) -> Goe
 
 /// Sends what is new behind `seen`, read in the scope of a person who may still see it. Says how far it came.
 async fn deliver(following: &Following, form: &Search, seen: u64, head: u64) -> Goes<u64> {
-    let viewer = Viewer::from(following.still().await?);
-    let tenant = viewer.user.tenant_id;
-    let mut look = following.app.look(&viewer).await?;
-    if look.require(&following.app, Perm::AuditView, &Resource::in_tenant(tenant), ("audit_log", "tenant")).is_err() {
+    let mut look = following.still().await?;
+    let tenant = look.user.tenant_id;
+    if look.require(Perm::AuditView, &Resource::in_tenant(tenant), ("audit_log", "tenant")).is_err() {
         return Err(End::ForGood("You may not see this page any more."));
     }
     let (filter, _) = form.filter(tenant);

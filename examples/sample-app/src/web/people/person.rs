@@ -19,8 +19,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::Viewer,
-    desk::Desk,
+    desk::{Desk, Look},
     domain::{membership, people, review::MOST},
     permissions::Perm,
     web::{
@@ -40,16 +39,15 @@ SELECT t.id, t.name, EXISTS (SELECT 1 FROM stockade.rbac_team_member m WHERE m.t
 FROM freight.teams t ORDER BY t.name";
 
 /// `GET /administration/people/{id}`
-pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
-    let mut look = app.look(&viewer).await?;
-    look.require(&app, Perm::PeopleView, &Resource::in_tenant(viewer.user.tenant_id), ("user", id))?;
+pub(crate) async fn show(State(app): WebApp, mut look: Look, Path(id): Path<Uuid>) -> Result<Markup, Problem> {
+    look.require(Perm::PeopleView, &Resource::in_tenant(look.user.tenant_id), ("user", id))?;
     let person = people::find(&mut look.tx, id).await?.ok_or(Problem::NotFound)?;
     let members = app.members.list(&mut look.tx, None, MOST).await?;
     let standing = members.into_iter().find(|member| member.user.as_uuid() == id).map(|member| member.standing);
-    let may = look.may(Perm::PeopleManage, &Resource::in_tenant(viewer.user.tenant_id));
+    let may = look.may(Perm::PeopleManage, &Resource::in_tenant(look.user.tenant_id));
     let offices: Vec<(Uuid, String, bool)> = sqlx::query_as(OFFICES).bind(id).fetch_all(&mut look.tx).await?;
     let teams: Vec<(Uuid, String, bool)> = sqlx::query_as(TEAMS).bind(id).fetch_all(&mut look.tx).await?;
-    look.close().await?;
+    let user = look.close().await?;
     let standing = standing.unwrap_or_default();
     let base = format!("{PAGE}/{id}");
     let content = html! {
@@ -68,7 +66,7 @@ pub(crate) async fn show(State(app): WebApp, viewer: Viewer, Path(id): Path<Uuid
             (ends(&base, &standing))
         }
     };
-    Ok(page(&viewer.user, Place::People, &person.name, &person.email, &content))
+    Ok(page(&user, Place::People, &person.name, &person.email, &content))
 }
 
 /// A role that is given or taken.
@@ -92,7 +90,7 @@ pub(crate) async fn assign(
         day => Some(membership::end_of(day).ok_or(Problem::Malformed)?),
     };
     change(app, visitor, id, "role.assign", &form.reason, async |app, desk, id, reason| {
-        Ok(desk.members(app)?.assign(id, &form.role, reason, until).await?)
+        Ok(desk.members(&app.members).assign(id, &form.role, reason, until).await?)
     })
     .await
 }
@@ -105,7 +103,7 @@ pub(crate) async fn revoke(
     Form(form): Form<RoleForm>,
 ) -> Result<Redirect, Problem> {
     change(app, visitor, id, "role.revoke", &form.reason, async |app, desk, id, reason| {
-        Ok(desk.members(app)?.revoke(id, &form.role, reason).await?)
+        Ok(desk.members(&app.members).revoke(id, &form.role, reason).await?)
     })
     .await
 }
@@ -145,7 +143,7 @@ pub(crate) async fn except(
         }
     };
     change(app, visitor, id, "override.set", &form.reason, async |app, desk, id, _| {
-        Ok(desk.members(app)?.except(id, &exception).await?)
+        Ok(desk.members(&app.members).except(id, &exception).await?)
     })
     .await
 }
@@ -160,7 +158,7 @@ pub(crate) async fn lift(
     let permission = Perm::from_key(&form.permission).ok_or(Problem::Malformed)?;
     let kind = if form.effect == "deny" { ExceptionKind::Deny } else { ExceptionKind::Allow };
     change(app, visitor, id, "override.lift", &form.reason, async |app, desk, id, reason| {
-        Ok(desk.members(app)?.lift(id, permission, kind, reason).await?)
+        Ok(desk.members(&app.members).lift(id, permission, kind, reason).await?)
     })
     .await
 }
@@ -179,7 +177,7 @@ pub(crate) async fn suspend(
     Form(form): Form<Because>,
 ) -> Result<Redirect, Problem> {
     change(app, visitor, id, "member.suspend", &form.reason, async |app, desk, id, reason| {
-        Ok(desk.members(app)?.suspend(id, reason).await?)
+        Ok(desk.members(&app.members).suspend(id, reason).await?)
     })
     .await
 }
@@ -192,7 +190,7 @@ pub(crate) async fn reinstate(
     Form(form): Form<Because>,
 ) -> Result<Redirect, Problem> {
     change(app, visitor, id, "member.reinstate", &form.reason, async |app, desk, id, reason| {
-        Ok(desk.members(app)?.reinstate(id, reason).await?)
+        Ok(desk.members(&app.members).reinstate(id, reason).await?)
     })
     .await
 }
@@ -205,7 +203,7 @@ pub(crate) async fn remove(
     Form(form): Form<Because>,
 ) -> Result<Redirect, Problem> {
     change(app, visitor, id, "member.remove", &form.reason, async |app, desk, id, reason| {
-        Ok(desk.members(app)?.remove(id, reason).await?)
+        Ok(desk.members(&app.members).remove(id, reason).await?)
     })
     .await
 }
