@@ -222,5 +222,5 @@ fn a_refusal_is_passed_on_as_require_does() {
     let denied = viewer.decide(Perm::Edit, &world.row()).denied().unwrap();
     assert_eq!(Some(&denied), viewer.require::<perm::Edit>(&world.row()).err().as_ref());
     assert_eq!((denied.permission(), denied.refusal()), ("load.edit", Refusal::NotGranted));
-    assert_eq!(viewer.decide(Perm::View, &world.row()).denied(), None);
+    assert_eq!(viewer.decide(Perm::View, &world.row().owner(world.user)).denied(), None);
 }
