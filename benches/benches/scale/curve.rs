@@ -27,7 +27,13 @@ impl Curve {
     /// Adds a point, so that it is there if the program is stopped before the next.
     pub(crate) fn point(&mut self, x: u64, y: f64, unit: &str, what: &str) {
         // Four digits say all that a measurement on a shared machine knows.
-        let digits = (3.0 - y.abs().max(1e-9).log10().floor()).clamp(0.0, 6.0) as usize;
+        let digits = match y.abs() {
+            1_000.0.. => 0,
+            100.0.. => 1,
+            10.0.. => 2,
+            1.0.. => 3,
+            _ => 5,
+        };
         self.line(&format!("{x},{y:.digits$},{unit},{what}"));
     }
 

@@ -20,7 +20,12 @@ mod database;
 mod limiter;
 mod policy;
 mod rows;
-#[expect(dead_code, reason = "a part of another benchmark's policies")]
+#[expect(
+    dead_code,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "made for the benchmark of decisions, of which this takes the wide roles"
+)]
 #[path = "../rbac/scenario.rs"]
 mod scenario;
 

@@ -53,7 +53,6 @@ fn actor(policy: &Policy<Perm>, roles: u64) -> Actor<Perm, Direct> {
 }
 
 impl Perm {
-    #[expect(clippy::cast_possible_truncation, reason = "below a thousand")]
     fn drawn(state: &mut u64) -> Self {
         Self((scenario::draw(state) % 1_000) as u16)
     }

@@ -66,6 +66,7 @@ enum As {
 }
 
 /// A page, from its beginning or from the middle of the table.
+#[derive(Clone, Copy)]
 struct Page {
     what: &'static str,
     which: Which,
