@@ -1,19 +1,20 @@
 //! How cost grows: a curve a subject, measured and written as CSV, of which `scripts/plots` makes the pictures in `docs/scaling/`.
 //!
 //! ```sh
-//! scripts/with-servers cargo bench -p stockade-benches --bench scale -- audit rows limiter policy [--upto N] [--into FOLDER]
+//! scripts/with-servers cargo bench -p stockade-benches --bench scale -- audit checkpoints rows limiter policy [--upto N] [--into FOLDER]
 //! ```
 //!
-//! measures the subjects that are named, up to so many entries, rows or keys (all sizes unless told), and writes `audit.csv` and so on
+//! measures the subjects that are named, up to so many entries, tenants, rows, keys or roles (all sizes unless told), and writes `audit.csv` and so on
 //! (to `docs/scaling/` unless told), a line as soon as it is known. Without a subject nothing is measured, because ten million entries
 //! take their time; with `--test` everything runs once and small, into a folder that is removed. Times are those of the processor, which
-//! other work on the machine disturbs less, and rates are by the clock. `audit` and `rows` make a database of their own and drop it.
+//! other work on the machine disturbs less, and rates are by the clock. What needs a database makes one of its own and drops it.
 
-#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that cannot run should stop")]
 #![expect(clippy::print_stdout, reason = "what a benchmark is for")]
 #![expect(clippy::cast_precision_loss, reason = "what is plotted needs no 53 bits")]
 
 mod audit;
+mod checkpoints;
 mod cost;
 mod curve;
 mod database;
@@ -49,7 +50,7 @@ enum Scale {
     Tiny,
 }
 
-const SUBJECTS: [&str; 4] = ["audit", "rows", "limiter", "policy"];
+const SUBJECTS: [&str; 5] = ["audit", "checkpoints", "rows", "limiter", "policy"];
 
 impl Wanted {
     fn read(mut arguments: impl Iterator<Item = String>) -> Self {
@@ -78,7 +79,12 @@ impl Wanted {
     fn sizes(&self, all: &[u64]) -> Vec<u64> {
         match self.scale {
             Scale::Full => all.iter().copied().filter(|size| *size <= self.upto).collect(),
-            Scale::Tiny => all.iter().map(|size| (size / 1_000).max(8)).filter(|size| *size <= 3_000).collect(),
+            Scale::Tiny => {
+                let mut sizes: Vec<_> = all.iter().map(|size| (size / 1_000).max(8)).collect();
+                sizes.dedup();
+                sizes.retain(|size| *size <= 1_000);
+                sizes
+            }
         }
     }
 
@@ -115,6 +121,7 @@ fn main() {
             ("limiter", _) => limiter::measure(&wanted),
             ("policy", _) => policy::measure(&wanted),
             ("audit", Some(url)) => runtime.block_on(audit::measure(url, &wanted)),
+            ("checkpoints", Some(url)) => runtime.block_on(checkpoints::measure(url, &wanted)),
             ("rows", Some(url)) => runtime.block_on(rows::measure(url, &wanted)),
             _ => println!("scale: no DATABASE_URL, so {subject} was not measured; see scripts/with-servers"),
         }
