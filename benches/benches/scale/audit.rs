@@ -27,9 +27,10 @@ const TENANT: Uuid = Uuid::from_u128(7);
 /// How many entries are appended before they are sealed: a sealer that runs is never further behind.
 const CHUNK: u64 = 20_000;
 
-/// Everything that a log keeps: tables with what is stored beside them, and their indexes.
+/// Everything that a log keeps: tables with what is stored beside them, their indexes, and the links of both.
 const SIZE: &str = "
-SELECT coalesce(sum(pg_table_size(c.oid)), 0)::float8, coalesce(sum(pg_indexes_size(c.oid)), 0)::float8
+SELECT coalesce(sum(pg_table_size(c.oid)), 0)::float8, coalesce(sum(pg_indexes_size(c.oid)), 0)::float8,
+    pg_total_relation_size('stockade.audit_link')::float8
 FROM pg_class c WHERE c.relnamespace = 'stockade'::regnamespace AND c.relkind = 'r'";
 
 /// What a log of an application says: two states and the name of a person. One entry in 10,000 is by somebody else, and one in
@@ -128,9 +129,9 @@ impl Log {
         let entries = (to - from) as f64;
         for (work, client, server, seconds, wal) in spent {
             curve.point(to, (client + server) / entries / 1e3, "us", work);
-            curve.point(to, server / entries / 1e3, "us", &format!("{work}, server alone"));
+            curve.point(to, server / entries / 1e3, "us", &format!("{work}: server alone"));
             curve.point(to, entries / seconds, "entries/s", work);
-            curve.point(to, wal / entries, "bytes", &format!("write-ahead log, {work}"));
+            curve.point(to, wal / entries, "bytes", &format!("write-ahead log: {work}"));
         }
     }
 
@@ -149,7 +150,7 @@ impl Log {
         curve.point(size, entries / cost.wall * 1e6, "entries/s", "verify");
         curve.point(size, cost.wall / 1e6, "s", "verify");
         curve.point(size, (cost.client + cost.server) / entries, "us", "verify");
-        curve.point(size, cost.server / entries, "us", "verify, server alone");
+        curve.point(size, cost.server / entries, "us", "verify: server alone");
         curve.point(size, resident() / f64::from(1 << 20), "MiB", "resident after verifying");
     }
 
@@ -191,9 +192,11 @@ impl Log {
     }
 
     async fn weigh(&mut self, curve: &mut Curve, size: u64) {
-        let (tables, indexes): (f64, f64) = sqlx::query_as(SIZE).fetch_one(&mut self.root).await.expect("sizes");
+        let (tables, indexes, links): (f64, f64, f64) =
+            sqlx::query_as(SIZE).fetch_one(&mut self.root).await.expect("sizes");
         curve.point(size, tables / size as f64, "bytes", "tables");
         curve.point(size, indexes / size as f64, "bytes", "indexes");
+        curve.point(size, links / size as f64, "bytes", "links with their indexes");
     }
 }
 

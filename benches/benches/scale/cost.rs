@@ -19,14 +19,17 @@ pub(crate) struct Cost {
     pub(crate) wall: f64,
 }
 
-/// Calls once unmeasured, then `most` times, or fewer, but three at least, if that takes longer than two seconds.
+/// Calls `most` times after a first call that does not count, and fewer times if two seconds are over; what takes longer than that is called
+/// once, and counts.
 pub(crate) async fn typical(meter: &Meter, most: usize, mut call: impl AsyncFnMut()) -> Cost {
-    call().await;
     let (begun, mut costs) = (Instant::now(), Vec::new());
-    while costs.len() < most && (costs.len() < 3 || begun.elapsed() < Duration::from_secs(2)) {
+    while costs.is_empty() || costs.len() <= most && begun.elapsed() < Duration::from_secs(2) {
         let (began, before) = (Instant::now(), meter.read());
         call().await;
         costs.push((meter.read() - before, began.elapsed()));
+    }
+    if costs.len() > 1 {
+        costs.remove(0);
     }
     let of = |part: fn(&(Spent, Duration)) -> f64| median(costs.iter().map(part).collect()) / 1e3;
     Cost {
