@@ -21,6 +21,8 @@ pub(crate) fn measure(wanted: &Wanted) {
     let mut curve = wanted.curve("policy", "in memory, one thread, 1,000 permissions, a tenth of them to each role");
     let scale = wanted.scale;
     let row = Resource::in_tenant(TENANT).owner(USER).team(Uuid::from_u128(3)).office(Uuid::from_u128(4));
+    // What was measured stays, so that nothing is built in memory that something else has given back.
+    let mut kept = Vec::new();
     for roles in wanted.sizes(&ROLES) {
         let text = scenario::wide_text(&scenario::wide(usize::try_from(roles).expect("a small number")));
         let compile = || Policy::<Perm>::compile(black_box(&text)).expect("sound");
@@ -42,6 +44,7 @@ pub(crate) fn measure(wanted: &Wanted) {
         });
         curve.point(roles, deciding, "ns", "decision");
         curve.load(roles);
+        kept.push(copies);
     }
 }
 

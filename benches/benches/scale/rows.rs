@@ -132,7 +132,7 @@ async fn pages(database: &Database, pages: &[Page], rows: u64, curve: &mut Curve
         };
         sessions.push((page, conn, Meter::new(vec![pid]), Vec::new()));
     }
-    for _ in 0..wanted.scale.times(9) {
+    for _ in 0..wanted.scale.times(41) {
         for (page, conn, meter, times) in &mut sessions {
             let actor = actor(page.scope);
             begin(conn, page, &actor).await;
