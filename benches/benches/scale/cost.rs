@@ -1,0 +1,67 @@
+//! What a piece of work took.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use rustix::time::{ClockId, clock_gettime};
+use stockade_benches::{Meter, Spent};
+
+/// The median of some calls, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// Of this process's processor time.
+    pub(crate) client: f64,
+    /// Of the processor time of the server's processes that worked for it.
+    pub(crate) server: f64,
+    /// By the clock.
+    pub(crate) wall: f64,
+}
+
+/// Calls `most` times after a first call that does not count, and fewer times if two seconds are over; what takes longer than that is called
+/// once, and counts.
+pub(crate) async fn typical(meter: &Meter, most: usize, mut call: impl AsyncFnMut()) -> Cost {
+    let (begun, mut costs) = (Instant::now(), Vec::new());
+    while costs.is_empty() || costs.len() <= most && begun.elapsed() < Duration::from_secs(2) {
+        let (began, before) = (Instant::now(), meter.read());
+        call().await;
+        costs.push((meter.read() - before, began.elapsed()));
+    }
+    if costs.len() > 1 {
+        costs.remove(0);
+    }
+    let of = |part: fn(&(Spent, Duration)) -> f64| median(costs.iter().map(part).collect()) / 1e3;
+    Cost {
+        client: of(|(spent, _)| spent.client),
+        server: of(|(spent, _)| spent.server),
+        wall: of(|(_, wall)| wall.as_nanos() as f64),
+    }
+}
+
+/// Nanoseconds of this thread's processor time a call: the median of `rounds` of so many calls.
+pub(crate) fn nanoseconds(rounds: usize, calls: u32, mut call: impl FnMut()) -> f64 {
+    let round = |_| {
+        let began = thread_time();
+        (0..calls).for_each(|_| call());
+        (thread_time() - began) / f64::from(calls)
+    };
+    median((0..rounds).map(round).collect())
+}
+
+/// What this thread has had of a processor, in nanoseconds.
+pub(crate) fn thread_time() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// The resident memory of this process, in bytes; zero where the kernel is not Linux.
+pub(crate) fn resident() -> f64 {
+    let status = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    status.split_whitespace().nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4096.0
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
