@@ -141,7 +141,7 @@ def render(bars, measured):
     """The part of BENCHMARKS.md between the markers."""
     text = ""
     titles = ["Benchmark", "What", "Ours", "Peer or floor", "Ratio", "Of the runs", "Bar", ""]
-    for crate in sorted({bench["crate"] for bench in bars}):
+    for crate in sorted({bench["crate"] for bench in bars if bench["rows"]}):
         lines = [cells(bench, row, measured) for bench in bars if bench["crate"] == crate for row in bench["rows"]]
         text += f"\n### {crate}\n\n" + table(titles, lines)
     machines = {}
