@@ -30,7 +30,8 @@ macro_rules! matches_filter {
 }
 pub(super) use matches_filter;
 
-// The ids are bounded too, because partitions are ranges of them: those outside are not even opened.
+// The ids are bounded too, because partitions are ranges of them: those outside are not even opened. And the times by the ids, because
+// the indexes are ordered by time: a page begins where the one before ended.
 const SEARCH: &str = concat!(
     "SELECT l.seq, p.field_values, p.salts, ",
     entry_columns!(),
@@ -41,7 +42,8 @@ const SEARCH: &str = concat!(
     WHERE e.tenant_id = $1 ",
     matches_filter!(),
     " AND ($9::uuid IS NULL OR e.entry_id >= $9) AND ($10::uuid IS NULL OR e.entry_id < $10)
-    ORDER BY e.recorded_at DESC, e.entry_id DESC LIMIT $11"
+        AND ($11::timestamptz IS NULL OR e.recorded_at < $11)
+    ORDER BY e.recorded_at DESC, e.entry_id DESC LIMIT $12"
 );
 
 /// Finds entries, newest first, sealed or not. Pages by key, so the last page is as fast as the
@@ -65,8 +67,9 @@ where
     let mut rows = Vec::new();
     for (from, before) in windows(filter, Utc::now()) {
         let missing = i64::try_from(wanted - rows.len()).unwrap_or(i64::MAX);
-        let found = filter.bind(sqlx::query(SEARCH)).bind(from).bind(before).bind(missing).persistent(false);
-        let found = found.fetch_all(&mut *executor).await?;
+        let earlier = before.and_then(|id| time_of(id).checked_add_signed(MILLISECOND));
+        let found = filter.bind(sqlx::query(SEARCH)).bind(from).bind(before).bind(earlier).bind(missing);
+        let found = found.persistent(false).fetch_all(&mut *executor).await?;
         rows.extend(found.iter().map(audit_row).collect::<Result<Vec<_>, _>>()?);
         if rows.len() >= wanted {
             break;
@@ -78,7 +81,7 @@ where
 /// Ranges of ids that follow each other downwards and hold all that the filter can find: each from its first id to before its end.
 /// The order of ids is that of the times, because an id begins with the milliseconds of its entry's.
 fn windows(filter: &Filter, now: DateTime<Utc>) -> Vec<(Option<Uuid>, Option<Uuid>)> {
-    let until = filter.until.map(|until| first_id(until + TimeDelta::milliseconds(1)));
+    let until = filter.until.and_then(|until| until.checked_add_signed(MILLISECOND)).map(first_id);
     let end = filter.after.map(|cursor| cursor.entry_id).into_iter().chain(until).min();
     let start = filter.since.map(first_id);
     let newest = end.map_or(now, |end| now.min(time_of(end)));
@@ -92,6 +95,8 @@ fn windows(filter: &Filter, now: DateTime<Utc>) -> Vec<(Option<Uuid>, Option<Uui
     windows.push((start, before));
     windows
 }
+
+const MILLISECOND: TimeDelta = TimeDelta::milliseconds(1);
 
 /// How far each step reaches; the last has no end.
 const DAYS_BACK: [i64; 5] = [62, 124, 248, 496, 992];

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use chrono::TimeDelta;
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgPool};
 use stockade_audit_chain::{
     Actor, ActorKind, Entry, ErrorKind, Outcome, RequestContext, Severity, csv,
     postgres::{Cursor, Filter, follow, record, record_at, search},
@@ -148,6 +148,47 @@ async fn a_row_that_is_no_entry_is_an_error_and_not_a_guess(pool: PgPool) {
     sqlx::query("UPDATE stockade.audit_entry SET outcome = 'maybe'").execute(&mut *superuser).await.unwrap();
     let error = search(&mut *superuser, &Filter::new(tenant(1))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+/// By what the server reads of indexes: a page deep in the log costs what the second costs, with a filter and without.
+#[sqlx::test(migrations = false)]
+async fn a_page_deep_in_the_log_is_as_cheap_as_the_second(pool: PgPool) {
+    const ENTRIES: u64 = 8_000;
+    install(&pool).await;
+    append(&pool, tenant(1), ENTRIES).await;
+    let mut superuser = pool.acquire().await.unwrap();
+    sqlx::raw_sql("VACUUM ANALYZE stockade.audit_entry").execute(&mut *superuser).await.unwrap();
+    let read = "SELECT sum(idx_blks_read + idx_blks_hit)::bigint FROM pg_statio_user_indexes WHERE relname LIKE 'audit_entry%'";
+    let mut pages = async |filter: Filter| -> i64 {
+        let mut app = connect(&pool, APP).await;
+        let before: i64 = sqlx::query_scalar(read).fetch_one(&mut *superuser).await.unwrap();
+        let mut tx = scope(&mut app, tenant(1)).await;
+        assert_eq!(search(&mut *tx, &filter).await.unwrap().rows.len(), 10);
+        tx.commit().await.unwrap();
+        // What a connection has counted is there for all when it ends.
+        app.close().await.unwrap();
+        loop {
+            sqlx::raw_sql("SELECT pg_stat_clear_snapshot()").execute(&mut *superuser).await.unwrap();
+            let after: i64 = sqlx::query_scalar(read).fetch_one(&mut *superuser).await.unwrap();
+            if after > before {
+                return after - before;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    for filter in [Filter::new(tenant(1)), Filter::new(tenant(1)).action("load.update")] {
+        let few = || filter.clone().limit(NonZeroU32::new(10).unwrap());
+        let mut app = connect(&pool, APP).await;
+        let mut tx = scope(&mut app, tenant(1)).await;
+        let mut end = async |rows| {
+            let limit = NonZeroU32::new(rows).unwrap();
+            search(&mut *tx, &filter.clone().limit(limit)).await.unwrap().next.unwrap()
+        };
+        let (second, deep) = (end(10).await, end(6_000).await);
+        drop(tx);
+        let (second, deep) = (pages(few().after(second)).await, pages(few().after(deep)).await);
+        assert!(deep <= second + 5, "{deep} pages of indexes deep in the log, {second} for the second: {filter:?}");
+    }
 }
 
 /// The entries of a page are looked for where the newest are; the months before stay closed.
