@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use chrono::TimeDelta;
 use serde_json::json;
-use sqlx::{Connection as _, PgPool};
+use sqlx::PgPool;
 use stockade_audit_chain::{
     Actor, ActorKind, Entry, ErrorKind, Outcome, RequestContext, Severity, csv,
     postgres::{Cursor, Filter, follow, record, record_at, search},
@@ -165,16 +165,10 @@ async fn a_page_deep_in_the_log_is_as_cheap_as_the_second(pool: PgPool) {
         let mut tx = scope(&mut app, tenant(1)).await;
         assert_eq!(search(&mut *tx, &filter).await.unwrap().rows.len(), 10);
         tx.commit().await.unwrap();
-        // What a connection has counted is there for all when it ends.
-        app.close().await.unwrap();
-        loop {
-            sqlx::raw_sql("SELECT pg_stat_clear_snapshot()").execute(&mut *superuser).await.unwrap();
-            let after: i64 = sqlx::query_scalar(read).fetch_one(&mut *superuser).await.unwrap();
-            if after > before {
-                return after - before;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        // What this connection has counted is there for all before the answer is.
+        sqlx::raw_sql("SELECT pg_stat_force_next_flush()").execute(&mut app).await.unwrap();
+        let after: i64 = sqlx::query_scalar(read).fetch_one(&mut *superuser).await.unwrap();
+        after - before
     };
     for filter in [Filter::new(tenant(1)), Filter::new(tenant(1)).action("load.update")] {
         let few = || filter.clone().limit(NonZeroU32::new(10).unwrap());
@@ -186,8 +180,14 @@ async fn a_page_deep_in_the_log_is_as_cheap_as_the_second(pool: PgPool) {
         };
         let (second, deep) = (end(10).await, end(6_000).await);
         drop(tx);
-        let (second, deep) = (pages(few().after(second)).await, pages(few().after(deep)).await);
-        assert!(deep <= second + 5, "{deep} pages of indexes deep in the log, {second} for the second: {filter:?}");
+        // Of three times the least: the server's own housekeeping reads indexes too.
+        let (mut least_second, mut least_deep) = (i64::MAX, i64::MAX);
+        for _ in 0..3 {
+            least_second = least_second.min(pages(few().after(second)).await);
+            least_deep = least_deep.min(pages(few().after(deep)).await);
+        }
+        let (second, deep) = (least_second, least_deep);
+        assert!(deep <= second + 1, "{deep} pages of indexes deep in the log, {second} for the second: {filter:?}");
     }
 }
 
