@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use stockade_rbac::{Permission, Resource, RowFilter, Rows, Scope};
+use stockade_rbac::{Decision, Denied, Permission, Resource, RowFilter, Rows, Scope};
 use stockade_tenant_guard::{ReadOnly, ReadWrite, Tx};
 
 use super::{asked::Asked, look::Look, refused::Refused, work::Work};
@@ -75,81 +75,53 @@ pub trait Reads<P: Permission>: sealed::Sealed<P> {
     }
 }
 
-impl<P: Permission> Reads<P> for Work<P> {
-    type Access = ReadWrite;
+/// The two differ in whether they may write, and in where what the person may do stands.
+macro_rules! reads {
+    ($name:ident, $access:ident, $authority:ident) => {
+        impl<P: Permission> Reads<P> for $name<P> {
+            type Access = $access;
 
-    fn tx(&mut self) -> &mut Tx<ReadWrite> {
-        &mut self.tx
-    }
+            fn tx(&mut self) -> &mut Tx<$access> {
+                &mut self.tx
+            }
 
-    fn asked(&self) -> &Asked {
-        self.asked()
-    }
+            fn asked(&self) -> &Asked {
+                self.asked()
+            }
 
-    fn resource(&self) -> Resource {
-        self.resource()
-    }
+            fn resource(&self) -> Resource {
+                self.resource()
+            }
 
-    fn rows<'a>(&'a self, permission: P, rows: &'a Rows) -> RowFilter<'a> {
-        self.rows(permission, rows)
-    }
+            fn rows<'a>(&'a self, permission: P, rows: &'a Rows) -> RowFilter<'a> {
+                self.rows(permission, rows)
+            }
 
-    fn scope(&self, permission: P) -> Scope {
-        self.actor().scope(permission)
-    }
+            fn scope(&self, permission: P) -> Scope {
+                self.$authority().scope(permission)
+            }
+        }
+
+        impl<P: Permission> sealed::Sealed<P> for $name<P> {
+            fn decide(&self, permission: P, resource: &Resource) -> Decision<'_, P> {
+                self.$authority().decide(permission, resource)
+            }
+
+            fn refuse(&self, denied: &Denied, of: (&str, &str)) {
+                self.refuse(denied, of);
+            }
+        }
+    };
 }
 
-impl<P: Permission> Reads<P> for Look<P> {
-    type Access = ReadOnly;
-
-    fn tx(&mut self) -> &mut Tx<ReadOnly> {
-        &mut self.tx
-    }
-
-    fn asked(&self) -> &Asked {
-        self.asked()
-    }
-
-    fn resource(&self) -> Resource {
-        self.resource()
-    }
-
-    fn rows<'a>(&'a self, permission: P, rows: &'a Rows) -> RowFilter<'a> {
-        self.rows(permission, rows)
-    }
-
-    fn scope(&self, permission: P) -> Scope {
-        self.authority().scope(permission)
-    }
-}
+reads!(Work, ReadWrite, actor);
+reads!(Look, ReadOnly, authority);
 
 mod sealed {
     use stockade_rbac::{Decision, Denied, Permission, Resource};
 
-    use super::{Look, Work};
-
     pub trait Sealed<P: Permission> {
         fn decide(&self, permission: P, resource: &Resource) -> Decision<'_, P>;
         fn refuse(&self, denied: &Denied, of: (&str, &str));
-    }
-
-    impl<P: Permission> Sealed<P> for Work<P> {
-        fn decide(&self, permission: P, resource: &Resource) -> Decision<'_, P> {
-            self.actor().decide(permission, resource)
-        }
-
-        fn refuse(&self, denied: &Denied, of: (&str, &str)) {
-            self.refuse(denied, of);
-        }
-    }
-
-    impl<P: Permission> Sealed<P> for Look<P> {
-        fn decide(&self, permission: P, resource: &Resource) -> Decision<'_, P> {
-            self.authority().decide(permission, resource)
-        }
-
-        fn refuse(&self, denied: &Denied, of: (&str, &str)) {
-            self.refuse(denied, of);
-        }
     }
 }
