@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
-use stockade_benches::{Report, median};
+use stockade_benches::{Report, median, resident};
 use stockade_ratelimit::{Clock, CoarseClock, Cost, Key, Limiter, MonotonicClock, Overflow, Rule, RuleId};
 
 /// Anything that can be asked about a key.
@@ -211,12 +211,6 @@ fn subjects(capacity: usize, window: Duration) -> Vec<(&'static str, Box<dyn Sub
         ("deques behind a lock", Box::new(log)),
         ("ratelimit in a map behind a lock", Box::new(Keyed(Mutex::default()))),
     ]
-}
-
-/// The resident memory of this process, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    status.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
 }
 
 type Make<'a> = &'a dyn Fn() -> Box<dyn Subject>;

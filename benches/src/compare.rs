@@ -20,7 +20,8 @@ pub fn subject<'a>(name: &'static str, mut once: impl FnMut() + 'a) -> Subject<'
 
 /// What this thread has had of a processor, in nanoseconds. The kernel's scheduler statistics are too coarse for short
 /// operations.
-fn processor_time() -> f64 {
+#[must_use]
+pub fn thread_time() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
@@ -50,9 +51,9 @@ pub fn measure(title: &str, mut subjects: Vec<Subject<'_>>, times: u32) -> Vec<(
         let first = round % turns.len().max(1);
         turns.rotate_left(first);
         for (subject, measured) in turns {
-            let began = processor_time();
+            let began = thread_time();
             (subject.run)(times);
-            measured.push((processor_time() - began) / f64::from(times));
+            measured.push((thread_time() - began) / f64::from(times));
         }
     }
     let usually = measured.into_iter().map(usual);

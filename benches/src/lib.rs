@@ -9,8 +9,8 @@ mod report;
 mod row;
 mod times;
 
-pub use compare::{Subject, compare, measure, subject};
+pub use compare::{Subject, compare, measure, subject, thread_time};
 pub use median::median;
-pub use meter::{Meter, Spent};
+pub use meter::{Meter, Spent, resident};
 pub use report::Report;
 pub use times::Times;

@@ -1,4 +1,4 @@
-//! Processor time of this process and of the server's processes that work for it.
+//! Processor time of this process and of the server's processes that work for it, and memory.
 
 use std::{fs, ops::Sub};
 
@@ -52,4 +52,11 @@ impl Sub for Spent {
     fn sub(self, earlier: Self) -> Self {
         Self { client: self.client - earlier.client, server: self.server - earlier.server }
     }
+}
+
+/// The resident memory of this process, in bytes; zero if the kernel does not tell.
+#[must_use]
+pub fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    status.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
 }

@@ -10,13 +10,13 @@ use stockade_audit_chain::{
         Appender, Cursor, Filter, Sealer, VerifyOptions, complete_tiles, migrator, prove_inclusion, search, verify,
     },
 };
-use stockade_benches::Meter;
+use stockade_benches::{Meter, resident};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
     Wanted,
-    cost::{resident, typical},
+    cost::typical,
     curve::Curve,
     database::{Database, run},
 };
@@ -151,7 +151,7 @@ impl Log {
         curve.point(size, cost.wall / 1e6, "s", "verify");
         curve.point(size, (cost.client + cost.server) / entries, "us", "verify");
         curve.point(size, cost.server / entries, "us", "verify: server alone");
-        curve.point(size, resident() / f64::from(1 << 20), "MiB", "resident after verifying");
+        curve.point(size, resident() as f64 / f64::from(1 << 20), "MiB", "resident after verifying");
     }
 
     async fn search(&mut self, curve: &mut Curve, size: u64, wanted: &Wanted) {

@@ -1,12 +1,8 @@
 //! What a piece of work took.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-use stockade_benches::{Meter, Spent};
+use stockade_benches::{Meter, Spent, median, thread_time};
 
 /// The median of some calls, in microseconds.
 #[derive(Clone, Copy, Debug)]
@@ -47,21 +43,4 @@ pub(crate) fn nanoseconds(rounds: usize, calls: u32, mut call: impl FnMut()) -> 
         (thread_time() - began) / f64::from(calls)
     };
     median((0..rounds).map(round).collect())
-}
-
-/// What this thread has had of a processor, in nanoseconds.
-pub(crate) fn thread_time() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-/// The resident memory of this process, in bytes; zero where the kernel is not Linux.
-pub(crate) fn resident() -> f64 {
-    let status = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    status.split_whitespace().nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4096.0
-}
-
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -33,6 +33,11 @@ impl Database {
         session(&self.options.clone().options([("role", role)])).await
     }
 
+    /// A connection of a login of its own.
+    pub(crate) async fn log_in(&self, login: &str) -> (PgConnection, i32) {
+        session(&self.options.clone().username(login)).await
+    }
+
     /// What stands above the curve.
     pub(crate) async fn about(&mut self) -> String {
         let about = "SELECT format('PostgreSQL %s, fsync %s, shared_buffers %s', current_setting('server_version'),

@@ -3,12 +3,10 @@
 use std::{hint::black_box, num::NonZeroU32, time::Duration};
 
 use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::DashMapStateStore};
+use stockade_benches::{median, resident};
 use stockade_ratelimit::{Cost, Key, Limiter, Rule, RuleId};
 
-use crate::{
-    Wanted,
-    cost::{median, nanoseconds, resident},
-};
+use crate::{Wanted, cost::nanoseconds};
 
 const SIZES: [u64; 9] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000];
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -72,9 +70,9 @@ pub(crate) fn measure(wanted: &Wanted) {
         for (kind, name) in KINDS {
             // Of what is small many, because memory is counted in pages.
             let copies = (1_000_000 / keys).clamp(1, wanted.scale.times(1_000) as u64);
-            let before = resident();
+            let before = resident() as f64;
             let made: Vec<_> = (0..copies).map(|_| filled(kind, keys)).collect();
-            curve.point(keys, (resident() - before) / (copies * keys) as f64, "bytes", name);
+            curve.point(keys, (resident() as f64 - before) / (copies * keys) as f64, "bytes", name);
             subjects.push((name, made));
         }
         let mut times = [const { Vec::new() }; KINDS.len()];

@@ -2,12 +2,13 @@
 
 use std::hint::black_box;
 
+use stockade_benches::resident;
 use stockade_rbac::{Actor, Direct, Policy, Resource, Subject};
 use uuid::Uuid;
 
 use crate::{
     Wanted,
-    cost::{nanoseconds, resident},
+    cost::nanoseconds,
     scenario::{self, Numbered},
 };
 
@@ -30,9 +31,9 @@ pub(crate) fn measure(wanted: &Wanted) {
         let compiling = nanoseconds(scale.times(21), 1, || drop(black_box(compile())));
         curve.point(roles, compiling / 1e6, "ms", "compile");
 
-        let before = resident();
+        let before = resident() as f64;
         let copies: Vec<_> = (0..scale.times(200)).map(|_| compile()).collect();
-        curve.point(roles, (resident() - before) / copies.len() as f64 / 1024.0, "KiB", "compiled policy");
+        curve.point(roles, (resident() as f64 - before) / copies.len() as f64 / 1024.0, "KiB", "compiled policy");
         curve.point(roles, text.len() as f64 / 1024.0, "KiB", "its text");
 
         let building = nanoseconds(scale.times(101), 100, || drop(black_box(actor(&policy, roles))));

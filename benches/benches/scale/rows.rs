@@ -1,14 +1,14 @@
 //! A page of a tenant's rows, by hand and by policy, with more and more rows to a tenant.
 
-use sqlx::{ConnectOptions as _, PgConnection, Postgres, QueryBuilder};
-use stockade_benches::Meter;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use stockade_benches::{Meter, median};
 use stockade_rbac::{Actor, Direct, Policy, Rows, Subject};
 use stockade_rls_migrations::{Roles, Schema, by};
 use uuid::Uuid;
 
 use crate::{
     Wanted,
-    cost::{median, typical},
+    cost::typical,
     curve::Curve,
     database::{Database, run},
 };
@@ -128,7 +128,8 @@ async fn pages(database: &Database, pages: &[Page], rows: u64, curve: &mut Curve
     for page in pages {
         let (conn, pid) = match page.through {
             As::Superuser => database.connect().await,
-            As::Application => login(database).await,
+            // Under which policies hold.
+            As::Application => database.log_in("scale_app").await,
         };
         sessions.push((page, conn, Meter::new(vec![pid]), Vec::new()));
     }
@@ -147,14 +148,6 @@ async fn pages(database: &Database, pages: &[Page], rows: u64, curve: &mut Curve
     for (page, _, _, times) in sessions {
         curve.point(rows, median(times) / 1e3, "ms", page.what);
     }
-}
-
-/// The application's role, under which policies hold.
-async fn login(database: &Database) -> (PgConnection, i32) {
-    let mut conn = database.options().clone().username("scale_app").connect().await.expect("a connection");
-    run(&mut conn, "SET max_parallel_workers_per_gather = 0; SET jit = off").await;
-    let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut conn).await.expect("its process");
-    (conn, pid)
 }
 
 /// Person 419 of tenant 2, who has the first row however few there are.
