@@ -11,16 +11,19 @@ use std::{
 };
 
 use chrono::Utc;
-use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction, postgres::PgRow};
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 #[cfg(feature = "checkpoint")]
 pub(super) use self::heads::head;
-use self::heads::{Heads, lock_heads, wait_for_head};
-use super::columns::{self, entry_columns};
-use crate::{Digest, Error, Finding, TenantId, Verdict, error::Repr, format};
+use self::{
+    heads::{Heads, lock_heads, wait_for_head},
+    queue::Queued,
+};
+use crate::{Error, TenantId, Verdict, error::Repr};
 
 mod heads;
+mod queue;
 mod running;
 
 pub use running::{SealEvent, SealLag, lag};
@@ -73,19 +76,6 @@ const LOCK: i64 = i64::from_be_bytes([0x46, 0x3c, 0x65, 0x0c, 0x8e, 0xf7, 0x37, 
 
 // How long the sealer waits for one tenant's head. Not by `set_config`, which a hardened database gives to nobody.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '100ms'";
-
-// A queue row without an entry stays where it is: it is what remains of an entry that was removed
-// before it was sealed.
-const TAKE: &str = concat!(
-    "SELECT q.position, q.entry_id AS queued_id, q.tenant_id AS queued_tenant,
-        EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = q.entry_id) AS linked, ",
-    entry_columns!(),
-    " FROM stockade.audit_unsealed q
-    JOIN stockade.audit_entry e ON e.entry_id = q.entry_id AND e.tenant_id = q.tenant_id
-    WHERE q.tenant_id <> ALL ($2) AND ($3::uuid IS NULL OR q.tenant_id = $3)
-    ORDER BY q.position LIMIT $1
-    FOR UPDATE OF q SKIP LOCKED"
-);
 
 const MAKE_PARTITIONS: &str = "SELECT stockade.audit_make_partitions()";
 
@@ -151,7 +141,7 @@ impl Sealer {
             return Ok(false);
         };
         let busy: Vec<Uuid> = sealed.busy.iter().copied().map(Uuid::from).collect();
-        let queue = self.take(&mut tx, &busy, None).await?;
+        let (queue, full) = queue::take(&mut tx, self.batch, &busy, None).await?;
         if queue.is_empty() {
             tx.rollback().await?;
             return Ok(false);
@@ -159,7 +149,7 @@ impl Sealer {
         let heads = lock_heads(&mut tx, queue.iter().map(|queued| queued.tenant)).await?;
         let held: BTreeSet<_> =
             queue.iter().map(|queued| queued.tenant).filter(|tenant| !heads.contains_key(tenant)).collect();
-        let more = u32::try_from(queue.len()).is_ok_and(|taken| taken == self.batch.get()) || !held.is_empty();
+        let more = full || !held.is_empty();
         write(tx, heads, queue, sealed).await?;
         sealed.busy.extend(held);
         Ok(more)
@@ -178,7 +168,7 @@ impl Sealer {
             return Ok(());
         };
         sqlx::raw_sql(PATIENCE).execute(&mut *tx).await?;
-        let queue = self.take(&mut tx, &[], Some(tenant.into())).await?;
+        let (queue, _) = queue::take(&mut tx, self.batch, &[], Some(tenant.into())).await?;
         match wait_for_head(&mut tx, tenant).await {
             Ok(heads) if heads.contains_key(&tenant) => write(tx, heads, queue, sealed).await,
             Err(error) if !error.is_lock_timeout() => Err(error),
@@ -216,12 +206,6 @@ impl Sealer {
         }
         Ok(Some(tx))
     }
-
-    /// What is first in the queue.
-    async fn take(&self, tx: &mut PgConnection, except: &[Uuid], only: Option<Uuid>) -> Result<Vec<Queued>, Error> {
-        let query = sqlx::query(TAKE).bind(i64::from(self.batch.get())).bind(except).bind(only);
-        Ok(query.fetch_all(tx).await?.iter().map(Queued::read).collect::<Result<_, _>>()?)
-    }
 }
 
 /// Links what was taken to the locked heads, and empties the queue of it. What has no head here stays.
@@ -257,40 +241,5 @@ async fn write(
 impl Default for Sealer {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A row of the queue with the entry it names.
-struct Queued {
-    position: i64,
-    tenant: TenantId,
-    entry_id: Uuid,
-    leaf: Digest,
-    linked: bool,
-    finding: Option<Finding>,
-}
-
-impl Queued {
-    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
-        // The leaf as it was recorded, which the caller's receipt names: if the row says something
-        // else by now, the chain will say so. Zeros, if it is no leaf at all, are the leaf of
-        // nothing and say so too.
-        let leaf = columns::leaf(row).unwrap_or(Digest::from([0; 32]));
-        let finding = match columns::format(row) {
-            Some(format::FORMAT) => {
-                let envelope = columns::fields(row).and_then(|fields| fields.encode().ok());
-                (envelope.map(|envelope| envelope.leaf()) != Some(leaf)).then_some(Finding::ContentAltered)
-            }
-            Some(format) => Some(Finding::UnknownFormat { format }),
-            None => Some(Finding::ContentAltered),
-        };
-        Ok(Self {
-            position: row.try_get("position")?,
-            tenant: row.try_get::<Uuid, _>("queued_tenant")?.into(),
-            entry_id: row.try_get("queued_id")?,
-            leaf,
-            linked: row.try_get("linked")?,
-            finding,
-        })
     }
 }

@@ -121,6 +121,24 @@ async fn a_fork_cannot_be_stored(pool: PgPool) {
     }
 }
 
+/// The planner knows nothing of a queue that grew since it was last looked at, and must not read all of it for each batch.
+#[sqlx::test(migrations = false)]
+async fn an_entry_costs_the_same_however_many_wait(pool: PgPool) {
+    install(&pool).await;
+    let scans = "SELECT coalesce(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes WHERE relname LIKE 'audit_entry%'";
+    for waiting in [500, 4_000] {
+        append(&pool, tenant(1), waiting).await;
+        let mut sealer = connect(&pool, SEALER).await;
+        let before: i64 = sqlx::query_scalar(scans).fetch_one(&pool).await.unwrap();
+        assert_eq!(Sealer::new().seal_pending(&mut sealer).await.unwrap().entries, waiting);
+        sqlx::raw_sql("SELECT pg_stat_force_next_flush()").execute(&mut sealer).await.unwrap();
+        let after: i64 = sqlx::query_scalar(scans).fetch_one(&pool).await.unwrap();
+        // The server's own housekeeping looks too, but not at every entry.
+        let scans = (after - before).unsigned_abs();
+        assert!((waiting..waiting * 3 / 2).contains(&scans), "{waiting} entries were looked for {scans} times");
+    }
+}
+
 #[sqlx::test(migrations = false)]
 async fn order_is_kept(pool: PgPool) {
     install(&pool).await;

@@ -35,14 +35,15 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const BETWEEN_LAGS: Duration = Duration::from_secs(1);
 
-// Queue rows that name no entry are not lag: verification reports them.
+// Queue rows that name no entry are not lag: verification reports them. Entries are looked for one by one, as for a batch.
 const LAG: &str = "
-SELECT (SELECT count(*) FROM (
-        SELECT FROM stockade.audit_unsealed q JOIN stockade.audit_entry e USING (entry_id, tenant_id) LIMIT 10000
-    ) AS rows) AS waiting,
+WITH waiting AS NOT MATERIALIZED (
+    SELECT q.position, e.recorded_at FROM stockade.audit_unsealed q CROSS JOIN LATERAL (
+        SELECT e.recorded_at FROM stockade.audit_entry e WHERE e.entry_id = q.entry_id AND e.tenant_id = q.tenant_id LIMIT 1) AS e
+)
+SELECT (SELECT count(*) FROM (SELECT FROM waiting LIMIT 10000) AS rows) AS waiting,
     coalesce(extract(epoch FROM clock_timestamp() - (
-        SELECT e.recorded_at FROM stockade.audit_unsealed q JOIN stockade.audit_entry e USING (entry_id, tenant_id)
-        ORDER BY q.position LIMIT 1))::float8, 0) AS oldest
+        SELECT w.recorded_at FROM waiting w ORDER BY w.position LIMIT 1))::float8, 0) AS oldest
 WHERE $1";
 
 /// How far sealing is behind, for a connection in `stockade_sealer`; the application sees its tenant's part.
