@@ -74,6 +74,10 @@ pub struct Sealed {
 // An arbitrary constant: the first eight bytes of SHA-256("stockade.audit_chain.sealer").
 const LOCK: i64 = i64::from_be_bytes([0x46, 0x3c, 0x65, 0x0c, 0x8e, 0xf7, 0x37, 0xc8]);
 
+// Under a stricter level, which a role or database can set as default, a sealer that waited for another would always fail. Compiling a
+// statement that may look into each month takes longer than a batch.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off";
+
 // How long the sealer waits for one tenant's head. Not by `set_config`, which a hardened database gives to nobody.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '100ms'";
 
@@ -194,9 +198,7 @@ impl Sealer {
 
     /// Begins a transaction, unless another sealer is at work.
     async fn begin<'c>(&self, connection: &'c mut PgConnection) -> Result<Option<Transaction<'c, Postgres>>, Error> {
-        // Under a stricter level, which a role or database can set as default, a sealer that waited
-        // for another would always fail.
-        let mut tx = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        let mut tx = connection.begin_with(BEGIN).await?;
         if self.leadership == Leadership::AdvisoryLock {
             let lock = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)");
             if !lock.bind(LOCK).fetch_one(&mut *tx).await? {

@@ -163,23 +163,29 @@ async fn lag_is_what_waits_and_for_how_long(pool: PgPool) {
     install(&pool).await;
     let mut sealer = connect(&pool, SEALER).await;
     assert_eq!(lag(&mut sealer).await.unwrap(), stockade_audit_chain::postgres::SealLag::default());
-    append(&pool, tenant(1), 3).await;
+    append(&pool, tenant(1), 4).await;
     let mut superuser = pool.acquire().await.unwrap();
     disarm(&mut superuser).await;
     // What was removed before it was sealed waits for ever, and is verification's business.
     sqlx::raw_sql(
         "ALTER TABLE stockade.audit_entry DROP CONSTRAINT audit_entry_id_check;
-        DELETE FROM stockade.audit_entry WHERE entity_id = 'L-2';
+        DELETE FROM stockade.audit_entry WHERE entity_id IN ('L-1', 'L-3');
         UPDATE stockade.audit_entry SET recorded_at = recorded_at - interval '1 hour'",
     )
     .execute(&mut *superuser)
     .await
     .unwrap();
     let behind = lag(&mut sealer).await.unwrap();
-    assert_eq!((behind.waiting, behind.oldest.as_secs() / 60), (2, 60));
+    assert_eq!(
+        (behind.waiting, behind.oldest.as_secs() / 60),
+        (3, 60),
+        "from the second on, the removed third among them"
+    );
     // The application sees its own.
     let mut app = connect(&pool, APP).await;
     let mut tx = scope(&mut app, tenant(2)).await;
     record(&mut *tx, &entry(tenant(2), 1)).await.unwrap();
     assert_eq!(lag(&mut *tx).await.unwrap().waiting, 1);
+    sqlx::raw_sql("DELETE FROM stockade.audit_entry").execute(&mut *superuser).await.unwrap();
+    assert_eq!(lag(&mut sealer).await.unwrap(), stockade_audit_chain::postgres::SealLag::default());
 }

@@ -10,20 +10,19 @@ use crate::{
     postgres::columns::{self, entry_columns},
 };
 
-// Entries are looked for one by one and only for the rows that were taken, whatever the planner believes of a queue that was empty
-// when its statistics were made: what a batch costs must not depend on how much waits behind it.
+// Entries and links are looked for one by one, by nothing but their key, and only for the rows that were taken, whatever the planner
+// believes of tables that were empty when it made its plan: what a batch costs must depend neither on how much waits behind it nor
+// on how much there is.
 const TAKE: &str = concat!(
-    "SELECT q.position, q.entry_id AS queued_id, q.tenant_id AS queued_tenant,
-        EXISTS (SELECT FROM stockade.audit_link l WHERE l.entry_id = q.entry_id) AS linked, ",
+    "SELECT q.position, q.entry_id AS queued_id, q.tenant_id AS queued_tenant, l.entry_id IS NOT NULL AS linked, ",
     entry_columns!(),
     " FROM (
         SELECT position, entry_id, tenant_id FROM stockade.audit_unsealed
         WHERE position > $4 AND tenant_id <> ALL ($2) AND ($3::uuid IS NULL OR tenant_id = $3)
         ORDER BY position LIMIT $1 FOR UPDATE SKIP LOCKED
     ) AS q
-    LEFT JOIN LATERAL (
-        SELECT * FROM stockade.audit_entry e WHERE e.entry_id = q.entry_id AND e.tenant_id = q.tenant_id LIMIT 1
-    ) AS e ON true
+    LEFT JOIN LATERAL (SELECT * FROM stockade.audit_entry e WHERE e.entry_id = q.entry_id OFFSET 0) AS e ON e.tenant_id = q.tenant_id
+    LEFT JOIN LATERAL (SELECT l.entry_id FROM stockade.audit_link l WHERE l.entry_id = q.entry_id OFFSET 0) AS l ON true
     ORDER BY q.position"
 );
 
