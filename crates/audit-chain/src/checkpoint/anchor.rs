@@ -4,7 +4,7 @@ use std::{
     error::Error as StdError,
     fs::{File, OpenOptions},
     future::ready,
-    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read, Seek, SeekFrom, Write as _},
     path::PathBuf,
 };
 
@@ -36,8 +36,8 @@ pub trait Anchor {
 /// An append-only file with a publication in each line, flushed to the disk before it is acknowledged.
 ///
 /// For a mounted share, a disk of another machine, or a file with the append-only attribute (`chattr +a`). Grows by about 150
-/// bytes for each tenant and checkpoint; begin a new one with the last line of the old. A line that was torn off by a
-/// crash is passed over. Its calls block for the time of the disk's flush.
+/// bytes for each tenant and checkpoint, of which only the end is read; begin a new one with the last line of the old. A line that was
+/// torn off by a crash is passed over. Its calls block for the time of the disk's flush.
 #[derive(Clone, Debug)]
 pub struct FileAnchor {
     path: PathBuf,
@@ -94,14 +94,29 @@ impl Anchor for FileAnchor {
     }
 }
 
-/// The last line that is a publication.
-fn last(file: &File) -> io::Result<Option<Publication>> {
-    let mut last = None;
-    for line in BufReader::new(file).split(b'\n') {
-        let line = line?;
-        last = std::str::from_utf8(&line).ok().and_then(|line| line.parse().ok()).or(last);
+/// How much of the end of the file is looked at first.
+const END: u64 = 64 << 10;
+
+/// The last line that is a publication. Reads from the end, because the file grows for as long as the log does.
+fn last<F: Read + Seek>(mut file: F) -> io::Result<Option<Publication>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut wanted = END;
+    loop {
+        let start = length.saturating_sub(wanted);
+        file.seek(SeekFrom::Start(start))?;
+        let mut end = Vec::new();
+        file.by_ref().take(length - start).read_to_end(&mut end)?;
+        let mut lines = end.split(|byte| *byte == b'\n');
+        if start > 0 {
+            // It may have begun before.
+            lines.next();
+        }
+        let found = lines.rev().find_map(|line| std::str::from_utf8(line).ok()?.parse().ok());
+        if found.is_some() || start == 0 {
+            return Ok(found);
+        }
+        wanted = wanted.saturating_mul(4);
     }
-    Ok(last)
 }
 
 fn ends_torn(file: &mut File) -> io::Result<bool> {

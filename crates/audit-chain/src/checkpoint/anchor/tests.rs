@@ -63,3 +63,39 @@ async fn a_file_that_cannot_be_read_is_not_an_empty_one() {
     assert!(anchor.fetch_latest().await.is_err());
     assert!(anchor.publish(&first).await.is_err());
 }
+
+/// Counts what is read.
+struct Reading<'a>(io::Cursor<&'a [u8]>, &'a mut u64);
+
+impl Read for Reading<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(into)?;
+        *self.1 += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Reading<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[tokio::test]
+async fn of_a_long_file_the_end_is_read() {
+    let [first, second, _] = publications().await;
+    let old = format!("{first}\n").repeat(20_000);
+    let length = old.len() as u64;
+    let torn = &second.to_string()[..100];
+    for (end, kept, most) in [
+        (format!("{second}\n"), &second, END),
+        (format!("{second}\n{torn}"), &second, END),
+        (format!("{second}\n{}\n", "x".repeat(200_000)), &second, 30 * END),
+        ("x\n".repeat(100_000), &first, 30 * END),
+    ] {
+        let mut read = 0;
+        let text = format!("{old}{end}");
+        assert_eq!(last(Reading(io::Cursor::new(text.as_bytes()), &mut read)).unwrap().as_ref(), Some(kept));
+        assert!(read <= most && most < length, "{read} of {length}");
+    }
+}
