@@ -89,8 +89,7 @@ fn differences(subject: &str, expected: &Facts<'_>, found: &Facts<'_>) -> Vec<De
     let parts: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
     let joined =
         |values: Option<&BTreeSet<&str>>| values.map(|values| values.iter().copied().collect::<Vec<_>>().join(" or "));
-    // Versions of PostgreSQL show the same definition in different words, and a restored policy may have other parentheses. The manifest
-    // has all of them.
+    // Versions of PostgreSQL show the same definition in different words. The manifest has all of them.
     let agrees = |key: &(&str, &str)| match (expected.get(key), found.get(key)) {
         (Some(expected), Some(found)) => found.is_subset(expected),
         _ => false,

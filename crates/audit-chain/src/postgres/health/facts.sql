@@ -1,5 +1,6 @@
 -- What the catalogue says of the log's objects: one row a fact, as subject, label, kind, name, value. The label is the subject, or
--- for a partition what it is a partition of, because the manifest cannot know the months.
+-- for a partition what it is a partition of, because the manifest cannot know the months. Conditions are as PostgreSQL prints them with
+-- the fewest parentheses: after a restore some are stored with others.
 WITH RECURSIVE object AS (
     SELECT c.oid, c.relname::text AS subject, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity,
         coalesce(CASE pg_catalog.pg_get_expr(c.relpartbound, c.oid) WHEN 'DEFAULT' THEN 'default ' ELSE '' END || 'partition of ' || (SELECT i.inhparent::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
@@ -34,7 +35,7 @@ SELECT o.subject, o.label, 'table', 'row security',
     CASE WHEN o.relrowsecurity AND o.relforcerowsecurity THEN 'forced' WHEN o.relrowsecurity THEN 'on' ELSE 'off' END
 FROM object o WHERE o.relkind IN ('r', 'p')
 UNION ALL
-SELECT o.subject, o.label, 'table', 'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_viewdef(o.oid), '\s+', ' ', 'g')
+SELECT o.subject, o.label, 'table', 'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_viewdef(o.oid, true), '\s+', ' ', 'g')
 FROM object o WHERE o.relkind IN ('v', 'm')
 UNION ALL
 -- PostgreSQL 17 gave every owner MAINTAIN, which changes no row.
@@ -76,17 +77,17 @@ SELECT o.subject, o.label, 'policy', p.polname::text,
     CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END || ' ' || p.polcmd::text || ' to '
         || (SELECT string_agg(coalesce(r.rolname::text, 'PUBLIC'), ' ' ORDER BY r.rolname)
             FROM pg_catalog.unnest(p.polroles) m (oid) LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.oid)
-        || pg_catalog.regexp_replace(coalesce(' using ' || pg_catalog.pg_get_expr(p.polqual, p.polrelid), '')
-            || coalesce(' check ' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), ''), '\s+', ' ', 'g')
+        || pg_catalog.regexp_replace(coalesce(' using ' || pg_catalog.pg_get_expr(p.polqual, p.polrelid, true), '')
+            || coalesce(' check ' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid, true), ''), '\s+', ' ', 'g')
 FROM object o JOIN pg_catalog.pg_policy p ON p.polrelid = o.oid
 UNION ALL
 -- NOT NULL is a constraint from PostgreSQL 18 on, and a column's own matter before.
 SELECT o.subject, o.label, 'constraint',
-    CASE WHEN o.label = o.subject THEN c.conname::text ELSE pg_catalog.pg_get_constraintdef(c.oid) END,
-    CASE WHEN c.convalidated THEN '' ELSE 'not valid ' END || pg_catalog.pg_get_constraintdef(c.oid)
+    CASE WHEN o.label = o.subject THEN c.conname::text ELSE pg_catalog.pg_get_constraintdef(c.oid, true) END,
+    CASE WHEN c.convalidated THEN '' ELSE 'not valid ' END || pg_catalog.pg_get_constraintdef(c.oid, true)
 FROM object o JOIN pg_catalog.pg_constraint c ON c.conrelid = o.oid WHERE c.contype NOT IN ('n', 't')
 UNION ALL
-SELECT o.subject, o.label, 'constraint', 'referenced by ' || c.conrelid::regclass || ' ' || c.conname, pg_catalog.pg_get_constraintdef(c.oid)
+SELECT o.subject, o.label, 'constraint', 'referenced by ' || c.conrelid::regclass || ' ' || c.conname, pg_catalog.pg_get_constraintdef(c.oid, true)
 FROM object o JOIN pg_catalog.pg_constraint c ON c.confrelid = o.oid WHERE c.conrelid <> o.oid
 UNION ALL
 SELECT o.subject, o.label, 'rule', w.rulename::text, w.ev_enabled::text
