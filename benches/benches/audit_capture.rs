@@ -5,19 +5,14 @@
 //! the log's indexes), and one that is captured. Once a row in a transaction, once a thousand rows in a statement. `ROUNDS` (15) changes
 //! how much is measured.
 
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a benchmark that cannot run should stop, and its result is what it prints"
-)]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use stockade_audit_chain::postgres::{Capture, attach, capture_as, migrator};
 use stockade_audit_chain::{Actor, RequestContext};
-use stockade_benches::Report;
+use stockade_benches::{Database, Report, run};
 
 const SCHEMA: &str = "
     CREATE TABLE plain (tenant_id uuid NOT NULL, id int PRIMARY KEY, customer text, rate_cents int, status text, note text, driver text);
@@ -81,28 +76,15 @@ async fn compare(connection: &mut PgConnection, group: &str, statements: [&'stat
     Report::of("audit_capture").tell_rounds(group, &told);
 }
 
-async fn run() {
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("DATABASE_URL is not set: scripts/bench audit_capture");
-        return;
-    };
-    let options: PgConnectOptions = url.parse().expect("an address");
-    let mut server = PgConnection::connect_with(&options).await.expect("a server");
-    sqlx::raw_sql("DROP DATABASE IF EXISTS bench_audit_capture WITH (FORCE)")
-        .execute(&mut server)
-        .await
-        .expect("no database");
-    sqlx::raw_sql("CREATE DATABASE bench_audit_capture").execute(&mut server).await.expect("a database");
-    let mut connection =
-        PgConnection::connect_with(&options.database("bench_audit_capture")).await.expect("a connection");
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let Some(database) = Database::create("audit_capture").await else { return };
+    let mut connection = database.open().await;
     migrator().run(&mut connection).await.expect("the log");
-    sqlx::raw_sql(SCHEMA).execute(&mut connection).await.expect("tables");
+    run(&mut connection, SCHEMA).await;
     let capture = Capture::table("captured").named("load").personal(["driver"]);
     attach(&mut connection, &capture).await.expect("a captured table");
     compare(&mut connection, "an UPDATE, 100 transactions of one row", ONE, 100).await;
     compare(&mut connection, "an UPDATE, 1,000 rows in one statement", ALL, 1).await;
-}
-
-fn main() {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(run());
+    database.drop().await;
 }

@@ -4,18 +4,17 @@
 //! its own and drops it.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
-#![expect(clippy::print_stdout, reason = "what a benchmark is for")]
 #![expect(clippy::cast_precision_loss, reason = "what is printed needs no 53 bits")]
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeZone as _, Utc};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::PgConnection;
 use stockade_audit_chain::{
     Actor, ChainId, Digest, Head, PurgeRequest, TenantId,
     postgres::{Purge, migrator, purge},
 };
-use stockade_benches::Report;
+use stockade_benches::{Database, Report, run};
 use uuid::Uuid;
 
 const TENANT: Uuid = Uuid::from_u128(7);
@@ -59,13 +58,9 @@ fn start_of(month: u32) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2017, month, 1, 0, 0, 0).single().expect("a month")
 }
 
-async fn run(conn: &mut PgConnection, sql: impl Into<String>) {
-    sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(conn).await.expect("a statement that runs");
-}
-
 async fn fill(conn: &mut PgConnection, month: u32, count: i64, before: i64) {
     let start = start_of(month);
-    run(conn, format!("SET ROLE stockade_owner; SELECT stockade.audit_add_month('{start}'); RESET ROLE")).await;
+    run(conn, &format!("SET ROLE stockade_owner; SELECT stockade.audit_add_month('{start}'); RESET ROLE")).await;
     for sql in [ENTRIES, PAYLOADS] {
         let insert = sqlx::query(sql).bind(start.timestamp_millis()).bind(TENANT).bind(count);
         insert.execute(&mut *conn).await.expect("rows");
@@ -84,7 +79,7 @@ async fn deletion(conn: &mut PgConnection) -> Cost {
         .await;
     run(conn, "CHECKPOINT").await;
     let (wal, start) = (position(conn).await, Instant::now());
-    run(conn, format!("BEGIN; {}; {}; COMMIT", DELETE[0], DELETE[1])).await;
+    run(conn, &format!("BEGIN; {}; {}; COMMIT", DELETE[0], DELETE[1])).await;
     Cost { time: start.elapsed(), wal: position(conn).await - wal }
 }
 
@@ -98,12 +93,12 @@ async fn purging(conn: &mut PgConnection, kept: Head) -> Cost {
     cost
 }
 
-async fn measure(url: &str, count: i64) {
-    let options: PgConnectOptions = url.parse().expect("a URL of PostgreSQL");
-    let mut admin = options.connect().await.expect("a server");
-    let name = format!("audit_bench_purge_{}", std::process::id());
-    run(&mut admin, format!("CREATE DATABASE {name}")).await;
-    let mut conn = options.clone().database(&name).connect().await.expect("the new database");
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let count = if quick { 1_000 } else { 1_000_000 };
+    let Some(database) = Database::create("audit_purge").await else { return };
+    let mut conn = database.open().await;
     migrator().run(&mut conn).await.expect("a schema");
 
     fill(&mut conn, 1, count, 0).await;
@@ -127,16 +122,5 @@ async fn measure(url: &str, count: i64) {
     report.tell("a month of 1,000,000 entries", &[("purge", time(&purged)), ("DELETE", time(&deleted))]);
     let log = [("purge", purged.wal as f64), ("DELETE", deleted.wal as f64)];
     report.tell("a month of 1,000,000 entries, write-ahead log", &log);
-    conn.close().await.expect("a closed connection");
-    run(&mut admin, format!("DROP DATABASE {name}")).await;
-}
-
-fn main() {
-    let quick = std::env::args().any(|argument| argument == "--test");
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("audit_purge: no DATABASE_URL, so nothing was measured; see scripts/with-servers");
-        return;
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(measure(&url, if quick { 1_000 } else { 1_000_000 }));
+    database.drop().await;
 }

@@ -3,7 +3,6 @@
 //! `scripts/bench audit_read`, as a superuser, who may date entries and write links. Makes a database of its own and drops it.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
-#![expect(clippy::print_stdout, reason = "what a benchmark is for")]
 
 use std::{
     num::NonZeroU32,
@@ -11,15 +10,12 @@ use std::{
 };
 
 use serde_json::json;
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{PgConnection, Row as _, postgres::PgPoolOptions};
 use stockade_audit_chain::{
     Actor, Entry, TenantId,
     postgres::{Appender, Sealer, VerifyOptions, complete_tiles, migrator, prove_inclusion, verify},
 };
-use stockade_benches::Report;
+use stockade_benches::{Database, Report, run};
 use uuid::Uuid;
 
 const TENANT: Uuid = Uuid::from_u128(7);
@@ -40,10 +36,6 @@ INSERT INTO stockade.audit_link (tenant_id, seq, entry_id, prev, leaf, hash)
 SELECT $1, n, gen_random_uuid(), sha256(int8send(n)), sha256('\\x00'::bytea || int8send(n)), sha256(int8send(-n))
 FROM generate_series(1, $2::bigint) AS n";
 
-async fn run(conn: &mut PgConnection, sql: impl Into<String>) {
-    sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(conn).await.expect("a statement that runs");
-}
-
 fn entry(number: u32) -> Entry {
     Entry::new(
         TenantId::from(TENANT),
@@ -55,8 +47,8 @@ fn entry(number: u32) -> Entry {
     .after(json!({ "rate_cents": 120_000 + number, "status": "in transit", "customer": "Harbor Foods" }))
 }
 
-async fn fill(options: &PgConnectOptions, count: u32) {
-    let pool = PgPoolOptions::new().max_connections(4).connect_with(options.clone()).await.expect("a pool");
+async fn fill(database: &Database, count: u32) {
+    let pool = PgPoolOptions::new().max_connections(4).connect_with(database.options().clone()).await.expect("a pool");
     let (appender, work) = Appender::new(pool, NonZeroU32::new(64 << 20).expect("not zero"));
     let work = tokio::spawn(work);
     let mut waiting = tokio::task::JoinSet::new();
@@ -93,15 +85,14 @@ async fn verifying(conn: &mut PgConnection) -> (Duration, u64) {
     (begun.elapsed(), report.checked())
 }
 
-async fn measure(url: &str, entries: u32, links: i64, rounds: usize) {
-    let options: PgConnectOptions = url.parse().expect("DATABASE_URL is an address");
-    let mut admin = options.connect().await.expect("a superuser's connection");
-    let name = format!("stockade_audit_read_{}", std::process::id());
-    run(&mut admin, format!("CREATE DATABASE {name}")).await;
-    let options = options.database(&name);
-    let mut conn = options.connect().await.expect("the new database");
+#[tokio::main]
+async fn main() {
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let (entries, links, rounds) = if quick { (500, 2_000_i64, 1) } else { (20_000, 1_000_000, 9) };
+    let Some(database) = Database::create("audit_read").await else { return };
+    let mut conn = database.open().await;
     migrator().run(&mut conn).await.expect("a schema");
-    fill(&options, entries).await;
+    fill(&database, entries).await;
     Sealer::new().seal_pending(&mut conn).await.expect("a seal");
     run(&mut conn, "VACUUM ANALYZE").await;
 
@@ -132,17 +123,5 @@ async fn measure(url: &str, entries: u32, links: i64, rounds: usize) {
     }
     let told = [("compute its tiles", vec![computed]), ("prove that one is in it", times)];
     report.tell_rounds("a log of 1,000,000 links", &told);
-    conn.close().await.expect("a closed connection");
-    run(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
-}
-
-fn main() {
-    let quick = std::env::args().any(|argument| argument == "--test");
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("audit_read: no DATABASE_URL, so nothing was measured; see scripts/with-servers");
-        return;
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let (entries, links, rounds) = if quick { (500, 2_000, 1) } else { (20_000, 1_000_000, 9) };
-    runtime.block_on(measure(&url, entries, links, rounds));
+    database.drop().await;
 }

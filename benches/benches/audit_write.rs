@@ -5,11 +5,7 @@
 //! everybody writes first (`SELECT .. FOR UPDATE` of the head), and how long an entry waits for its link. Client and server share
 //! the machine. `ROUNDS` (5) and `SECONDS` (1) change how much is measured.
 
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a benchmark that cannot run should stop, and its result is what it prints"
-)]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
@@ -22,7 +18,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use stockade_audit_chain::postgres::{Appender, SealEvent, Sealer, StrictTransaction, migrator, record};
 use stockade_audit_chain::{Actor, Entry, TenantId};
-use stockade_benches::{Meter, Report};
+use stockade_benches::{Database, Meter, Report};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -163,7 +159,7 @@ struct Round {
 }
 
 struct Bench {
-    options: PgConnectOptions,
+    database: Database,
     admin: PgPool,
     seconds: Duration,
     rounds: u64,
@@ -172,7 +168,7 @@ struct Bench {
 
 impl Bench {
     fn login(&self, role: &str) -> PgConnectOptions {
-        self.options.clone().username(role)
+        self.database.options().clone().username(role)
     }
 
     /// The processor time of the application's backends, in nanoseconds, as far as it can be read.
@@ -298,20 +294,10 @@ async fn waits(bench: &Bench, from: i64, progress: &[(DateTime<Utc>, u64)]) -> (
     (at(50), at(99))
 }
 
-async fn run() {
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("DATABASE_URL is not set: scripts/bench audit_write");
-        return;
-    };
-    let options: PgConnectOptions = url.parse().expect("an address");
-    let mut server = PgConnection::connect_with(&options).await.expect("a server");
-    sqlx::raw_sql("DROP DATABASE IF EXISTS bench_audit_write WITH (FORCE)")
-        .execute(&mut server)
-        .await
-        .expect("no database");
-    sqlx::raw_sql("CREATE DATABASE bench_audit_write").execute(&mut server).await.expect("a database");
-    let options = options.database("bench_audit_write");
-    let admin = PgPoolOptions::new().max_connections(2).connect_with(options.clone()).await.expect("a pool");
+#[tokio::main]
+async fn main() {
+    let Some(database) = Database::create("audit_write").await else { return };
+    let admin = PgPoolOptions::new().max_connections(2).connect_with(database.options().clone()).await.expect("a pool");
     migrator().run(&admin).await.expect("the tables");
     sqlx::raw_sql(SCHEMA).execute(&admin).await.expect("the tables beside");
     let heads =
@@ -321,7 +307,7 @@ async fn run() {
     let quick = std::env::args().any(|argument| argument == "--test");
     let seconds = if quick { Duration::from_millis(50) } else { Duration::from_secs(number("SECONDS", 1)) };
     let rounds = if quick { 1 } else { number("ROUNDS", 5) };
-    let bench = Bench { options, admin, seconds, rounds, report: Report::of("audit_write") };
+    let bench = Bench { database, admin, seconds, rounds, report: Report::of("audit_write") };
 
     let progress = Progress::default();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -382,8 +368,5 @@ async fn run() {
         plain.push(bench.rate(Turn::PlainInsert, 1, none).await.turns_a_second);
     }
     bench.report.tell_rounds("256 producers", &[("appender", alone), (Turn::PlainInsert.name(), plain)]);
-}
-
-fn main() {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(run());
+    bench.database.drop().await;
 }

@@ -4,15 +4,14 @@
 //! what a loop pays for is a commit a row. Rounds alternate. Makes a database of its own and drops it.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
-#![expect(clippy::print_stdout, reason = "what a benchmark is for")]
 #![expect(clippy::cast_precision_loss, reason = "what is printed needs no 53 bits")]
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
-use stockade_benches::Report;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use stockade_benches::{Database, Report, run};
 use stockade_field_crypto::postgres::{PgKeyStore, Rewriter, SealedColumns, Site, migrator};
 use stockade_field_crypto::{
     DigitsOnly, IndexTag, KeyChange, LocalKeyring, Purpose, RotationPolicy, Sealed, Secret, TenantId, Vault, columns,
@@ -100,20 +99,19 @@ impl Desk {
     }
 }
 
-async fn measure(url: &str, rows: u128, single: i64) {
-    let options: PgConnectOptions = url.parse().expect("a URL of PostgreSQL");
-    let mut admin = options.connect().await.expect("a server");
-    let name = format!("field_bench_rotation_{}", std::process::id());
-    let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    sqlx::query(create).execute(&mut admin).await.expect("a database");
-    let pool = PgPoolOptions::new().connect_with(options.clone().database(&name)).await.expect("the new database");
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let (rows, single) = if quick { (1_000, 50) } else { (50_000, 1_000) };
+    let Some(database) = Database::create("field_rotation").await else { return };
+    let pool = PgPoolOptions::new().connect_with(database.options().clone()).await.expect("the new database");
     migrator().run(&pool).await.expect("a schema");
     let table = format!(
         "CREATE TABLE drivers (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, ssn bytea CHECK ({}), ssn_index bytea, \
          UNIQUE (tenant_id, ssn_index))",
         sealed_check::<DriverSsn>()
     );
-    sqlx::query(AssertSqlSafe(table)).execute(&pool).await.expect("a table");
+    run(&mut database.open().await, &table).await;
     let vault = Vault::new(LocalKeyring::generate("k1").expect("a key"), PgKeyStore::new(pool.clone()));
     let tenant = TenantId::from(Uuid::from_u128(7));
     vault.provision(tenant).await.expect("keys");
@@ -129,16 +127,5 @@ async fn measure(url: &str, rows: u128, single: i64) {
     let told = [("Rewriter", ours), ("one statement a row", peer)];
     Report::of("field_rotation").tell_rounds("50,000 rows sealed anew", &told);
     desk.pool.close().await;
-    let drop = AssertSqlSafe(format!("DROP DATABASE {name}"));
-    sqlx::query(drop).execute(&mut admin).await.expect("no database");
-}
-
-fn main() {
-    let quick = std::env::args().any(|argument| argument == "--test");
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("field_rotation: no DATABASE_URL, so nothing was measured; see scripts/with-servers");
-        return;
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(measure(&url, if quick { 1_000 } else { 50_000 }, if quick { 50 } else { 1_000 }));
+    database.drop().await;
 }

@@ -4,13 +4,9 @@
 //! that rotates. The time is the backend's time on a processor (`/proc/<pid>/schedstat`). Each variant has given the same result before it is measured.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark that cannot run should stop")]
-#![expect(clippy::print_stdout, reason = "what a benchmark is for")]
 
-use std::str::FromStr as _;
-
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, Postgres, QueryBuilder};
-use stockade_benches::Report;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use stockade_benches::{Database, Report, run};
 use stockade_rbac::{Actor, Direct, Policy, Rows, Subject};
 use uuid::Uuid;
 
@@ -92,29 +88,15 @@ const QUERIES: [(&str, &str, &str); 2] = [
     ),
 ];
 
-struct Session {
-    conn: PgConnection,
-    pid: i32,
-}
+/// A connection, and the id of its process.
+type Session = (PgConnection, i32);
 
-fn main() {
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("rbac_rows: no DATABASE_URL, so nothing was measured; see scripts/with-servers");
-        return;
-    };
     let (rows, rounds) = if quick { (2_000, 1) } else { (50_000, 25) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(measure(&url, rows, rounds));
-}
-
-async fn measure(url: &str, rows: u32, rounds: usize) {
-    let server = PgConnectOptions::from_str(url).expect("DATABASE_URL");
-    let database = format!("rbac_rows_{}", std::process::id());
-    let mut admin = server.connect().await.expect("the server");
-    run(&mut admin, &format!("CREATE DATABASE {database}")).await;
-    let options = server.database(&database);
-    let mut root = options.connect().await.expect("the database");
+    let Some(database) = Database::create("rbac_rows").await else { return };
+    let mut root = database.open().await;
     stockade_rbac::postgres::migrator().run(&mut root).await.expect("migrated");
     run(&mut root, "CREATE SCHEMA freight").await;
     run(&mut root, TABLE).await;
@@ -125,10 +107,7 @@ async fn measure(url: &str, rows: u32, rounds: usize) {
 
     let mut sessions = Vec::new();
     for _ in VARIANTS {
-        let mut conn = options.connect().await.expect("a connection");
-        run(&mut conn, "SET max_parallel_workers_per_gather = 0; SET jit = off").await;
-        let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut conn).await.expect("its process");
-        sessions.push(Session { conn, pid });
+        sessions.push(database.connect().await);
     }
     let report = Report::of("rbac_rows");
     for (what, before, after) in QUERIES {
@@ -136,8 +115,7 @@ async fn measure(url: &str, rows: u32, rounds: usize) {
             line(&report, &mut sessions, (what, before, after), scope, rounds).await;
         }
     }
-    drop((root, sessions));
-    run(&mut admin, &format!("DROP DATABASE {database} WITH (FORCE)")).await;
+    database.drop().await;
 }
 
 async fn line(
@@ -153,16 +131,16 @@ async fn line(
     for round in 0..rounds {
         for turn in 0..VARIANTS.len() {
             let place = (round + turn) % VARIANTS.len();
-            let (session, variant) = (&mut sessions[place], VARIANTS[place]);
-            begin(&mut session.conn, &actor, scope, variant).await;
+            let ((conn, pid), variant) = (&mut sessions[place], VARIANTS[place]);
+            begin(conn, &actor, scope, variant).await;
             // The first of a transaction looks things up that the next find.
-            summed.push(ask(&mut session.conn, &actor, query, variant).await);
-            let began = on_processor(session.pid);
+            summed.push(ask(conn, &actor, query, variant).await);
+            let began = on_processor(*pid);
             for _ in 0..3 {
-                ask(&mut session.conn, &actor, query, variant).await;
+                ask(conn, &actor, query, variant).await;
             }
-            times[place].push((on_processor(session.pid) - began) / 3.0);
-            run(&mut session.conn, "ROLLBACK").await;
+            times[place].push((on_processor(*pid) - began) / 3.0);
+            run(conn, "ROLLBACK").await;
         }
     }
     assert!(summed.windows(2).all(|pair| pair[0] == pair[1]), "{summed:?}");
@@ -210,8 +188,4 @@ async fn ask(conn: &mut PgConnection, actor: &Actor<Perm, Direct>, query: (&str,
 fn on_processor(pid: i32) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("a kernel with scheduler statistics");
     text.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
-}
-
-async fn run(conn: &mut PgConnection, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.expect("the statement");
 }

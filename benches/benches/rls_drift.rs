@@ -7,17 +7,12 @@
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
-use stockade_benches::{Report, Times};
+use sqlx::{Connection as _, PgConnection};
+use stockade_benches::{Database, Report, Times, run};
 use stockade_rls_migrations::{Roles, Schema, by};
 use tokio::runtime::Runtime;
 
 const TABLES: usize = 500;
-
-async fn run(conn: &mut PgConnection, sql: String) {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.expect("the statement runs");
-}
 
 /// Tables as an application has them: a key that begins with the tenant, a few columns, an index.
 fn tables() -> String {
@@ -36,23 +31,19 @@ fn schema() -> Schema {
     (0..TABLES).fold(schema, |schema, n| schema.tenant_table(format!("t{n}"), by("tenant_id")))
 }
 
-async fn prepare(options: &PgConnectOptions, name: &str) -> PgConnection {
-    let mut admin = options.connect().await.expect("DATABASE_URL names a server");
-    run(&mut admin, format!("CREATE DATABASE {name}")).await;
-    let mut conn = options.clone().database(name).connect().await.expect("the new database");
-    run(&mut conn, tables()).await;
+async fn prepare(database: &Database) -> PgConnection {
+    let mut conn = database.open().await;
+    run(&mut conn, &tables()).await;
     let plan = schema().plan(&mut conn).await.expect("a plan");
     plan.apply(&mut conn).await.expect("the plan applies");
-    run(&mut conn, "ANALYZE".to_owned()).await;
+    run(&mut conn, "ANALYZE").await;
     conn
 }
 
 fn reading(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
-    let url = std::env::var("DATABASE_URL").expect("DATABASE_URL; scripts/with-servers starts a server");
-    let options: PgConnectOptions = url.parse().expect("a URL of PostgreSQL");
-    let name = format!("rls_bench_drift_{}", std::process::id());
-    let mut conn = runtime.block_on(prepare(&options, &name));
+    let Some(database) = runtime.block_on(Database::create("rls_drift")) else { return };
+    let mut conn = runtime.block_on(prepare(&database));
     let (schema, times) = (schema(), Times::default());
 
     let mut group = criterion.benchmark_group("rls-migrations, 500 tenant tables");
@@ -79,12 +70,7 @@ fn reading(criterion: &mut Criterion) {
     });
     group.finish();
     times.tell(&Report::of("rls_drift"), "500 tenant tables");
-
-    runtime.block_on(async {
-        conn.close().await.expect("the connection closes");
-        let mut admin = options.connect().await.expect("the server");
-        run(&mut admin, format!("DROP DATABASE {name}")).await;
-    });
+    runtime.block_on(database.drop());
 }
 
 criterion_group!(benches, reading);

@@ -4,17 +4,16 @@
 //! (`/proc/<pid>/schedstat`) where that can be read, and the client's clock otherwise; the ratio to read is between medians of one run.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
-#![expect(clippy::print_stdout, reason = "what a benchmark is for")]
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
-use stockade_benches::Report;
+use sqlx::PgConnection;
+use stockade_benches::{Database, Report, run};
 use stockade_rls_migrations::{Context, Roles, Schema, by, date, periods};
 
 const TENANT: &str = "00000000-0000-0000-0000-000000000001";
+const APP: &str = "rls_bench_app";
 
 /// One kind of work: the same rows, found by hand and found by policy. `$1` is a number; by hand, `$2` is the tenant.
 struct Work {
@@ -119,42 +118,29 @@ struct Size {
     write_rounds: usize,
 }
 
-fn main() {
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("rls_guards: no DATABASE_URL, so nothing was measured; see scripts/with-servers");
-        return;
-    };
     let size = match quick {
         true => Size { tenants: 3, rows: 100, rounds: 1, write_rounds: 1 },
         false => Size { tenants: 100, rows: 10_000, rounds: 40, write_rounds: 15 },
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(measure(&url, size));
-}
-
-async fn measure(url: &str, size: Size) {
-    let admin = PgConnectOptions::from_str(url).expect("DATABASE_URL");
-    let database = format!("rls_bench_{}", std::process::id());
-    let mut server = admin.connect().await.expect("the server");
-    run(&mut server, &format!("CREATE DATABASE {database}")).await;
-    let admin = admin.database(&database);
-    let app = admin.clone().username("rls_bench_app");
-    let mut root = admin.connect().await.expect("the database");
+    let Some(database) = Database::create("rls_guards").await else { return };
+    let mut root = database.open().await;
     fill(&mut root, size).await;
     apply(&schema(Context::Setting), &mut root).await;
     run(&mut root, "VACUUM ANALYZE").await;
 
     let setting = format!("BEGIN; SET LOCAL stockade.tenant_id = '{TENANT}'");
-    let again = async || open(&admin, "BEGIN", false).await;
-    let mut sessions = [again().await, again().await, open(&app, &setting, true).await];
+    let again = async || session(database.connect().await, "BEGIN", false);
+    let mut sessions = [again().await, again().await, session(database.log_in(APP).await, &setting, true)];
     let report = Report::of("rls_guards");
     for work in READS.iter().chain(&WRITES) {
         let times = rounds(work, &mut root, &mut sessions, size).await;
         tell(&report, work.name, ["WHERE by hand", "WHERE by hand, again", "policy over a setting"], times);
     }
-    let unguarded = async || Session { by_policy: false, ..open(&app, &setting, true).await };
-    let mut sessions = [unguarded().await, unguarded().await, open(&app, &setting, true).await];
+    let unguarded = async || session(database.log_in(APP).await, &setting, false);
+    let mut sessions = [unguarded().await, unguarded().await, session(database.log_in(APP).await, &setting, true)];
     let guarded = ["no guard", "no guard, again", "period guard"];
     for work in &POSTINGS {
         let times = rounds(work, &mut root, &mut sessions, size).await;
@@ -166,15 +152,14 @@ async fn measure(url: &str, size: Size) {
     apply(&schema(Context::Lease), &mut root).await;
     let mint = "SELECT stockade.mint_lease(sha256('secret'), '00000000-0000-0000-0000-000000000001', '1 hour', NULL, '', false)";
     run(&mut root, mint).await;
-    let mut sessions =
-        [again().await, again().await, open(&app, "BEGIN; SET LOCAL stockade.lease = 'secret'", true).await];
+    let lease = session(database.log_in(APP).await, "BEGIN; SET LOCAL stockade.lease = 'secret'", true);
+    let mut sessions = [again().await, again().await, lease];
     for work in READS.iter().chain(&WRITES) {
         let times = rounds(work, &mut root, &mut sessions, size).await;
         let names = ["WHERE by hand", "WHERE by hand, again", "policy over a lease"];
         tell(&report, &format!("{}, lease", work.name), names, times);
     }
-    drop((root, sessions));
-    run(&mut server, &format!("DROP DATABASE {database} WITH (FORCE)")).await;
+    database.drop().await;
 }
 
 /// Of each session, the nanoseconds of a statement in every round.
@@ -281,10 +266,7 @@ fn on_processor(pid: i32) -> Option<Duration> {
     text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
-async fn open(options: &PgConnectOptions, begin: &str, by_policy: bool) -> Session {
-    let mut conn = options.connect().await.expect("a connection");
-    run(&mut conn, "SET max_parallel_workers_per_gather = 0; SET jit = off").await;
-    let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut conn).await.expect("its process");
+fn session((conn, pid): (PgConnection, i32), begin: &str, by_policy: bool) -> Session {
     Session { conn, pid, begin: begin.to_owned(), by_policy }
 }
 
@@ -329,8 +311,4 @@ fn schema(context: Context) -> Schema {
 async fn apply(schema: &Schema, root: &mut PgConnection) {
     let plan = schema.plan(root).await.expect("a plan");
     plan.apply(root).await.expect("applied");
-}
-
-async fn run(conn: &mut PgConnection, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.expect("the statement");
 }

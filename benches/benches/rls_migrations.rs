@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use stockade_benches::{Report, Times};
+use sqlx::{Connection, PgConnection};
+use stockade_benches::{Database, Report, Times, run};
 use stockade_rls_migrations::{Roles, Schema, by, date, parent, periods};
 use tokio::runtime::{Builder, Runtime};
 
@@ -47,55 +47,32 @@ fn declaration() -> (String, Schema) {
     (sql, schema)
 }
 
-async fn run(conn: &mut PgConnection, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.expect("a statement of the benchmark");
-}
-
-async fn connect(database: Option<&str>) -> PgConnection {
-    let url = std::env::var("DATABASE_URL").expect("DATABASE_URL: run this under scripts/with-servers");
-    let options: sqlx::postgres::PgConnectOptions = url.parse().expect("DATABASE_URL is one of PostgreSQL");
-    let options = database.map_or_else(|| options.clone(), |database| options.clone().database(database));
-    PgConnection::connect_with(&options).await.expect("a connection")
-}
-
-/// A database of its own with the tables in it, dropped at the end.
+/// A database of its own with the tables in it.
 struct World {
     runtime: Runtime,
-    admin: PgConnection,
-    database: String,
+    database: Database,
     conn: PgConnection,
     schema: Schema,
 }
 
 impl World {
-    fn new() -> Self {
+    fn new() -> Option<Self> {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let database = format!("rls_bench_{}", std::process::id());
+        let database = runtime.block_on(Database::create("rls_migrations"))?;
         let (sql, schema) = declaration();
-        let (admin, conn) = runtime.block_on(async {
-            let mut admin = connect(None).await;
-            run(&mut admin, &format!("CREATE DATABASE {database}")).await;
-            let mut conn = connect(Some(&database)).await;
-            run(&mut conn, &sql).await;
-            (admin, conn)
-        });
-        Self { runtime, admin, database, conn, schema }
+        let mut conn = runtime.block_on(database.open());
+        runtime.block_on(run(&mut conn, &sql));
+        Some(Self { runtime, database, conn, schema })
     }
 
     fn statements(&mut self) -> usize {
         self.runtime.block_on(self.schema.plan(&mut self.conn)).expect("a plan").up().len()
     }
-
-    fn close(mut self) {
-        self.runtime.block_on(async {
-            self.conn.close().await.expect("the connection closes");
-            run(&mut self.admin, &format!("DROP DATABASE {}", self.database)).await;
-        });
-    }
 }
 
 fn plan_500_tables(criterion: &mut Criterion) {
-    let (mut world, times) = (World::new(), Times::default());
+    let Some(mut world) = World::new() else { return };
+    let times = Times::default();
     let mut group = criterion.benchmark_group("plan_500_tables");
     group.sample_size(10);
     group.bench_function("round trip floor", |bencher| {
@@ -114,7 +91,7 @@ fn plan_500_tables(criterion: &mut Criterion) {
     });
     group.finish();
     times.tell(&Report::of("rls_migrations"), "plan of 500 tables");
-    world.close();
+    world.runtime.block_on(world.database.drop());
 }
 
 criterion_group!(benches, plan_500_tables);

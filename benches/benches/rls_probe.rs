@@ -2,27 +2,19 @@
 //!
 //! `scripts/bench rls_probe`. Without `DATABASE_URL` nothing is measured.
 
-#![expect(clippy::expect_used, clippy::print_stderr, reason = "a benchmark that cannot run should say so and stop")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use stockade_benches::{Meter, Report};
+use sqlx::PgConnection;
+use stockade_benches::{Database, Meter, Report, run};
 use stockade_rls_migrations::{Probe, Roles, Schema, by, parent};
 use tokio::runtime::Builder;
 
-const DATABASE: &str = "stockade_bench_probe";
-
 /// A third of the tables hang from another one, as an application's do.
-async fn prepare(options: &PgConnectOptions, tables: usize) -> (PgConnection, Schema) {
-    let mut root = PgConnection::connect_with(options).await.expect("the server of DATABASE_URL");
-    let create = format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE); CREATE DATABASE {DATABASE}");
-    for statement in create.split("; ") {
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut root).await.expect("a new database");
-    }
-    let mut conn = PgConnection::connect_with(&options.clone().database(DATABASE)).await.expect("the new database");
+async fn prepare(database: &Database, tables: usize) -> (PgConnection, Schema) {
+    let mut conn = database.open().await;
     let mut ddl = "CREATE SCHEMA bench;".to_owned();
     let mut schema = Schema::new("bench", Roles::for_app("stockade_bench"));
     for number in 0..tables {
@@ -38,21 +30,17 @@ async fn prepare(options: &PgConnectOptions, tables: usize) -> (PgConnection, Sc
             schema.tenant_table(name, by("tenant_id"))
         };
     }
-    sqlx::raw_sql(AssertSqlSafe(ddl)).execute(&mut conn).await.expect("tables");
+    run(&mut conn, &ddl).await;
     schema.plan(&mut conn).await.expect("a plan").apply(&mut conn).await.expect("a protected schema");
     (conn, schema)
 }
 
 fn probing(criterion: &mut Criterion) {
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        eprintln!("rls_probe: without DATABASE_URL nothing is measured");
-        return;
-    };
     let quick = std::env::args().any(|argument| argument == "--test");
     let tables = if quick { 20 } else { 500 };
-    let options: PgConnectOptions = url.parse().expect("DATABASE_URL");
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (mut conn, schema) = runtime.block_on(prepare(&options, tables));
+    let Some(database) = runtime.block_on(Database::create("rls_probe")) else { return };
+    let (mut conn, schema) = runtime.block_on(prepare(&database, tables));
     let pid = sqlx::query_scalar("SELECT pg_backend_pid()");
     let backend = Meter::new(vec![runtime.block_on(pid.fetch_one(&mut conn)).expect("its process")]);
     let (mut by_clock, mut on_processor) = (Vec::new(), Vec::new());
@@ -75,12 +63,7 @@ fn probing(criterion: &mut Criterion) {
     group.finish();
     let told = [("a table, in the backend", on_processor), ("a table, by the clock", by_clock)];
     Report::of("rls_probe").tell_rounds("probe of 500 tables", &told);
-    runtime.block_on(async {
-        conn.close().await.expect("an open connection");
-        let mut root = PgConnection::connect_with(&options).await.expect("the server of DATABASE_URL");
-        let drop = format!("DROP DATABASE {DATABASE} WITH (FORCE)");
-        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut root).await.expect("the database goes");
-    });
+    runtime.block_on(database.drop());
 }
 
 criterion_group!(benches, probing);

@@ -19,12 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-    query_scalar,
-};
-use stockade_benches::{Meter, Report};
+use sqlx::{Executor, postgres::PgPoolOptions, query_scalar};
+use stockade_benches::{Database, Meter, Report};
 use stockade_session::{
     Argon2Params, Auth, AuthBuilder, ClientInfo, HashPool, HashPoolConfig, KeyRing, MemoryStore, NewAccount, Step,
     Store, TenantId, UserId,
@@ -229,33 +225,24 @@ async fn over(report: &Report, name: &str, store: impl Store + Clone, meter: Met
     desk.measure(&title, &five, samples.div_ceil(6), Some((report, &title, Column::Passed))).await;
 }
 
-async fn over_postgres(report: &Report, url: &str, samples: usize) {
-    let server: PgConnectOptions = url.parse().expect("an address");
-    let mut admin = PgConnection::connect_with(&server).await.expect("a server");
-    let name = format!("bench_refusals_{}", std::process::id());
-    admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
-    let options = server.database(&name);
-    let mut inside = PgConnection::connect_with(&options).await.expect("a connection");
-    migrator().run(&mut inside).await.expect("a schema");
-    let pool = PgPoolOptions::new().min_connections(1).max_connections(1).connect_with(options).await.expect("one");
+async fn over_postgres(report: &Report, samples: usize) {
+    let Some(database) = Database::create("session_refusals").await else { return };
+    migrator().run(&mut database.open().await).await.expect("a schema");
+    let pool = PgPoolOptions::new().min_connections(1).max_connections(1);
+    let pool = pool.connect_with(database.options().clone()).await.expect("one");
     pool.execute("GRANT stockade_auth TO CURRENT_USER; SET ROLE stockade_auth").await.expect("a role");
     let backend: i32 = query_scalar("SELECT pg_backend_pid()").fetch_one(&pool).await.expect("a number");
     over(report, "PostgreSQL", PgStore::new(pool.clone()), Meter::new(vec![backend]), samples).await;
     pool.close().await;
-    drop(inside);
-    admin.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.expect("a dropped database");
+    database.drop().await;
 }
 
-fn main() {
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
     let samples = std::env::var("SAMPLES").map_or(300, |samples| samples.parse().expect("a number"));
     let samples = if quick { 2 } else { samples };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let report = Report::of("session_refusals");
-        over(&report, "memory store", MemoryStore::default(), Meter::default(), samples).await;
-        if let Ok(url) = std::env::var("DATABASE_URL") {
-            over_postgres(&report, &url, samples).await;
-        }
-    });
+    let report = Report::of("session_refusals");
+    over(&report, "memory store", MemoryStore::default(), Meter::default(), samples).await;
+    over_postgres(&report, samples).await;
 }

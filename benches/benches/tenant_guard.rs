@@ -4,15 +4,13 @@
 //! on all alike.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
-#![expect(clippy::print_stdout, reason = "what a benchmark is for")]
 
 use std::hint::black_box;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgPool};
-use stockade_benches::Report;
+use stockade_benches::{Database, Report, run};
 use stockade_tenant_guard::{
     Actor, LeaseLifetime, LeaseOffice, Principal, Scopes, TenantDb, TenantId, TenantScoped, check_statement,
 };
@@ -36,12 +34,8 @@ fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
     let report = Report::of("tenant_guard");
     in_memory(&report, if quick { 1 } else { 2_000 });
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        println!("tenant_guard: no DATABASE_URL, so nothing was measured on a database; see scripts/with-servers");
-        return;
-    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(on_a_database(&report, &url, if quick { 5 } else { 8_000 }));
+    runtime.block_on(on_a_database(&report, if quick { 5 } else { 8_000 }));
 }
 
 /// `repetitions` times of a loop of a thousand, per turn.
@@ -72,31 +66,27 @@ fn runtime_free_pool() -> PgPool {
     PgPoolOptions::new().connect_lazy("postgres://localhost/none").expect("a pool that never connects")
 }
 
-async fn on_a_database(report: &Report, url: &str, rounds: usize) {
-    let admin = PgConnectOptions::from_str(url).expect("DATABASE_URL");
-    let mut server = admin.connect().await.expect("the server");
-    let (plain, leased) =
-        (format!("tg_bench_{}", std::process::id()), format!("tg_bench_lease_{}", std::process::id()));
-    for database in [&plain, &leased] {
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {database}")))
-            .execute(&mut server)
-            .await
-            .expect("a database");
-        let mut connection = admin.clone().database(database).connect().await.expect("the database");
-        sqlx::raw_sql(include_str!("tenant_guard/schema.sql")).execute(&mut connection).await.expect("the schema");
-        if database == &leased {
-            sqlx::raw_sql(include_str!("tenant_guard/lease.sql")).execute(&mut connection).await.expect("leases");
-        }
-        sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await.expect("statistics");
-        connection.close().await.expect("closed");
+/// A database in which all this has run.
+async fn prepared(name: &str, schema: &[&str]) -> Option<Database> {
+    let database = Database::create(name).await?;
+    let mut connection = database.open().await;
+    for statements in schema.iter().chain(&["VACUUM ANALYZE"]) {
+        run(&mut connection, statements).await;
     }
+    Some(database)
+}
 
-    let application = admin.clone().username("tenant_guard_bench").database(&plain);
-    let by_hand = pool(&application);
-    let settings = TenantDb::new(pool(&application));
+async fn on_a_database(report: &Report, rounds: usize) {
+    let (tables, leases) = (include_str!("tenant_guard/schema.sql"), include_str!("tenant_guard/lease.sql"));
+    let Some(plain) = prepared("tenant_guard", &[tables]).await else { return };
+    let Some(leased) = prepared("tenant_guard_lease", &[tables, leases]).await else { return };
+
+    let application = |database: &Database| pool(&database.options().clone().username("tenant_guard_bench"));
+    let by_hand = application(&plain);
+    let settings = TenantDb::new(application(&plain));
     // The owner mints here: what is measured is the reader's side.
-    let office = LeaseOffice::new(pool(&admin.clone().database(&leased)), LeaseLifetime::default());
-    let lease = TenantDb::new(pool(&application.clone().database(&leased))).with_lease(office.clone());
+    let office = LeaseOffice::new(pool(leased.options()), LeaseLifetime::default());
+    let lease = TenantDb::new(application(&leased)).with_lease(office.clone());
     let actor = Actor::new(Uuid::from_u128(9)).with_scopes(Scopes::try_from("2101").expect("scopes"));
 
     let names = [
@@ -134,8 +124,7 @@ async fn on_a_database(report: &Report, url: &str, rounds: usize) {
 
     drop((by_hand, settings, lease, office));
     for database in [plain, leased] {
-        let drop = format!("DROP DATABASE {database} WITH (FORCE)");
-        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut server).await.expect("dropped");
+        database.drop().await;
     }
 }
 

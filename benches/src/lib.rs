@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark says its results")]
 
 mod compare;
+mod database;
 mod median;
 mod meter;
 mod report;
@@ -10,6 +11,7 @@ mod row;
 mod times;
 
 pub use compare::{Subject, compare, measure, subject, thread_time};
+pub use database::{Database, run};
 pub use median::median;
 pub use meter::{Meter, Spent, resident};
 pub use report::Report;

@@ -10,16 +10,11 @@ use stockade_audit_chain::{
         Appender, Cursor, Filter, Sealer, VerifyOptions, complete_tiles, migrator, prove_inclusion, search, verify,
     },
 };
-use stockade_benches::{Meter, resident};
+use stockade_benches::{Database, Meter, resident, run};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{
-    Wanted,
-    cost::typical,
-    curve::Curve,
-    database::{Database, run},
-};
+use crate::{Wanted, cost::typical, curve::Curve};
 
 const SIZES: [u64; 7] = [10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000];
 const TENANT: Uuid = Uuid::from_u128(7);
@@ -61,8 +56,8 @@ struct Log {
     searching: Meter,
 }
 
-pub(crate) async fn measure(url: &str, wanted: &Wanted) {
-    let mut database = Database::create(url, "audit").await;
+pub(crate) async fn measure(wanted: &Wanted) {
+    let Some(mut database) = Database::create("scale_audit").await else { return };
     let mut curve = wanted.curve("audit", &database.about().await);
     let mut log = Log::open(&database).await;
     let mut size = 0;

@@ -8,13 +8,12 @@ use stockade_audit_chain::{
     Actor, Entry, FileAnchor, LocalSigner, Publication, TenantId,
     postgres::{Checkpointer, Checkpointing, Sealer, migrator},
 };
-use stockade_benches::Meter;
+use stockade_benches::{Database, Meter, run};
 use uuid::Uuid;
 
 use crate::{
     Wanted,
     audit::{append, appenders},
-    database::{Database, run},
 };
 
 const TENANTS: [u64; 4] = [10, 100, 1_000, 10_000];
@@ -34,8 +33,8 @@ struct Log {
     anchor: FileAnchor,
 }
 
-pub(crate) async fn measure(url: &str, wanted: &Wanted) {
-    let mut database = Database::create(url, "checkpoints").await;
+pub(crate) async fn measure(wanted: &Wanted) {
+    let Some(mut database) = Database::create("scale_checkpoints").await else { return };
     let mut curve = wanted.curve("checkpoints", &database.about().await);
     let (mut root, _) = database.connect().await;
     migrator().run(&mut root).await.expect("a schema");

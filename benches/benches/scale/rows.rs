@@ -1,17 +1,12 @@
 //! A page of a tenant's rows, by hand and by policy, with more and more rows to a tenant.
 
 use sqlx::{PgConnection, Postgres, QueryBuilder};
-use stockade_benches::{Meter, median};
+use stockade_benches::{Database, Meter, median, run};
 use stockade_rbac::{Actor, Direct, Policy, Rows, Subject};
 use stockade_rls_migrations::{Roles, Schema, by};
 use uuid::Uuid;
 
-use crate::{
-    Wanted,
-    cost::typical,
-    curve::Curve,
-    database::{Database, run},
-};
+use crate::{Wanted, cost::typical, curve::Curve};
 
 stockade_rbac::permissions! {
     /// What a person of the brokerage may do.
@@ -100,10 +95,10 @@ const PEOPLES: [Page; 5] = [
     Page { scope: "tenant", ..page("tenant's rows: filter and policies of roles", Which::Filter, As::Application) },
 ];
 
-pub(crate) async fn measure(url: &str, wanted: &Wanted) {
+pub(crate) async fn measure(wanted: &Wanted) {
     let mut curve = None;
     for rows in wanted.sizes(&SIZES) {
-        let mut database = Database::create(url, "rows").await;
+        let Some(mut database) = Database::create("scale_rows").await else { return };
         let about = database.about().await;
         let curve = curve.get_or_insert_with(|| wanted.curve("rows", &format!("{about}; 3 tenants, pages of 50")));
         let (mut root, _) = database.connect().await;

@@ -23,12 +23,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-    query, query_scalar,
-};
-use stockade_benches::{Meter, Report, Spent, median};
+use sqlx::{Executor, PgConnection, postgres::PgPoolOptions, query, query_scalar};
+use stockade_benches::{Database, Meter, Report, Spent, median};
 use stockade_session::{
     Argon2Params, Auth, ClientInfo, HashPool, HashPoolConfig, KeyRing, NewAccount, Scope, Step, Store, TenantId,
     UserId,
@@ -125,8 +121,8 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
 }
 
-async fn prepare(options: &PgConnectOptions, in_use: usize) -> Arc<Bench> {
-    let mut admin = PgConnection::connect_with(options).await.expect("a server");
+async fn prepare(database: &Database, in_use: usize) -> Arc<Bench> {
+    let mut admin = database.open().await;
     migrator().run(&mut admin).await.expect("a schema");
     for grant in [
         "DO $$ BEGIN CREATE ROLE bench_session LOGIN IN ROLE stockade_auth; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
@@ -136,7 +132,7 @@ async fn prepare(options: &PgConnectOptions, in_use: usize) -> Arc<Bench> {
         admin.execute(grant).await.expect("a role");
     }
     let pool = PgPoolOptions::new().min_connections(CONNECTIONS).max_connections(CONNECTIONS);
-    let pool = pool.connect_with(options.clone().username("bench_session")).await.expect("connections");
+    let pool = pool.connect_with(database.options().clone().username("bench_session")).await.expect("connections");
 
     let one = std::num::NonZeroUsize::MIN;
     let hashes = HashPoolConfig { params: Argon2Params::dangerously_weak(), workers: one, queue: 64 };
@@ -230,27 +226,15 @@ async fn revocations(report: &Report, bench: &Bench, admin: &mut PgConnection, t
     report.tell_rounds("end everything of a user", &[("with 100,000 sessions", many), ("with a few", one)]);
 }
 
-fn main() {
+#[tokio::main]
+async fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
     let (rounds, time) = if quick { (1, 50) } else { (number("ROUNDS", 15), number("MILLISECONDS", 1_000)) };
-    let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| {
-        println!("DATABASE_URL is not set: scripts/bench session_check");
-        std::process::exit(1)
-    });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let server: PgConnectOptions = url.parse().expect("an address");
-        let mut admin = PgConnection::connect_with(&server).await.expect("a server");
-        let name = format!("bench_session_{}", std::process::id());
-        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
-        let options = server.database(&name);
-        let bench = prepare(&options, if quick { 20 } else { IN_USE }).await;
-        let report = Report::of("session_check");
-        checks(&report, &bench, rounds, Duration::from_millis(time)).await;
-        let mut inside = PgConnection::connect_with(&options).await.expect("a connection");
-        revocations(&report, &bench, &mut inside, if quick { 2 } else { 500 }).await;
-        bench.desk.pool.close().await;
-        drop(inside);
-        admin.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.expect("a dropped database");
-    });
+    let Some(database) = Database::create("session_check").await else { return };
+    let bench = prepare(&database, if quick { 20 } else { IN_USE }).await;
+    let report = Report::of("session_check");
+    checks(&report, &bench, rounds, Duration::from_millis(time)).await;
+    revocations(&report, &bench, &mut database.open().await, if quick { 2 } else { 500 }).await;
+    bench.desk.pool.close().await;
+    database.drop().await;
 }
