@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
-use stockade_rbac::{AccessRecord, AuditSink, Kind, Permit, Refusal};
+use chrono::{TimeDelta, Utc};
+use stockade_rbac::{AccessRecord, AuditSink, Kind, Override, Permit, Reason, Refusal, Scope};
 
 use crate::desk::{Perm, World, perm};
 
@@ -78,6 +79,18 @@ fn an_audit_permission_is_usable_only_once_it_is_recorded() {
     assert_eq!((record.resource, record.permission, record.kind), (row, "ledger.post", Kind::Write));
     assert_eq!(record.explanation, "allowed: role `controller` grants `ledger.post`; reach: tenant; roles: controller");
     assert_eq!((record.policy_version, record.subject_version), (world.policy.version(), None));
+    assert_eq!((record.exception, record.delegated_by), (None, None));
+}
+
+#[test]
+fn the_record_of_what_an_exception_allowed_says_why_it_was_given() {
+    let world = World::new();
+    let (why, soon) = (Reason::new("closes the quarter for a colleague").unwrap(), Utc::now() + TimeDelta::hours(1));
+    let exception = Override::allow(Perm::Post, Scope::Tenant, why.clone(), soon).unwrap();
+    let actor = world.policy.actor(world.subject()).role("viewer").unwrap().with_override(exception).build();
+    let mut log = Log::default();
+    now(actor.require::<perm::Post>(&world.row()).unwrap().record(&mut log)).unwrap();
+    assert_eq!(log.records[0].exception, Some(why));
 }
 
 #[test]
