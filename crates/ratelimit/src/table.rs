@@ -32,6 +32,8 @@ mod sync;
 
 #[cfg(all(test, stockade_model))]
 mod model;
+#[cfg(all(test, not(stockade_model)))]
+mod tests;
 
 const MAX_GATES: usize = 1024;
 
@@ -59,6 +61,12 @@ pub(crate) struct Place {
 /// The right to give the slots of a place to other keys.
 pub(crate) type Gate<'a> = MutexGuard<'a, ()>;
 
+/// A tag of these bits: without flags, and never the word of a vacant slot.
+const fn tag_of(bits: u64) -> u64 {
+    let tag = bits & !FLAGS;
+    if tag == 0 { FLAGS + 1 } else { tag }
+}
+
 impl Table {
     /// A table for `capacity` keys of `words` words at a load of four fifths, at which two choices of eight slots
     /// overflow for one key in five thousand.
@@ -81,8 +89,7 @@ impl Table {
         let offset = hash::reduce(spread.rotate_left(32), self.buckets.saturating_sub(1));
         // Two different buckets, wherever there are two.
         let second = first.saturating_add(1).saturating_add(offset) % self.buckets;
-        // No tag is the word of a vacant slot.
-        Place { tag: (tag & !FLAGS).max(FLAGS + 1), first, second }
+        Place { tag: tag_of(tag), first, second }
     }
 
     /// The key's slot, if it has one, latched. Wait-free but for threads that hold the very slot.

@@ -51,14 +51,14 @@ fn a_role_that_may_grant_more_than_it_has_is_an_error() {
 fn a_chain_of_assignments_that_ends_above_its_beginning_is_reported_at_the_step_that_rises() {
     let source = r#"
         role = [
-            { name = "a", grants.own = ["load.view"], assigns = ["b"] },
-            { name = "b", grants.own = ["load.view"], assigns = ["c"] },
-            { name = "c", grants.team = ["load.view"] },
+            { name = "a", grants.own = ["load.view", "load.edit"], assigns = ["b"] },
+            { name = "b", grants.own = ["load.view", "load.edit"], assigns = ["c"] },
+            { name = "c", grants.own = ["load.view"], grants.team = ["load.edit"] },
         ]
     "#;
     assert_eq!(
         problems(source),
-        ["role `b` may grant more than it has: it assigns `c`, which has `load.view` at team"]
+        ["role `b` may grant more than it has: it assigns `c`, which has `load.edit` at team"]
     );
 }
 
