@@ -1,6 +1,25 @@
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use super::*;
+use crate::rule::Rule;
+
+/// A table of one bucket.
+fn small(rule: &Rule) -> (Table, Terms) {
+    let terms = Terms::of(rule, Duration::ZERO);
+    (Table::new(1, terms.words()), terms)
+}
+
+fn bucket() -> (Table, Terms) {
+    small(&Rule::gcra("rule", NonZeroU32::MIN, Duration::from_secs(1)))
+}
+
+fn place(key: u64) -> Place {
+    Place { tag: key * (FLAGS + 1), first: 0, second: 0 }
+}
+
+const KEYS: std::ops::RangeInclusive<u64> = 1..=WORDS as u64;
 
 #[test]
 fn a_key_may_lie_in_two_buckets_wherever_there_are_two_and_in_any() {
@@ -40,4 +59,41 @@ fn a_place_has_the_gate_of_each_of_its_buckets_the_lower_first() {
         let closed: Vec<_> = gates.iter().filter_map(|gate| table.close(*gate)).collect();
         assert_eq!(closed.len(), gates.len(), "each is there, and another one");
     }
+}
+
+/// None is charged, so each is as good as new; and a bucket of small states is two lines.
+#[test]
+fn new_keys_take_vacant_slots_before_those_of_others_and_are_found_in_all() {
+    let (table, terms) = bucket();
+    assert!(table.group < WORDS);
+    for key in KEYS {
+        table.occupy(&place(key), &terms, 0).unwrap();
+    }
+    let found: BTreeSet<_> = KEYS.map(|key| table.latch(&place(key)).unwrap().index).collect();
+    assert_eq!(found.len(), WORDS);
+    assert!(table.latch(&place(9)).is_none());
+    table.occupy(&place(9), &terms, 0).unwrap();
+    assert_eq!(KEYS.filter(|key| table.latch(&place(*key)).is_none()).count(), 1, "one has lost its slot");
+}
+
+#[test]
+fn a_state_is_not_taken_for_a_tag() {
+    let (table, terms) = small(&Rule::window("rule", NonZeroU32::MIN, Duration::from_secs(1)));
+    assert!(table.words > 1 && table.group == WORDS);
+    let slot = table.occupy(&place(1), &terms, 0).unwrap();
+    (0..table.words).for_each(|index| slot.cells.put(index, place(9).tag));
+    drop(slot);
+    assert!(table.latch(&place(1)).is_some());
+    assert!(table.latch(&place(9)).is_none());
+}
+
+#[test]
+fn there_is_no_room_in_slots_that_somebody_holds() {
+    let (table, terms) = bucket();
+    assert!(table.has_room(&place(9), &terms, 0));
+    let held: Vec<_> = KEYS.map(|key| table.occupy(&place(key), &terms, 0).unwrap()).collect();
+    assert!(!table.has_room(&place(9), &terms, 0) && table.occupy(&place(9), &terms, 0).is_none());
+    assert_eq!(table.room_at(&place(9), &terms), Tick::MAX);
+    drop(held);
+    assert!(table.has_room(&place(9), &terms, 0));
 }

@@ -217,13 +217,15 @@ fn a_shared_overflow_admits_honest_keys_and_frees_no_victim() {
     // Some victims are counted in the table, and some in the sketch.
     let victims = [1_000_000..1_000_020, 2_000_000..2_000_020];
     assert!(victims[0].clone().all(|name| (0..3).all(|_| spend(name).allowed)));
+    let full = || recorder.events().into_iter().filter(|event| event.cause == Cause::TableFull).count();
+    assert_eq!((full(), limiter.snapshot().rules[0].open_episodes), (0, 0));
     assert_eq!(fill(&limiter, "rule", 0..3_000), 3_000);
+    assert_eq!((full(), limiter.snapshot().rules[0].open_episodes), (1, 1), "told with the first key that shares");
     assert!(victims[1].clone().all(|name| (0..3).all(|_| spend(name).allowed)));
     let admitted = fill(&limiter, "rule", 3_000..20_000);
     assert!(admitted >= 16_900, "{admitted} of 17,000 keys that come once");
     for name in victims.into_iter().flatten() {
         assert!(!spend(name).allowed);
     }
-    let full: Vec<_> = recorder.events().into_iter().filter(|event| event.cause == Cause::TableFull).collect();
-    assert_eq!(full.len(), 1);
+    assert_eq!(full(), 1);
 }
