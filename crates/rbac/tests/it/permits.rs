@@ -89,8 +89,8 @@ fn the_record_of_what_an_exception_allowed_says_why_it_was_given() {
     let exception = Override::allow(Perm::Post, Scope::Tenant, why.clone(), soon).unwrap();
     let actor = world.policy.actor(world.subject()).role("viewer").unwrap().with_override(exception).build();
     let mut log = Log::default();
-    now(actor.require::<perm::Post>(&world.row()).unwrap().record(&mut log)).unwrap();
-    assert_eq!(log.records[0].exception, Some(why));
+    let permit = now(actor.require::<perm::Post>(&world.row()).unwrap().record(&mut log)).unwrap();
+    assert_eq!((permit.user(), log.records[0].exception.as_ref()), (world.user.into(), Some(&why)));
 }
 
 #[test]

@@ -86,7 +86,7 @@ async fn of_a_long_file_the_end_is_read() {
     let [first, second, _] = publications().await;
     let old = format!("{first}\n").repeat(20_000);
     let length = old.len() as u64;
-    let torn = &second.to_string()[..100];
+    let torn: String = second.to_string().chars().take(100).collect();
     for (end, kept, most) in [
         (format!("{second}\n"), &second, END),
         (format!("{second}\n{torn}"), &second, END),
