@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use stockade_ratelimit::{Cause, Event, EventKind, FingerprintKey, Key, Limiter, ManualClock, Mode, Rule};
+use stockade_ratelimit::{Cause, Event, EventKind, FingerprintKey, Key, Limiter, ManualClock, Mode, Reservation, Rule};
 
 use crate::bench::{Recorder, build, cost, n, ns};
 
@@ -84,6 +84,21 @@ fn the_next_request_ends_a_quiet_episode() {
     assert_eq!(kinds()[2..], [EventKind::Opened]);
     assert!(!ask_for(&limiter, 5));
     assert_eq!(kinds()[2..], [EventKind::Opened, closed, EventKind::Opened]);
+}
+
+#[test]
+fn a_refund_ends_no_episode_of_refusals() {
+    let (clock, recorder) = (ManualClock::new(), Recorder::default());
+    let limiter = one(&clock, &recorder);
+    let Reservation::Granted(permit) =
+        limiter.reserve(&[("login.account", Key::account("ana@acme.test"))], cost(2)).unwrap()
+    else {
+        panic!("refused")
+    };
+    exhaust(&limiter);
+    permit.refund();
+    assert_eq!((recorder.events().len(), limiter.snapshot().rules[0].open_episodes), (1, 1));
+    assert!(ask(&limiter));
 }
 
 /// The slots of a full table are all as good as new, but their episodes are open: a request that is refused elsewhere

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stockade_ratelimit::{Key, ManualClock, Reservation, Rule};
+use stockade_ratelimit::{Key, ManualClock, Overflow, Reservation, Rule};
 
 use crate::bench::{KINDS, Single, build, cost, n, ns};
 
@@ -128,6 +128,59 @@ fn a_penalty_counts_from_now() {
     single.limiter.sweep();
     slower.penalize(cost(4));
     assert_eq!(single.peek(1).remaining, 6);
+}
+
+#[test]
+fn a_penalty_after_the_slot_was_given_away_takes_another_one() {
+    for make in KINDS {
+        let clock = ManualClock::new();
+        let limiter = build(&clock, &[make("rule", n(10), ns(WINDOW))], |builder| builder.capacity(1));
+        let key = || [("rule", Key::text("k"))];
+        let Reservation::Granted(slow) = limiter.reserve(&key(), cost(3)).unwrap() else { panic!("refused") };
+        clock.advance(ns(WINDOW / 15 * 16));
+        for other in 0..8_u8 {
+            assert!(limiter.check(&[("rule", Key::bytes([other]))], cost(3)).unwrap().allowed);
+        }
+        clock.advance(ns(WINDOW / 15 * 16));
+        slow.penalize(cost(4));
+        assert_eq!(limiter.peek(&key(), cost(1)).unwrap().remaining, 6);
+    }
+}
+
+/// A key that is counted among those that share has no slot of its own, and gets none that would begin anew.
+#[test]
+fn a_penalty_takes_no_slot_from_a_shared_count() {
+    let clock = ManualClock::new();
+    let rule = Rule::exact("rule", n(10), ns(WINDOW)).on_overflow(Overflow::Share);
+    let limiter = build(&clock, &[rule], |builder| builder.capacity(1));
+    let fill = || (0..8_u8).all(|other| limiter.check(&[("rule", Key::bytes([other]))], cost(3)).unwrap().allowed);
+    let key = || [("rule", Key::text("k"))];
+    let reserve = || match limiter.reserve(&key(), cost(3)).unwrap() {
+        Reservation::Granted(permit) => permit,
+        Reservation::Refused(decision) => panic!("{decision:?}"),
+    };
+    let left = || limiter.peek(&key(), cost(1)).unwrap().remaining;
+    let (slow, slower) = (reserve(), reserve());
+    clock.advance(ns(WINDOW));
+    assert!(fill(), "others have all slots");
+    clock.advance(ns(WINDOW / 2));
+    reserve().commit();
+    clock.advance(ns(WINDOW / 2));
+    slow.penalize(cost(4));
+    assert_eq!(left(), 7, "there would be a slot");
+    clock.advance(ns(WINDOW * 3));
+    slower.penalize(cost(4));
+    assert_eq!(left(), 6, "and nothing is counted elsewhere");
+}
+
+#[test]
+fn what_has_passed_is_nothing_to_forget() {
+    for (after, counted) in [(0, true), (WINDOW - 1, true), (WINDOW, false)] {
+        let single = Single::new(&Rule::exact("rule", n(10), ns(WINDOW)));
+        assert!(single.check(1).allowed);
+        single.advance(after);
+        assert_eq!(single.limiter.forget("rule", &Key::text("the key")).unwrap(), counted, "after {after} ns");
+    }
 }
 
 #[test]
