@@ -95,6 +95,40 @@ fn a_source_fills_no_more_places_than_its_budget() {
 }
 
 #[test]
+fn a_look_at_a_new_key_says_that_there_is_no_room() {
+    let clock = ManualClock::new();
+    let limiter = build(&clock, &[Rule::exact("name", n(5), HOUR)], |builder| builder.capacity(1));
+    let look = || limiter.peek(&[("name", Key::text("new"))], cost(1)).unwrap();
+    assert!(
+        (0..8_u8)
+            .all(|name| look().allowed && limiter.check(&[("name", Key::bytes([name]))], cost(1)).unwrap().allowed)
+    );
+    let seen = look();
+    assert_eq!((seen.allowed, seen.source, seen.retry_after), (false, Source::TableFull, HOUR));
+    clock.advance(HOUR);
+    assert!(look().allowed);
+}
+
+#[test]
+fn a_key_that_shares_is_new_to_its_source_once() {
+    let clock = ManualClock::new();
+    let rules = [
+        Rule::exact("name", n(5), HOUR).on_overflow(Overflow::Share),
+        Rule::exact("source", n(9), HOUR).for_new_keys(),
+    ];
+    let limiter = build(&clock, &rules, |builder| builder.capacity(1));
+    let ask = |source: &str, name: u8| {
+        limiter.check(&[("name", Key::bytes([name])), ("source", Key::text(source))], cost(1)).unwrap().allowed
+    };
+    assert!((0..8).all(|name| ask("others", name)), "all slots are taken");
+    let left = || limiter.peek(&[("source", Key::text("s"))], cost(1)).unwrap().remaining;
+    assert!(ask("s", 100));
+    assert_eq!(left(), 8);
+    assert!(ask("s", 100));
+    assert_eq!(left(), 8, "it is known");
+}
+
+#[test]
 fn a_new_key_that_is_refused_or_taken_back_leaves_its_source_as_it_should() {
     let clock = ManualClock::new();
     let rules =
