@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 
 use libfuzzer_sys::fuzz_target;
 use stockade_field_crypto::{
-    Approx, IndexTag, KeyId, LastN, LocalKeyring, MemoryKeyStore, OpenError, Sealed, Secret, TenantId, TenantKeys, Vault,
-    columns,
+    Approx, IndexTag, KeyId, LastN, LocalKeyring, MemoryKeyStore, OpenError, Sealed, Secret, TenantId, TenantKeys,
+    Vault, columns,
 };
 use uuid::Uuid;
 

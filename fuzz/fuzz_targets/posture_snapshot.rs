@@ -7,7 +7,9 @@ use stockade_posture::history::Snapshot;
 fuzz_target!(|text: &str| {
     match text.parse::<Snapshot>() {
         // Another version of the catalogue may have had controls that this one has not.
-        Ok(snapshot) => assert_eq!(snapshot.to_string().parse::<Snapshot>().expect("what was written can be read"), snapshot),
+        Ok(snapshot) => {
+            assert_eq!(snapshot.to_string().parse::<Snapshot>().expect("what was written can be read"), snapshot)
+        }
         Err(error) => assert!(!error.to_string().contains(char::is_control)),
     }
 });

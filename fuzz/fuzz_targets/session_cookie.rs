@@ -13,5 +13,5 @@ fuzz_target!(|header: &str| {
         assert!(cookies.read_session([pair]).is_some());
         assert!(cookies.read_session([header, pair]).is_none(), "a second cookie of the name voids both");
     }
-    let _ = cookies.read_pending([header]);
+    let _ = (cookies.read_pending([header]), cookies.read_impersonation([header]), cookies.read_device([header]));
 });

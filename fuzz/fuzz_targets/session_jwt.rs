@@ -10,7 +10,8 @@ static AUTH: LazyLock<Auth> = LazyLock::new(|| {
     // Made anew each time, so that no input is signed.
     let mut key = [0; 32];
     getrandom::fill(&mut key).expect("random numbers");
-    let policy = JwtPolicy::new("https://acme.test", "api", Duration::from_secs(900), JwtCheck::Stateless).expect("a policy");
+    let policy =
+        JwtPolicy::new("https://acme.test", "api", Duration::from_secs(900), JwtCheck::Stateless).expect("a policy");
     let keys = KeyRing::single(1, key).expect("a key");
     Auth::builder(MemoryStore::default(), keys).jwts(policy).build().expect("an auth")
 });

@@ -4,7 +4,9 @@
 use std::{net::Ipv4Addr, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use stockade_session::{ApiTokenPolicy, Auth, ClientInfo, KeyRing, MemoryStore, PendingToken, RefreshToken, SessionToken};
+use stockade_session::{
+    ApiTokenPolicy, Auth, ClientInfo, DeviceToken, KeyRing, MemoryStore, PendingToken, RefreshToken, SessionToken,
+};
 
 static AUTH: LazyLock<Auth> = LazyLock::new(|| {
     let keys = KeyRing::single(1, (0..32).collect::<Vec<u8>>()).expect("a key");
@@ -16,6 +18,9 @@ fuzz_target!(|text: &str| {
     if let Ok(token) = text.parse::<SessionToken>() {
         assert_eq!(*token.expose(), text);
         assert!(text.parse::<PendingToken>().is_ok() && text.parse::<RefreshToken>().is_ok());
+    }
+    if let Ok(device) = text.parse::<DeviceToken>() {
+        assert_eq!(*device.expose(), text);
     }
     let client = ClientInfo { ip: Ipv4Addr::LOCALHOST.into(), user_agent: None };
     assert!(now(AUTH.api_tokens().authenticate(text, &client)).is_ok_and(|token| token.is_none()));

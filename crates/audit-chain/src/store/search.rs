@@ -168,11 +168,14 @@ impl fmt::Display for Cursor {
 impl FromStr for Cursor {
     type Err = Error;
 
+    /// Reads what `Display` writes, and nothing else.
     fn from_str(text: &str) -> Result<Self, Error> {
         let cursor = text.split_once('_').and_then(|(time, id)| {
-            let recorded_at = DateTime::from_timestamp_millis(time.parse().ok()?)?;
+            // No entry is older than 1970, and no database holds every time before.
+            let recorded_at = DateTime::from_timestamp_millis(time.parse::<u64>().ok()?.try_into().ok()?)?;
             Some(Self { recorded_at, entry_id: Uuid::try_parse(id).ok()? })
         });
+        let cursor = cursor.filter(|cursor: &Self| cursor.to_string() == text);
         cursor.ok_or_else(|| Repr::Malformed("the text is not a cursor").into())
     }
 }

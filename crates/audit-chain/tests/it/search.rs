@@ -132,9 +132,11 @@ async fn filters_and_pages(pool: PgPool) {
         }
     }
     assert_eq!(paged, whole);
-    for text in
-        ["", "_", "1_", "x_00000000000000000000000000000000", "99999999999999999999_00000000000000000000000000000000"]
-    {
+    let id = "00000000000000000000000000000000";
+    let hyphenated = "1_00000000-0000-0000-0000-000000000000";
+    let times =
+        ["", "x", "-1", "+1", "01", "-8000000000000000", "99999999999999999999"].map(|time| format!("{time}_{id}"));
+    for text in ["", "_", "1_", hyphenated].into_iter().chain(times.iter().map(String::as_str)) {
         assert_eq!(text.parse::<Cursor>().unwrap_err().kind(), ErrorKind::Malformed, "{text}");
     }
 }

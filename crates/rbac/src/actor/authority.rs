@@ -170,7 +170,6 @@ impl<P: Permission> Authority<P> {
             now.lower(*ceiling, scopes);
         }
         now.assurance = self.assurance;
-        now.reads_only |= self.reads_only;
         now.resolved()
     }
 
@@ -241,10 +240,6 @@ impl<P: Permission> Authority<P> {
 
     pub(crate) fn refuses_writes(&self, permission: P) -> bool {
         self.reads_only && permission.kind() == Kind::Write
-    }
-
-    pub(crate) fn lacks_second_factor(&self, permission: P) -> bool {
-        self.assurance == Assurance::SingleFactor && permission.info().needs_second_factor()
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

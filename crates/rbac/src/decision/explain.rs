@@ -62,8 +62,8 @@ impl<'a, P: Permission> Decision<'a, P> {
             (_, Scope::Platform, _) if granted < needed => Refusal::OtherTenant,
             _ if granted < needed => Refusal::ScopeTooNarrow { granted, needed },
             (_, _, Some((ceiling, scopes))) => Refusal::Ceiling { ceiling: *ceiling, limit: scopes.scope(permission) },
-            _ if authority.lacks_second_factor(permission) => Refusal::SecondFactor,
-            _ => Refusal::NotGranted,
+            // Nothing else narrows what is granted.
+            _ => Refusal::SecondFactor,
         }
     }
 }

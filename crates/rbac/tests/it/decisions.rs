@@ -1,7 +1,10 @@
 //! Each layer of a decision, with the words it is told in.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use stockade_rbac::{Ceiling, ManualClock, Override, Reason, Refusal, Resource, Scope, Scopes, Subject, Verdict, Via};
+use stockade_rbac::{
+    ActorBuilder, Ceiling, ErrorKind, ManualClock, Override, Reason, Refusal, Resource, Scope, Scopes, Subject,
+    Verdict, Via,
+};
 use uuid::Uuid;
 
 use crate::desk::{Perm, World, perm};
@@ -136,6 +139,31 @@ fn an_allow_grants_what_no_role_grants_and_ends_on_time() {
         (fresh.valid_until(), fresh.scope(Perm::Edit), fresh.scope(Perm::View)),
         (None, Scope::None, Scope::Own)
     );
+}
+
+#[test]
+fn a_role_ends_on_time_and_has_no_effect_afterwards() {
+    let world = World::new();
+    let clock = ManualClock::at(noon());
+    let policy = world.policy.clone().with_clock(clock.clone());
+    let until = noon() + TimeDelta::minutes(10);
+    let build =
+        |name: &str| policy.actor(world.subject()).role("viewer")?.role_until(name, until).map(ActorBuilder::build);
+
+    let actor = build("dispatcher").unwrap();
+    assert!(actor.roles().eq(["viewer", "dispatcher"]));
+    assert_eq!(
+        (actor.valid_until(), actor.scope(Perm::Edit)),
+        (Some(until), world.actor("dispatcher").scope(Perm::Edit))
+    );
+
+    clock.advance(TimeDelta::minutes(10));
+    assert_eq!(actor.scope(Perm::View), Scope::None);
+    let fresh = build("dispatcher").unwrap();
+    assert!(fresh.roles().eq(["viewer"]));
+    assert_eq!((fresh.valid_until(), fresh.scope(Perm::View)), (None, Scope::Own));
+    // It is an error all the same.
+    assert_eq!(build("dispacher").unwrap_err().kind(), ErrorKind::UnknownRole);
 }
 
 #[test]

@@ -86,8 +86,10 @@ impl fmt::Display for Tombstone {
 impl FromStr for Tombstone {
     type Err = Error;
 
+    /// Reads what `Display` writes, and nothing else.
     fn from_str(line: &str) -> Result<Self, Error> {
-        Self::parse(line).ok_or_else(|| Error::store("the line is not a tombstone", Retry::Never))
+        let tombstone = Self::parse(line).filter(|tombstone| tombstone.to_string() == line);
+        tombstone.ok_or_else(|| Error::store("the line is not a tombstone", Retry::Never))
     }
 }
 
@@ -146,6 +148,8 @@ mod tests {
             for wrong in [
                 format!("{line} x"),
                 line.replace("fct1", "fct2"),
+                line.replace("678901Z", "678901234Z"),
+                line.replace("678901Z", "678901+00:00"),
                 line.replace("index", "seal"),
                 line.replace('-', ""),
             ] {
