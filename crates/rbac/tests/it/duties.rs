@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stockade_rbac::{
-    Actor, Ceiling, Direct, ErrorKind, Policy, Refusal, Resource, Scope, Scopes, SeparationRule, Subject, Verdict,
+    Actor, Ceiling, Direct, ErrorKind, Policy, Refusal, Resource, Rows, Scope, Scopes, SeparationRule, Subject, Verdict,
 };
 use uuid::Uuid;
 
@@ -152,6 +152,31 @@ fn a_record_of_unknown_making_is_approved_by_nobody() {
     }
     assert!(!nobody.decide(Perm::Approve, &bill()).is_allowed(), "an unknown person might be the maker");
     assert!(actor(&["clerk"]).decide(Perm::Enter, &Resource::in_tenant(tenant())).is_allowed());
+}
+
+/// A list cannot ask who made a row where the table does not say so, nor whether it was a person who is unknown.
+#[test]
+fn a_list_that_cannot_tell_the_makers_is_empty() {
+    static TOLD: Rows = Rows::new("books", "bills", "tenant_id").made_by("made_by");
+    static UNTOLD: Rows = Rows::new("books", "bills", "tenant_id");
+    let approver = actor(&["approver"]);
+    let nobody =
+        Policy::compile(POLICY).unwrap().actor(Subject::new(Uuid::nil(), tenant())).role("approver").unwrap().build();
+    for (person, rows, shown) in [(&approver, &TOLD, true), (&approver, &UNTOLD, false), (&nobody, &TOLD, false)] {
+        let filter = person.rows(Perm::Approve, rows);
+        assert_eq!((filter.is_empty(), filter.matches(&bill())), (!shown, shown));
+    }
+    assert!(!approver.rows(Perm::Approve, &TOLD).matches(&bill().made_by(approver.subject().user())));
+    // Nobody is kept from these.
+    assert!(!actor(&["clerk"]).rows(Perm::Enter, &UNTOLD).is_empty());
+}
+
+#[test]
+fn a_tenant_that_is_unknown_has_no_rows() {
+    static BILLS: Rows = Rows::new("books", "bills", "tenant_id");
+    let staff = actor(&["support"]);
+    assert!(!staff.rows_in(Uuid::from_u128(77).into(), Perm::View, &BILLS).is_empty());
+    assert!(staff.rows_in(Uuid::nil().into(), Perm::View, &BILLS).is_empty());
 }
 
 #[test]
