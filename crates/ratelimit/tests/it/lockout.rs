@@ -126,6 +126,18 @@ fn a_dropped_attempt_is_a_failure() {
 }
 
 #[test]
+fn a_penalty_during_a_lock_neither_lengthens_it_nor_counts_as_another() {
+    let single = single(Lockout::new(n(2), MINUTE).doubling_up_to(MINUTE * 4));
+    let (slow, last) = (single.reserve(1).unwrap(), single.reserve(1).unwrap());
+    last.commit();
+    single.clock.advance(MINUTE / 2);
+    slow.penalize(cost(1));
+    assert_eq!(single.peek(1).retry_after, MINUTE / 2);
+    single.clock.advance(MINUTE / 2);
+    assert_eq!(fail(&single), (2, MINUTE * 2));
+}
+
+#[test]
 fn parallel_guesses_cannot_exceed_the_count() {
     let limiter = Limiter::builder().rule(Rule::lockout("login", Lockout::pci_dss())).build().unwrap();
     let (start, keys) = (Barrier::new(500), [("login", Key::account("ana@acme.test"))]);
