@@ -205,6 +205,26 @@ fn a_lock_is_an_event_before_anybody_is_refused() {
     assert_eq!(limiter.snapshot().rules[0].refusals, 2);
 }
 
+/// What lifts no lock ends no episode.
+#[test]
+fn a_success_from_before_a_lock_is_not_the_end_of_it() {
+    let (clock, recorder) = (ManualClock::new(), Recorder::default());
+    let rules = [Rule::lockout("login", Lockout::new(n(1), MINUTE))];
+    let limiter = build(&clock, &rules, |builder| builder.observer(recorder.clone()));
+    let reserve = || limiter.reserve(&[("login", Key::text("k"))], cost(1)).unwrap();
+    let Reservation::Granted(slow) = reserve() else { panic!() };
+    clock.advance(MINUTE);
+    let Reservation::Granted(wrong) = reserve() else { panic!() };
+    wrong.commit();
+    let before = recorder.events();
+    assert_eq!(before.last().unwrap().kind, EventKind::Opened);
+    slow.succeed();
+    assert_eq!(recorder.events().len(), before.len());
+    clock.advance(MINUTE);
+    assert!(matches!(reserve(), Reservation::Granted(_)));
+    assert!(matches!(recorder.events()[before.len()].kind, EventKind::Closed { .. }));
+}
+
 #[test]
 fn unusable_terms_are_refused() {
     let kind = |lockout| Limiter::builder().rule(Rule::lockout("a", lockout)).build().map(drop).map_err(|e| e.kind());
