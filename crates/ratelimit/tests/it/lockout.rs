@@ -118,6 +118,31 @@ fn a_success_from_before_a_lock_ends_no_later_row() {
 }
 
 #[test]
+fn an_attempt_that_ends_after_a_later_one_counts_from_when_it_began() {
+    let single = single(Lockout::new(n(3), MINUTE));
+    let begin = || {
+        let early = single.reserve(1).unwrap();
+        single.clock.advance(TICK);
+        single.reserve(1).unwrap().commit();
+        assert_eq!(single.peek(1).remaining, 1);
+        early
+    };
+    begin().succeed();
+    assert_eq!(single.peek(1).remaining, 3, "a success ends the row that began with it");
+    begin().refund();
+    assert_eq!(single.peek(1).remaining, 2);
+}
+
+#[test]
+fn what_no_time_forgets_is_kept_to_the_last_tick() {
+    let single = single(Lockout::new(n(1), MINUTE).for_good_at(n(1)));
+    assert_eq!(fail(&single).0, 1);
+    single.clock.advance(Duration::MAX);
+    assert!(!single.check(1).allowed);
+    assert_eq!(single.tracked(), 1);
+}
+
+#[test]
 fn a_dropped_attempt_is_a_failure() {
     let single = single(Lockout::new(n(2), MINUTE));
     drop(single.reserve(1).unwrap());

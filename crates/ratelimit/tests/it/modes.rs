@@ -75,7 +75,15 @@ fn a_cost_above_a_shadow_limit_is_a_refusal_that_is_only_reported() {
     assert!(!limiter.check(&all(), cost(4)).unwrap().allowed);
     assert_eq!(limiter.snapshot().rules[1].refusals, 2);
     assert_eq!(limiter.peek(&[("trial", Key::text("k"))], cost(1)).unwrap().remaining, 2);
-    assert!(recorder.events().iter().any(|event| event.cause == Cause::CostAboveLimit && &*event.rule == "trial"));
+    let above = || {
+        let events = recorder.events().into_iter();
+        events.filter(|event| event.cause == Cause::CostAboveLimit && &*event.rule == "trial").collect::<Vec<_>>()
+    };
+    assert_eq!(above().len(), 1);
+    // That is about the rule as a whole: no key has an episode of its own, not even one that is counted.
+    let trial = |units| limiter.check(&[("trial", Key::text("k"))], cost(units)).unwrap().allowed;
+    assert!(trial(1) && trial(4));
+    assert_eq!((above().len(), limiter.snapshot().rules[1].refusals), (1, 3));
 }
 
 #[test]
