@@ -79,12 +79,12 @@ impl Failures {
         if at < self.first || self.count == 0 {
             return self;
         }
-        let locked = self.count >= terms.limit;
-        self.count = self.count.saturating_sub(cost);
-        if locked && self.count < terms.limit {
+        // A row never counts more than the limit, so whatever is taken back from a lock lifts it.
+        if self.count >= terms.limit {
             self.locks = self.locks.saturating_sub(1);
             self.until = now;
         }
+        self.count = self.count.saturating_sub(cost);
         self
     }
 

@@ -134,6 +134,15 @@ fn an_attempt_that_ends_after_a_later_one_counts_from_when_it_began() {
 }
 
 #[test]
+fn what_is_taken_back_from_a_row_lifts_no_earlier_lock() {
+    let single = single(Lockout::new(n(2), MINUTE).doubling_up_to(MINUTE * 4));
+    assert_eq!(fail(&single), (2, MINUTE));
+    single.clock.advance(MINUTE);
+    single.reserve(1).unwrap().refund();
+    assert_eq!(fail(&single), (2, MINUTE * 2));
+}
+
+#[test]
 fn what_no_time_forgets_is_kept_to_the_last_tick() {
     let single = single(Lockout::new(n(1), MINUTE).for_good_at(n(1)));
     assert_eq!(fail(&single).0, 1);
