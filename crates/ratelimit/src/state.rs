@@ -173,3 +173,6 @@ fn outlook(charges: impl Iterator<Item = Charge> + Clone, terms: &Terms, now: Ti
     }
     Outlook { used, wait, reset: reset.saturating_sub(now) }
 }
+
+#[cfg(test)]
+mod tests;
