@@ -97,3 +97,18 @@ fn there_is_no_room_in_slots_that_somebody_holds() {
     drop(held);
     assert!(table.has_room(&place(9), &terms, 0));
 }
+
+#[test]
+fn a_sketch_says_when_nothing_counts_any_more() {
+    const PERIOD: Tick = 1_000_000_000;
+    let rule = Rule::window("rule", NonZeroU32::new(5).unwrap(), Duration::from_nanos(PERIOD));
+    let terms = Terms::of(&rule, Duration::ZERO);
+    let sketch = Sketch::new(1, &terms);
+    let reset = |now| sketch.outlook(&place(1), &terms, now, 1).reset;
+    assert_eq!(reset(PERIOD / 4), 0);
+    sketch.charge(&place(1), PERIOD / 4, 1);
+    // Until the generation after this one ends.
+    assert_eq!(reset(PERIOD / 4), PERIOD / 4 * 3 + PERIOD);
+    assert_eq!(reset(PERIOD + PERIOD / 4), PERIOD / 4 * 3);
+    assert_eq!(reset(PERIOD * 2), 0);
+}
