@@ -145,9 +145,8 @@ impl Table {
         }
         let slots = [one, other].into_iter().flat_map(|bucket| vacant(bucket).chain(free(bucket)));
         slots.filter_map(|(word, index, cells)| Slot::try_latch(word, index, cells)).find_map(|mut slot| {
-            // What was read without the latch may have changed.
-            let free = slot.is_vacant() || terms.fresh_at(slot.cells) <= now;
-            free.then(|| {
+            // What was read without the latch may have changed. The state of a vacant slot is fresh.
+            (terms.fresh_at(slot.cells) <= now).then(|| {
                 slot.give_to(place.tag);
                 slot
             })

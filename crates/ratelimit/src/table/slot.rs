@@ -64,11 +64,6 @@ impl<'a> Slot<'a> {
         taken.then(|| Self { word, after: seen, index, cells })
     }
 
-    /// Whether the slot has never been given to a key.
-    pub(super) fn is_vacant(&self) -> bool {
-        self.after == 0
-    }
-
     /// Gives the slot to another key, whose state is fresh. An open episode is left for the caller to close.
     pub(super) fn give_to(&mut self, tag: u64) {
         self.after = tag | (self.after & REPORTED);

@@ -112,3 +112,15 @@ fn a_sketch_says_when_nothing_counts_any_more() {
     assert_eq!(reset(PERIOD + PERIOD / 4), PERIOD / 4 * 3);
     assert_eq!(reset(PERIOD * 2), 0);
 }
+
+#[test]
+fn a_sketch_keeps_what_a_thread_with_a_later_time_has_counted() {
+    const PERIOD: Tick = 1_000_000_000;
+    let rule = Rule::window("rule", NonZeroU32::new(5).unwrap(), Duration::from_nanos(PERIOD));
+    let terms = Terms::of(&rule, Duration::ZERO);
+    let sketch = Sketch::new(1, &terms);
+    sketch.charge(&place(1), PERIOD, 2);
+    assert_eq!(sketch.outlook(&place(1), &terms, PERIOD - 1, 1).used, 2);
+    sketch.charge(&place(1), PERIOD - 1, 1);
+    assert_eq!(sketch.outlook(&place(1), &terms, PERIOD, 1).used, 3);
+}
