@@ -70,7 +70,7 @@ pub(crate) struct Writer {
 }
 
 /// Room for most entries, so that writing one allocates once.
-const USUAL: usize = 1 << 10;
+const USUAL: usize = 1024;
 
 const HEADER: usize = format::ENTRY_DOMAIN.len() + 4;
 
@@ -114,3 +114,6 @@ impl Writer {
         Ok(Envelope(self.body))
     }
 }
+
+#[cfg(test)]
+mod tests;

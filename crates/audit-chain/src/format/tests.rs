@@ -4,6 +4,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::{tag, tag_of_path};
 use crate::{
     Actor, Content, Entry, Envelope, Head, Outcome, RequestContext, Severity, TenantId, Verifier, commitment::Seed,
     entry::Composed,
@@ -100,4 +101,35 @@ fn vectors() {
     let report = verifier.finish();
     assert!(report.is_intact(), "{:?}", report.verdicts());
     assert_eq!(report.checked(), 3);
+}
+
+#[test]
+fn a_path_is_a_name_of_the_format_or_a_pointer_into_a_state() {
+    let named = [
+        ("actor/name", tag::ACTOR_NAME),
+        ("request/ip", tag::IP),
+        ("request/user_agent", tag::USER_AGENT),
+        ("before", tag::BEFORE),
+        ("before/driver/ssn", tag::BEFORE),
+        ("after", tag::AFTER),
+        ("after/", tag::AFTER),
+    ];
+    for (path, tag) in named {
+        assert_eq!(tag_of_path(path), Some(tag), "{path}");
+    }
+    for path in ["", "actor", "actor/name/", "beforehand", "afterwards", "after.ssn", "/after", "elsewhere"] {
+        assert_eq!(tag_of_path(path), None, "{path}");
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite", feature = "bundle"))]
+#[test]
+fn an_address_is_told_by_its_version_and_has_its_length() {
+    let read = |version: u8, address: &[u8]| super::address(&[&[version], address].concat());
+    assert_eq!(read(4, &[192, 0, 2, 7]), Some([192, 0, 2, 7].into()));
+    assert_eq!(read(6, &[7; 16]), Some([7; 16].into()));
+    for (version, length) in [(4, 16), (6, 4), (5, 4), (0, 16), (4, 3), (6, 17), (4, 0)] {
+        assert_eq!(read(version, &vec![7; length]), None, "{version} {length}");
+    }
+    assert_eq!(super::address(&[]), None);
 }

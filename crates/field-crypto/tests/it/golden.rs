@@ -58,7 +58,9 @@ fn bytes(value: &Value) -> Vec<u8> {
 }
 
 fn kcv(entry: &Value) -> Kcv {
-    Kcv::from(<[u8; 16]>::try_from(bytes(&entry["kcv"])).unwrap())
+    let kcv = Kcv::from(<[u8; 16]>::try_from(bytes(&entry["kcv"])).unwrap());
+    assert_eq!(kcv.to_string(), text(&entry["kcv"]));
+    kcv
 }
 
 fn number(entry: &Value) -> stockade_field_crypto::KeyId {

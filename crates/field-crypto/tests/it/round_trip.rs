@@ -1,6 +1,7 @@
 //! What is sealed opens again.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -52,6 +53,9 @@ async fn equal_values_seal_differently() {
     let sealed: HashSet<Sealed<DriverSsn>> = (0..1000).map(|_| keys.seal(&Uuid::nil(), &value).unwrap()).collect();
     let nonces: HashSet<_> = sealed.iter().map(|sealed| sealed.as_bytes()[5..17].to_vec()).collect();
     assert_eq!(nonces.len(), 1000);
+    // A set of sealed values is one of buckets, too.
+    let state = RandomState::new();
+    assert_eq!(sealed.iter().map(|sealed| state.hash_one(sealed)).collect::<HashSet<_>>().len(), 1000);
 }
 
 /// An application's own types, forwarded as the documentation shows it.
