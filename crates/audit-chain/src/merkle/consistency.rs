@@ -1,5 +1,7 @@
 //! Proof that one tree is the beginning of another.
 
+use std::cmp::Ordering;
+
 use super::node::{Node, Range};
 use crate::{Digest, Error, error::Repr};
 
@@ -67,8 +69,10 @@ impl ConsistencyProof {
     #[must_use]
     pub fn verify(&self, old_root: &Digest, new_root: &Digest) -> bool {
         // RFC 9162, section 2.1.4.2, and the two cases that it leaves out.
-        if self.old_size == self.new_size {
-            return self.path.is_empty() && old_root == new_root;
+        match self.old_size.cmp(&self.new_size) {
+            Ordering::Less => {}
+            Ordering::Equal => return self.path.is_empty() && old_root == new_root,
+            Ordering::Greater => return false,
         }
         if self.old_size == 0 {
             return self.path.is_empty() && *old_root == Digest::of(&[]);
@@ -76,9 +80,6 @@ impl ConsistencyProof {
         let (Some(mut place), Some(mut last)) = (self.old_size.checked_sub(1), self.new_size.checked_sub(1)) else {
             return false;
         };
-        if place > last {
-            return false;
-        }
         let full = self.old_size.is_power_of_two().then_some(old_root);
         let mut path = full.into_iter().chain(&self.path);
         let Some(first) = path.next() else { return false };

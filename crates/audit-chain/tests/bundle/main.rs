@@ -1,5 +1,5 @@
 //! Bundles from the outside: no database, an attacker who may change every byte and make the footer anew, the example binary
-//! and a second reader in Python.
+//! and a second reader in Python. And the walk by itself.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,3 +13,4 @@ mod attacks;
 mod program;
 mod round_trip;
 mod support;
+mod walk;

@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stockade_audit_chain::{
-    Actor, BundleVerifier, BundleWriter, Conclusion, Content, Entry, ErasedValue, ErasureEvidence, ErasureRequest,
-    Finding, PurgeEvidence, PurgeRequest, PurgedRange, Record,
-};
+use stockade_audit_chain::{Actor, BundleVerifier, BundleWriter, Conclusion, Content, Entry, Finding};
 
 use crate::support::{Log, body, key, tenant, verify, with_footer};
 
@@ -84,30 +81,9 @@ async fn a_choice_is_proven_entry_by_entry_and_never_complete() {
 #[test]
 fn what_was_forgotten_is_missing_with_evidence_and_only_with_it() {
     let mut log = Log::of(3);
-    let (link, record) = log.entries[1].clone();
-    let erased = Record::new(record.envelope().clone(), vec![None; record.openings().len()]).unwrap();
-    let commitment = |path: &str, opening: &stockade_audit_chain::Opening| {
-        opening.commitment(match path.split('/').next() {
-            Some("actor") => 0x13,
-            Some("before") => 0x40,
-            Some("after") => 0x41,
-            _ if path == "request/ip" => 0x30,
-            _ => 0x31,
-        })
-    };
-    let value = |(path, opening): (&str, &Option<stockade_audit_chain::Opening>)| ErasedValue {
-        entry_id: record.entry_id(),
-        path: path.to_owned(),
-        commitment: commitment(path, opening.as_ref().unwrap()),
-    };
-    let values: Vec<_> = record.personal_paths().into_iter().zip(record.openings()).map(value).collect();
-    let request = ErasureRequest::new(Actor::user("dpo"), "r-1", "GDPR Art. 17(1)(b)");
-    let erasure = ErasureEvidence::new(log.append(&request.entry(tenant(), &values)), values);
-    let first = log.entries[0].0;
-    let range = PurgedRange { first: 1, last: 1, before: first.prev, after: first.hash };
-    let request = PurgeRequest::new(Actor::system("retention"), "r-2");
-    let purged = log.append(&request.entry(tenant(), chrono::DateTime::UNIX_EPOCH, &[range]));
-    let purge = PurgeEvidence::new(purged, vec![range]);
+    let link = log.entries[1].0;
+    let (erased, erasure) = log.erase(2);
+    let purge = log.purge(1, 1);
 
     let bundle = |evidence: bool| {
         let mut bundle = BundleWriter::new(Vec::new(), &log.whole()).unwrap();

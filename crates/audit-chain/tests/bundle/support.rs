@@ -5,8 +5,9 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use stockade_audit_chain::{
     Actor, BundleCheckpoint, BundleHeader, BundleReport, BundleVerifier, BundleWriter, ChainId, ConsistencyProof,
-    Content, Digest, Entry, Error, Frontier, Head, InclusionProof, Link, LocalSigner, Node, Publication, Record,
-    RequestContext, Signer, Snapshot, TenantHead, TenantId, VerifierKey,
+    Content, Digest, Entry, ErasedValue, ErasureEvidence, ErasureRequest, Error, Frontier, Head, InclusionProof, Link,
+    LocalSigner, Node, Publication, PurgeEvidence, PurgeRequest, PurgedRange, Record, RequestContext, Signer, Snapshot,
+    TenantHead, TenantId, VerifierKey, format::tag,
 };
 use uuid::Uuid;
 
@@ -40,6 +41,37 @@ impl Log {
         let record = entry.record_at(DateTime::from_timestamp_millis(1_767_225_600_123).unwrap()).unwrap();
         self.entries.push((self.head.append(record.entry_id(), record.leaf()).unwrap(), record.clone()));
         record
+    }
+
+    /// Records that the personal values of an entry were erased: what is left of it, and the evidence.
+    pub(crate) fn erase(&mut self, seq: usize) -> (Record, ErasureEvidence) {
+        let record = self.entries[seq - 1].1.clone();
+        let paths = record.personal_paths().into_iter().zip(record.openings());
+        let values: Vec<_> = paths
+            .map(|(path, opening)| {
+                let tag = match path {
+                    "actor/name" => tag::ACTOR_NAME,
+                    "request/ip" => tag::IP,
+                    "request/user_agent" => tag::USER_AGENT,
+                    _ if path.starts_with("before") => tag::BEFORE,
+                    _ => tag::AFTER,
+                };
+                let commitment = opening.as_ref().unwrap().commitment(tag);
+                ErasedValue { entry_id: record.entry_id(), path: path.to_owned(), commitment }
+            })
+            .collect();
+        let request = ErasureRequest::new(Actor::user("dpo"), "r-1", "GDPR Art. 17(1)(b)");
+        let stated = self.append(&request.entry(tenant(), &values));
+        let left = Record::new(record.envelope().clone(), vec![None; record.openings().len()]).unwrap();
+        (left, ErasureEvidence::new(stated, values))
+    }
+
+    /// Records that entries were purged: the evidence.
+    pub(crate) fn purge(&mut self, first: u64, last: u64) -> PurgeEvidence {
+        let link = |seq: u64| self.entries[usize::try_from(seq).unwrap() - 1].0;
+        let range = PurgedRange { first, last, before: link(first).prev, after: link(last).hash };
+        let request = PurgeRequest::new(Actor::system("retention"), "r-2");
+        PurgeEvidence::new(self.append(&request.entry(tenant(), DateTime::UNIX_EPOCH, &[range])), vec![range])
     }
 
     /// The head as it was after this many entries.

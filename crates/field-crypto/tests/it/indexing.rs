@@ -1,6 +1,7 @@
 //! Blind indexes.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
 use stockade_field_crypto::{
     DataKey, ErrorKind, IndexTag, KeyRecord, KeyState, KeyStore as _, Kms as _, MemoryKeyStore, OpenError, Purpose,
@@ -208,4 +209,6 @@ async fn a_search_goes_over_every_live_index_key() {
     assert_ne!(new_tag, old_tag);
     let search = after.search::<DriverSsnIndex>(&Secret::new("078051120".to_owned())).unwrap();
     assert_eq!(search.tags().iter().collect::<HashSet<_>>(), HashSet::from([&old_tag, &new_tag]));
+    let state = RandomState::new();
+    assert_ne!(state.hash_one(old_tag), state.hash_one(new_tag));
 }
