@@ -149,7 +149,8 @@ impl Server {
     }
 
     fn pool(&self, login: PgConnectOptions, connections: u32) -> PgPool {
-        let pool = PgPoolOptions::new().max_connections(connections);
+        // The task of sqlx 0.9.0 that closes aged connections may, very rarely, never end (its issue 3645). Without ages there is none.
+        let pool = PgPoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None);
         match self.engine {
             Engine::External => pool.connect_lazy_with(login),
             #[cfg(feature = "embedded")]

@@ -29,7 +29,9 @@ impl File {
     pub(crate) fn pool(&self, connections: u32) -> SqlitePool {
         let options = options(self.0.path().join("app.db")).synchronous(SqliteSynchronous::Normal);
         let options = options.busy_timeout(Duration::from_secs(60));
-        SqlitePoolOptions::new().max_connections(connections).connect_lazy_with(options)
+        // Nothing comes of age here, and the task of sqlx 0.9.0 that looks for it may never end (its issue 3645).
+        let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+        pool.max_connections(connections).connect_lazy_with(options)
     }
 
     pub(crate) fn store(&self) -> SqliteStore {
