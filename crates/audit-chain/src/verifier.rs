@@ -282,9 +282,7 @@ impl Verifier {
         for seq in settled.uncovered.iter().flat_map(|(from, to)| *from..=*to) {
             self.note((Some(seq), None), Finding::EntryMissing);
         }
-        if !settled.late.is_empty() {
-            self.verdicts.sort_by_key(|verdict| (verdict.seq.is_none(), verdict.seq));
-        }
+        self.verdicts.sort_by_key(|verdict| (verdict.seq.is_none(), verdict.seq));
     }
 
     /// Checks a link against the one before, and says whether it holds.

@@ -59,6 +59,7 @@ proptest! {
             frontier.push(Digest::leaf(&record(number))).unwrap();
         }
         prop_assert_eq!(frontier.root(), Digest::from(root.0));
+        prop_assert_eq!(Frontier::from_nodes(size, |node| stored.node(node)).unwrap(), frontier.clone());
 
         let index = place.index(usize::try_from(size).unwrap()) as u64;
         let leaf = Digest::leaf(&record(index));

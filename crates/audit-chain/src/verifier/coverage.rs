@@ -215,6 +215,18 @@ fn subtract((mut from, to): (u64, u64), ranges: &[PurgedRange]) -> (u64, Vec<(u6
 mod tests {
     use super::*;
 
+    #[cfg(any(feature = "postgres", feature = "bundle"))]
+    #[test]
+    fn only_the_entry_itself_is_awaited() {
+        let (entry, leaf, other) = (Uuid::from_u128(1), Digest::from([1; 32]), Digest::from([2; 32]));
+        let mut coverage = Coverage::default();
+        for (entry, leaf) in [(entry, leaf), (entry, other), (Uuid::from_u128(2), leaf)] {
+            coverage.claim(entry, leaf, true, Finding::ForgedErasure);
+        }
+        coverage.await_seal(entry, leaf);
+        assert_eq!(coverage.unmet().collect::<Vec<_>>(), [entry, Uuid::from_u128(2)]);
+    }
+
     #[test]
     fn what_ranges_leave_of_a_gap() {
         let range = |first, last| {

@@ -70,12 +70,21 @@ async fn a_choice_is_proven_entry_by_entry_and_never_complete() {
     let checkpoint = log.checkpoint(9).await;
     let report = verify(&bundle(Some(&checkpoint), &[1, 4, 8], &[1, 4, 8])).unwrap();
     assert!(report.is_intact() && !report.is_complete());
-    assert_eq!(report.header().filter(), Some(&filter));
+    assert_eq!((report.header().filter(), report.report().checked()), (Some(&filter), 3));
     assert!(!verify(&bundle(None, &[1, 4], &[1, 4])).unwrap().is_intact(), "nothing vouches for it");
     let forged = verify(&bundle(Some(&checkpoint), &[1, 4], &[1, 5])).unwrap();
     assert_eq!(forged.report().verdicts()[0].finding, Finding::NotIncluded);
     assert_eq!(forged.report().verdicts()[0].seq, Some(5));
     assert_eq!(verify(&bundle(Some(&checkpoint), &[4, 1], &[4, 1])).unwrap().conclusion(), Conclusion::Tampered);
+    // The leaf is proven, and the hash of the link is not its.
+    let mut lines = body(&bundle(Some(&checkpoint), &[1], &[1]));
+    let (hash, other) = (log.entries[1].0.hash.to_string(), log.entries[2].0.hash.to_string());
+    lines[2] = lines[2].replace(&hash, &other);
+    let broken = verify(&with_footer(&lines)).unwrap();
+    assert_eq!(
+        broken.report().verdicts().iter().map(|verdict| &verdict.finding).collect::<Vec<_>>(),
+        [&Finding::LinkBroken]
+    );
 }
 
 #[test]
@@ -108,6 +117,24 @@ fn what_was_forgotten_is_missing_with_evidence_and_only_with_it() {
     assert_eq!(report.report().verdicts()[0].finding, Finding::EntryMissing);
     assert!(report.report().verdicts()[1..].iter().all(|verdict| verdict.seq == Some(link.seq)));
     assert_eq!(report.report().verdicts().len(), 6);
+}
+
+#[test]
+fn evidence_whose_entry_is_not_here_forges_nothing_and_proves_nothing() {
+    let mut log = Log::of(3);
+    let (erased, erasure) = log.erase(2);
+    let mut bundle = BundleWriter::new(Vec::new(), &log.range(0, 3)).unwrap();
+    bundle.erasure(erasure.clone(), None).unwrap();
+    for (link, record) in &log.entries[..3] {
+        let content = if link.seq == 2 { Content::Record(&erased) } else { Content::Record(record) };
+        bundle.entry(link, content, None).unwrap();
+    }
+    let verifier = BundleVerifier::new().kept_head(log.head_at(3));
+    let report = verifier.verify(bundle.finish().unwrap().as_slice()).unwrap();
+    let found = report.report().verdicts().iter().map(|verdict| (verdict.seq, verdict.entry_id, &verdict.finding));
+    let unmet = (None, Some(erasure.record().entry_id()), &Finding::EvidenceMissing);
+    assert_eq!(found.collect::<Vec<_>>(), [unmet]);
+    assert_eq!((report.conclusion(), report.report().erased()), (Conclusion::Unverifiable, 5));
 }
 
 #[test]

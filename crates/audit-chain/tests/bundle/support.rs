@@ -68,10 +68,18 @@ impl Log {
 
     /// Records that entries were purged: the evidence.
     pub(crate) fn purge(&mut self, first: u64, last: u64) -> PurgeEvidence {
+        self.state_purge(vec![self.purged(first, last)])
+    }
+
+    pub(crate) fn purged(&self, first: u64, last: u64) -> PurgedRange {
         let link = |seq: u64| self.entries[usize::try_from(seq).unwrap() - 1].0;
-        let range = PurgedRange { first, last, before: link(first).prev, after: link(last).hash };
+        PurgedRange { first, last, before: link(first).prev, after: link(last).hash }
+    }
+
+    /// Records that these ranges were purged, true or not.
+    pub(crate) fn state_purge(&mut self, ranges: Vec<PurgedRange>) -> PurgeEvidence {
         let request = PurgeRequest::new(Actor::system("retention"), "r-2");
-        PurgeEvidence::new(self.append(&request.entry(tenant(), DateTime::UNIX_EPOCH, &[range])), vec![range])
+        PurgeEvidence::new(self.append(&request.entry(tenant(), DateTime::UNIX_EPOCH, &ranges)), ranges)
     }
 
     /// The head as it was after this many entries.

@@ -102,6 +102,12 @@ fn links_are_there_once_and_follow_each_other() {
     let mut entries = log.entries.clone();
     entries[2].0.hash = other_hash();
     assert_eq!(walk(verifier(), &entries), [(Some(3), Finding::LinkBroken)]);
+    // Whichever of the two hashes was kept, the other contradicts it.
+    for kept in [log.head_at(3).hash, other_hash()] {
+        let kept = Head { hash: kept, ..log.head_at(3) };
+        let both = [(Some(3), Finding::LinkBroken), (Some(3), Finding::HistoryReplaced)];
+        assert_eq!(walk(verifier().kept_head(kept), &entries), both);
+    }
 }
 
 #[test]
@@ -130,6 +136,11 @@ fn a_kept_head_is_judged_where_the_walk_comes_by() {
     for seq in 1..=6 {
         assert_eq!(walk(verifier(forged(seq)), &log.entries), replaced(seq as u64), "{seq}");
     }
+    // One of another chain, and one whose link is gone.
+    let other = Head { chain: ChainId::random().unwrap(), ..log.head };
+    assert_eq!(walk(verifier(other), &log.entries), replaced(6));
+    let without = [&log.entries[..2], &log.entries[3..]].concat();
+    assert_eq!(walk(verifier(log.head_at(3)), &without), [missing(3, 3), replaced(3)].concat());
     let longer = Head { seq: 9, ..log.head };
     assert_eq!(walk(verifier(longer), &log.entries), [(Some(6), Finding::Truncated { kept: 9 })]);
 
@@ -177,6 +188,25 @@ fn what_a_restore_lost_is_accounted_for_by_an_entry_that_names_exactly_it() {
     assert_eq!(found(&with(lost.head_at(4), loss)), replaced(4));
 }
 
+#[test]
+fn a_loss_is_of_entries_and_stated_behind_them() {
+    let replaced_in = |mut log: Log, kept: Head, after| {
+        let statement = Loss::statement(after, kept.seq, &kept.hash);
+        let stated = log.append(&Entry::new(tenant(), Actor::system("restore"), Loss::ACTION).after(statement));
+        log.append(&Entry::new(tenant(), Actor::system("restore"), "service.started"));
+        let verifier = Verifier::new(tenant(), Some(log.head)).kept_head(kept);
+        let report = report(verifier.accept_restored(Loss::read(&stated).unwrap()), &log.entries);
+        assert_eq!((found(&report), report.lost()), (vec![(Some(5), Finding::HistoryReplaced)], 0));
+    };
+    // No entry was lost, and the kept head is another.
+    let log = Log::of(5);
+    let other = Head { hash: other_hash(), ..log.head };
+    replaced_in(log, other, 5);
+    // The statement itself would be among what the backup had.
+    let lost = Log::of(5);
+    replaced_in(Log { head: lost.head_at(3), entries: lost.entries[..3].to_vec() }, lost.head, 4);
+}
+
 /// What the walk forgave before it met the entry that is to excuse it, it takes back at the end, in the order of the chain.
 #[test]
 fn evidence_that_the_chain_does_not_bear_out_covers_nothing() {
@@ -212,6 +242,7 @@ fn evidence_that_the_chain_does_not_bear_out_covers_nothing() {
     let mut expected = [gone.as_slice(), &entries].concat();
     expected.extend([(None, Finding::ForgedErasure), (None, Finding::ForgedPurge)]);
     assert_eq!(sorted_within(found(&cut)), expected);
+    assert!(found(&cut).is_sorted_by_key(|(seq, _)| (seq.is_none(), *seq)));
     assert_eq!((cut.erased(), cut.purged()), (0, 0));
 
     // A list that the entry does not state.
@@ -219,6 +250,39 @@ fn evidence_that_the_chain_does_not_bear_out_covers_nothing() {
     let forged = PurgeEvidence::new(purge.record().clone(), vec![more]);
     let report = look(verifier().erasure(&erasure).purge(&forged), &log.entries);
     assert_eq!(found(&report), [entries.as_slice(), &[(Some(8), Finding::ForgedPurge)]].concat());
+}
+
+#[test]
+fn a_purge_covers_what_was_between_its_borders_and_nothing_else() {
+    let look = |mut verifier: Verifier, log: &Log, gone: &[u64]| {
+        for (link, record) in &log.entries {
+            verifier.check(link, if gone.contains(&link.seq) { Content::Missing } else { Content::Record(record) });
+        }
+        let report = verifier.finish();
+        (found(&report), report.purged())
+    };
+    let mut log = Log::of(6);
+    let purge = log.state_purge(vec![log.purged(2, 2), log.purged(4, 5)]);
+    let verifier = || Verifier::new(tenant(), Some(log.head)).purge(&purge);
+    assert_eq!(look(verifier(), &log, &[2, 4, 5]), (vec![], 3));
+    let others = [3, 6].map(|seq| (Some(seq), Finding::EntryMissing));
+    assert_eq!(look(verifier(), &log, &[2, 3, 4, 5, 6]), (others.to_vec(), 3));
+
+    // The chain has other hashes there than the entry states.
+    let lies =
+        [|range: &mut PurgedRange| range.before = other_hash(), |range: &mut PurgedRange| range.after = other_hash()];
+    for lie in lies {
+        let mut log = Log::of(6);
+        let mut range = log.purged(4, 5);
+        lie(&mut range);
+        let purge = log.state_purge(vec![range]);
+        let missing = [4, 5].map(|seq| (Some(seq), Finding::EntryMissing));
+        let expected = [missing.as_slice(), &[(Some(7), Finding::ForgedPurge)]].concat();
+        let verifier = || Verifier::new(tenant(), Some(log.head)).purge(&purge);
+        assert_eq!(look(verifier(), &log, &[4, 5]), (expected.clone(), 0));
+        // A part that ends with the range has come by both its borders.
+        assert_eq!(look(verifier().until(5), &log, &[4, 5]), (expected, 0));
+    }
 }
 
 /// Values of one entry have no order among each other.

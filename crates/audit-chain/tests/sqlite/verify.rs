@@ -84,6 +84,14 @@ async fn findings_are_capped_and_counted() {
     let report = verify(&mut connection, tenant(1), &options).await.unwrap();
     assert_eq!((report.verdicts().len(), report.suppressed()), (2, 3));
     assert_eq!(report.conclusion(), Conclusion::Tampered);
+
+    // Entries without links are counted in the database, and read up to the limit.
+    sqlx::raw_sql("DELETE FROM stockade_audit_link; DELETE FROM stockade_audit_head")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let report = verify(&mut connection, tenant(1), &options).await.unwrap();
+    assert_eq!((report.verdicts().len(), report.suppressed(), report.unsealed()), (2, 3, 5));
 }
 
 #[tokio::test]

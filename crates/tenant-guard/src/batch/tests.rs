@@ -20,7 +20,9 @@ fn tenant(id: u128) -> TenantId {
 #[test]
 fn a_refused_batch_stays_refused() {
     let mut batch = Batch::new(tenant(1));
+    assert!(batch.is_empty());
     batch.push(Item(tenant(1), 0)).unwrap();
+    assert_eq!((batch.len(), batch.is_empty()), (1, false));
     let straddle = Straddle { expected: tenant(1), found: tenant(2), index: 1 };
     assert_eq!(batch.push(Item(tenant(2), 1)), Err(straddle));
     assert!(batch.is_empty());

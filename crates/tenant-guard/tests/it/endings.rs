@@ -26,6 +26,15 @@ async fn begun(world: &World) -> TenantTx {
     tx
 }
 
+/// A transaction whose connection the server has closed.
+async fn cut_off(world: &World) -> TenantTx {
+    let mut tx = begun(world).await;
+    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut tx).await.unwrap();
+    let end = sqlx::query("SELECT pg_terminate_backend($1, 10000)").bind(backend);
+    end.execute(&mut world.admin().await).await.unwrap();
+    tx
+}
+
 /// The transaction wrote its one row.
 async fn written(world: World) {
     assert_eq!(world.rows(A).await, SEEDED + 1);
@@ -180,16 +189,18 @@ async fn deferred_constraint_fails_the_commit(_: PgPoolOptions, options: PgConne
 #[sqlx::test]
 async fn lost_connection_leaves_the_outcome_unknown(_: PgPoolOptions, options: PgConnectOptions) {
     let world = World::new(options, 1).await;
-    let mut tx = begun(&world).await;
-    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut tx).await.unwrap();
-    sqlx::query("SELECT pg_terminate_backend($1, 10000)")
-        .bind(backend)
-        .execute(&mut world.admin().await)
-        .await
-        .unwrap();
-    let error = tx.commit().await.unwrap_err();
+    let error = cut_off(&world).await.commit().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
     assert!(!error.is_retryable());
+    nothing_happened(world).await;
+}
+
+#[sqlx::test]
+async fn rollback_that_nobody_answered_is_an_error(_: PgPoolOptions, options: PgConnectOptions) {
+    let world = World::new(options, 1).await;
+    let error = cut_off(&world).await.rollback().await.unwrap_err();
+    // The server's last word, where it still comes through.
+    assert!(matches!(error.kind(), ErrorKind::Database | ErrorKind::Connection), "{error:?}");
     nothing_happened(world).await;
 }
 
