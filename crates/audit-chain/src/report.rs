@@ -182,7 +182,7 @@ impl Report {
         self.head.as_ref()
     }
 
-    /// What was found, in the order of the chain, up to the limit.
+    /// What was found, in the order of the chain, up to the limit. What has no number is last.
     #[must_use]
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts

@@ -195,7 +195,7 @@ async fn any_changed_link(pool: PgPool) {
         ("DELETE FROM stockade.audit_link WHERE seq BETWEEN 2 AND 4", vec![missing(2, 4)]),
         ("DELETE FROM stockade.audit_link WHERE seq > 3", vec![missing(4, 5)]),
         ("DELETE FROM stockade.audit_link", vec![missing(1, 5)]),
-        ("UPDATE stockade.audit_link SET seq = -3 WHERE seq = 3", vec![(None, Finding::LinkBroken), missing(3, 3)]),
+        ("UPDATE stockade.audit_link SET seq = -3 WHERE seq = 3", vec![missing(3, 3), (None, Finding::LinkBroken)]),
         (
             "UPDATE stockade.audit_link SET seq = 0
             WHERE seq = 1",

@@ -133,7 +133,8 @@ def verify(lines):
         findings.append([last + 1, "LinkMissing"])
     elif not chosen and (head["seq"] < last or head["hash"] not in follows):
         findings.append([last, "HeadMismatch"])
-    return findings
+    # In the order of the chain, and what has no number last.
+    return sorted(findings, key=lambda finding: (finding[0] is None, finding[0] or 0))
 
 
 if __name__ == "__main__":
