@@ -2,7 +2,7 @@
 //!
 //! A file has one writer at a time, so [`record`] gives an entry its place in the chain at once and
 //! there is no sealer. There are no roles either: whoever opens the file can do anything to it.
-//! [`verify`] shows what was done to rows, [`health`] what was done to the schema.
+//! [`verify`] shows what was done to rows, [`health()`] what was done to the schema.
 
 mod appending;
 #[cfg(feature = "checkpoint")]

@@ -2,7 +2,7 @@
 //! `audit.coverage`.
 //!
 //! Each one reads in a transaction that is read-only and allows five seconds a statement. The connection needs the role group
-//! `stockade_sealer`, which sees the entries of all tenants and changes none; [`chains`] and [`coverage`] also answer, about one
+//! `stockade_sealer`, which sees the entries of all tenants and changes none; [`chains()`] and [`coverage()`] also answer, about one
 //! tenant, to the application in that tenant's context.
 
 mod anchored;

@@ -1,6 +1,6 @@
 //! The store on SQLite 3.37 and later, for applications that keep their data in one file.
 //!
-//! 1. Make a pool with [`options`], or with options of your own that keep what [`options`] says.
+//! 1. Make a pool with [`options()`], or with options of your own that keep what [`options()`] says.
 //! 2. Run [`migrator`] (or the statements of [`MIGRATIONS`] by your own tool).
 //! 3. `SqliteStore::new(pool)`.
 //!

@@ -49,10 +49,10 @@ pub async fn record<'e>(executor: impl PgExecutor<'e>, entry: &Entry) -> Result<
     record_at(executor, entry, Utc::now()).await
 }
 
-/// [`record`], with the time from the caller's clock.
+/// [`record()`], with the time from the caller's clock.
 ///
 /// # Errors
-/// As [`record`].
+/// As [`record()`].
 pub async fn record_at<'e>(executor: impl PgExecutor<'e>, entry: &Entry, now: DateTime<Utc>) -> Result<Receipt, Error> {
     write(executor, entry.compose(now)?).await
 }

@@ -45,7 +45,7 @@ struct Chain {
 ///
 /// What is compared is the anchor's own copy, which the administrators of the database do not reach; the checkpoints that the
 /// database stores are not believed. Each chain that does not continue, and each that was left without a checkpoint, is a
-/// failure of its own. It does not recompute the links in between: that is [`chains`](super::chains).
+/// failure of its own. It does not recompute the links in between: that is [`chains`](super::chains()).
 pub fn anchored<'a, A: Anchor + Sync>(
     connection: &'a mut PgConnection,
     anchor: &'a A,

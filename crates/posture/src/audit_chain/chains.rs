@@ -42,7 +42,7 @@ impl Chains {
 /// [`IncrementalVerifier`](stockade_audit_chain::postgres::IncrementalVerifier) and tell what it found with [`chain_verified`].
 ///
 /// Hashes alone do not show that the end of a chain was cut off together with its head, nor that all of it was written anew: give
-/// `options` a kept head, or measure [`anchored`](super::anchored) too.
+/// `options` a kept head, or measure [`anchored`](super::anchored()) too.
 pub fn chains<'a>(connection: &'a mut PgConnection, chains: Chains, options: &'a VerifyOptions) -> impl Collector + 'a {
     from_fn(NAME, &CONTROLS, async move |at| {
         let mut reading = open(connection).await?;

@@ -30,7 +30,7 @@ const COLUMNS: [&str; 15] = [
 ///
 /// An attestation is a line whose subject is who gave it. A control without evidence has one line with an empty subject, and so has
 /// an exemption. A cell that a spreadsheet would take for a formula, because it begins with `=`, `+`, `-`, `@` or one of their
-/// full-width forms, is prefixed with `'` (OWASP, CSV Injection). For programs there is [`json`](super::json).
+/// full-width forms, is prefixed with `'` (OWASP, CSV Injection). For programs there is [`json`](super::json()).
 #[must_use]
 pub fn csv(assessment: &Assessment) -> String {
     let mut out = String::new();

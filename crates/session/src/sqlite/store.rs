@@ -30,7 +30,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// A store over a pool whose connections were opened as [`options`](super::options) says.
+    /// A store over a pool whose connections were opened as [`options`](super::options()) says.
     #[must_use]
     pub fn new(pool: SqlitePool) -> Self {
         Self { pool, turn: Arc::default() }
