@@ -229,6 +229,7 @@ impl Verifier {
         let settled = std::mem::take(&mut self.coverage)
             .settle(self.start.map_or(0, |(seq, _)| seq), self.until.unwrap_or(u64::MAX));
         self.note_settled(&settled);
+        self.verdicts.sort_by_key(|verdict| (verdict.seq.is_none(), verdict.seq));
         Report {
             tenant: self.tenant,
             checked: self.checked,
@@ -274,7 +275,7 @@ impl Verifier {
         record.commitment(path).is_some_and(|commitment| self.coverage.misses_value(link, path, commitment))
     }
 
-    /// Says what the evidence turned out not to cover, at its place in the order of the chain.
+    /// Says what the evidence turned out not to cover.
     fn note_settled(&mut self, settled: &Settled) {
         for (at, finding) in &settled.late {
             self.note(*at, finding.clone());
@@ -282,7 +283,6 @@ impl Verifier {
         for seq in settled.uncovered.iter().flat_map(|(from, to)| *from..=*to) {
             self.note((Some(seq), None), Finding::EntryMissing);
         }
-        self.verdicts.sort_by_key(|verdict| (verdict.seq.is_none(), verdict.seq));
     }
 
     /// Checks a link against the one before, and says whether it holds.
@@ -326,7 +326,6 @@ impl Verifier {
         }
         kept.settle(end, self.head).unwrap_or_else(|(at, finding)| {
             self.note(at, finding);
-            self.verdicts.sort_by_key(|verdict| (verdict.seq.is_none(), verdict.seq));
             0
         })
     }

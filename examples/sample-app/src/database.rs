@@ -149,8 +149,7 @@ impl Server {
     }
 
     fn pool(&self, login: PgConnectOptions, connections: u32) -> PgPool {
-        // The task of sqlx 0.9.0 that closes aged connections may, very rarely, never end (its issue 3645). Without ages there is none.
-        let pool = PgPoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None);
+        let pool = pool_options(connections);
         match self.engine {
             Engine::External => pool.connect_lazy_with(login),
             #[cfg(feature = "embedded")]
@@ -161,6 +160,12 @@ impl Server {
                 .connect_lazy_with(login),
         }
     }
+}
+
+/// How every pool of the application begins. The task of sqlx 0.9.0 that closes aged connections may, very rarely, never end (its issue
+/// 3645); where connections do not age there is none.
+pub(crate) fn pool_options(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).idle_timeout(None).max_lifetime(None)
 }
 
 /// Reads the URL of a server, which the environment variable `name` holds.

@@ -17,11 +17,39 @@ fn found(report: &Report) -> Found {
     report.verdicts().iter().map(|verdict| (verdict.seq, verdict.finding.clone())).collect()
 }
 
-fn report<'a>(mut verifier: Verifier, entries: impl IntoIterator<Item = &'a (Link, Record)>) -> Report {
+/// Walks over the links, with what is stored for each.
+fn look<'a>(
+    mut verifier: Verifier,
+    entries: impl IntoIterator<Item = &'a (Link, Record)>,
+    stored: impl Fn(&Link, &'a Record) -> Content<'a>,
+) -> Report {
     for (link, record) in entries {
-        verifier.check(link, Content::Record(record));
+        verifier.check(link, stored(link, record));
     }
     verifier.finish()
+}
+
+fn report<'a>(verifier: Verifier, entries: impl IntoIterator<Item = &'a (Link, Record)>) -> Report {
+    look(verifier, entries, |_, record| Content::Record(record))
+}
+
+/// The walk over a log in which these entries are missing.
+fn without(verifier: Verifier, log: &Log, gone: &[u64]) -> Report {
+    look(
+        verifier,
+        &log.entries,
+        |link, record| {
+            if gone.contains(&link.seq) { Content::Missing } else { Content::Record(record) }
+        },
+    )
+}
+
+/// Says that a restore lost what came after an entry, up to a head that was kept.
+fn restored(log: &mut Log, after: u64, kept: &Head) -> Loss {
+    let statement = Loss::statement(after, kept.seq, &kept.hash);
+    let stated = log.append(&Entry::new(tenant(), Actor::system("restore"), Loss::ACTION).after(statement));
+    log.append(&Entry::new(tenant(), Actor::system("restore"), "service.started"));
+    Loss::read(&stated).unwrap()
 }
 
 fn walk<'a>(verifier: Verifier, entries: impl IntoIterator<Item = &'a (Link, Record)>) -> Found {
@@ -114,11 +142,8 @@ fn links_are_there_once_and_follow_each_other() {
 fn findings_are_kept_to_a_limit_and_counted() {
     let log = Log::of(6);
     for (limit, kept, suppressed) in [(1, 1, 4), (4, 4, 1), (5, 5, 0), (6, 5, 0)] {
-        let mut verifier = Verifier::new(tenant(), Some(log.head)).limit(NonZeroUsize::new(limit).unwrap());
-        for (number, (link, record)) in log.entries.iter().enumerate() {
-            verifier.check(link, if number == 0 { Content::Record(record) } else { Content::Missing });
-        }
-        let report = verifier.finish();
+        let verifier = Verifier::new(tenant(), Some(log.head)).limit(NonZeroUsize::new(limit).unwrap());
+        let report = without(verifier, &log, &[2, 3, 4, 5, 6]);
         assert_eq!((report.verdicts().len(), report.suppressed(), report.checked()), (kept, suppressed, 6));
         assert!(!report.is_intact());
     }
@@ -163,10 +188,7 @@ fn a_kept_head_is_judged_where_the_walk_comes_by() {
 fn what_a_restore_lost_is_accounted_for_by_an_entry_that_names_exactly_it() {
     let lost = Log::of(5);
     let mut log = Log { head: lost.head_at(3), entries: lost.entries[..3].to_vec() };
-    let statement = Loss::statement(3, 5, &lost.head.hash);
-    let stated = log.append(&Entry::new(tenant(), Actor::system("restore"), Loss::ACTION).after(statement));
-    log.append(&Entry::new(tenant(), Actor::system("restore"), "service.started"));
-    let loss = Loss::read(&stated).unwrap();
+    let loss = restored(&mut log, 3, &lost.head);
     let with = |kept, loss| {
         report(Verifier::new(tenant(), Some(log.head)).kept_head(kept).accept_restored(loss), &log.entries)
     };
@@ -191,11 +213,9 @@ fn what_a_restore_lost_is_accounted_for_by_an_entry_that_names_exactly_it() {
 #[test]
 fn a_loss_is_of_entries_and_stated_behind_them() {
     let replaced_in = |mut log: Log, kept: Head, after| {
-        let statement = Loss::statement(after, kept.seq, &kept.hash);
-        let stated = log.append(&Entry::new(tenant(), Actor::system("restore"), Loss::ACTION).after(statement));
-        log.append(&Entry::new(tenant(), Actor::system("restore"), "service.started"));
-        let verifier = Verifier::new(tenant(), Some(log.head)).kept_head(kept);
-        let report = report(verifier.accept_restored(Loss::read(&stated).unwrap()), &log.entries);
+        let loss = restored(&mut log, after, &kept);
+        let verifier = Verifier::new(tenant(), Some(log.head)).kept_head(kept).accept_restored(loss);
+        let report = report(verifier, &log.entries);
         assert_eq!((found(&report), report.lost()), (vec![(Some(5), Finding::HistoryReplaced)], 0));
     };
     // No entry was lost, and the kept head is another.
@@ -213,16 +233,12 @@ fn evidence_that_the_chain_does_not_bear_out_covers_nothing() {
     let mut log = Log::of(6);
     let (erased, erasure) = log.erase(2);
     let purge = log.purge(4, 5);
-    let look = |mut verifier: Verifier, entries: &[(Link, Record)]| {
-        for (link, record) in entries {
-            let content = match link.seq {
-                2 => Content::Record(&erased),
-                4 | 5 => Content::Missing,
-                _ => Content::Record(record),
-            };
-            verifier.check(link, content);
-        }
-        verifier.finish()
+    let look = |verifier, entries: &[(Link, Record)]| {
+        look(verifier, entries, |link, record| match link.seq {
+            2 => Content::Record(&erased),
+            4 | 5 => Content::Missing,
+            _ => Content::Record(record),
+        })
     };
     let verifier = || Verifier::new(tenant(), Some(log.head));
     let gone = erasure.values().iter().map(|value| (Some(2), Finding::PersonalMissing { path: value.path.clone() }));
@@ -254,11 +270,8 @@ fn evidence_that_the_chain_does_not_bear_out_covers_nothing() {
 
 #[test]
 fn a_purge_covers_what_was_between_its_borders_and_nothing_else() {
-    let look = |mut verifier: Verifier, log: &Log, gone: &[u64]| {
-        for (link, record) in &log.entries {
-            verifier.check(link, if gone.contains(&link.seq) { Content::Missing } else { Content::Record(record) });
-        }
-        let report = verifier.finish();
+    let look = |verifier, log: &Log, gone: &[u64]| {
+        let report = without(verifier, log, gone);
         (found(&report), report.purged())
     };
     let mut log = Log::of(6);

@@ -6,21 +6,12 @@ use stockade_tenant_guard::ErrorKind;
 
 use crate::world::{A, B, SEEDED, World, tenant};
 
-async fn kill(world: &World, backend: i32) {
-    sqlx::query("SELECT pg_terminate_backend($1, 10000)")
-        .bind(backend)
-        .execute(&mut world.admin().await)
-        .await
-        .unwrap();
-}
-
 #[sqlx::test]
 async fn connection_lost_in_mid_transaction_writes_nothing(_: PgPoolOptions, options: PgConnectOptions) {
     let world = World::new(options, 1).await;
     let mut tx = world.db.begin(tenant(A)).await.unwrap();
     sqlx::query("DELETE FROM loads").execute(&mut tx).await.unwrap();
-    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut tx).await.unwrap();
-    kill(&world, backend).await;
+    let backend = world.cut_off(&mut tx).await;
     sqlx::query("SELECT 1").execute(&mut tx).await.unwrap_err();
     // It is known that nothing was written, because COMMIT was never sent.
     assert_eq!(tx.commit().await.unwrap_err().kind(), ErrorKind::StatementFailed);

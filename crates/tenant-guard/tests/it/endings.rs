@@ -29,9 +29,7 @@ async fn begun(world: &World) -> TenantTx {
 /// A transaction whose connection the server has closed.
 async fn cut_off(world: &World) -> TenantTx {
     let mut tx = begun(world).await;
-    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut tx).await.unwrap();
-    let end = sqlx::query("SELECT pg_terminate_backend($1, 10000)").bind(backend);
-    end.execute(&mut world.admin().await).await.unwrap();
+    world.cut_off(&mut tx).await;
     tx
 }
 

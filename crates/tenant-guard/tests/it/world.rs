@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::types::Uuid;
 use sqlx::{ConnectOptions, Connection, FromRow, PgConnection, PgPool};
-use stockade_tenant_guard::{Event, Observer, TenantDb, TenantId, TenantScoped};
+use stockade_tenant_guard::{Event, Observer, TenantDb, TenantId, TenantScoped, TenantTx};
 
 pub(crate) const A: Uuid = Uuid::from_u128(0xa);
 pub(crate) const B: Uuid = Uuid::from_u128(0xb);
@@ -92,6 +92,14 @@ impl World {
 
     pub(crate) async fn admin(&self) -> PgConnection {
         self.options.connect().await.unwrap()
+    }
+
+    /// Closes a transaction's connection from the server's side, and says which it was.
+    pub(crate) async fn cut_off(&self, tx: &mut TenantTx) -> i32 {
+        let backend = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(tx).await.unwrap();
+        let end = sqlx::query("SELECT pg_terminate_backend($1, 10000)").bind(backend);
+        end.execute(&mut self.admin().await).await.unwrap();
+        backend
     }
 
     /// All rows of a tenant, whatever the policies say.

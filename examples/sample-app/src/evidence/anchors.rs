@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use sqlx::{PgPool, postgres::PgPoolOptions, raw_sql};
+use sqlx::{PgPool, raw_sql};
 use stockade::audit_chain::{Anchor, AnchorError, FileAnchor, Publication, postgres::PgAnchor};
 
-use crate::database::login;
+use crate::database::{login, pool_options};
 
 /// Every anchor of this installation. A checkpoint is kept when each of them has it.
 #[derive(Clone, Debug)]
@@ -20,8 +20,7 @@ impl Anchors {
     pub(super) async fn open(path: PathBuf, url: Option<&str>, origin: &str) -> Result<Self> {
         let second = match url {
             Some(url) => {
-                let pool =
-                    PgPoolOptions::new().max_connections(1).connect_lazy_with(login("ANCHOR_DATABASE_URL", url)?);
+                let pool = pool_options(1).connect_lazy_with(login("ANCHOR_DATABASE_URL", url)?);
                 install(&pool).await.context("the PostgreSQL at ANCHOR_DATABASE_URL cannot be used")?;
                 Some(PgAnchor::new(pool, origin))
             }
